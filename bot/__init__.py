@@ -1,0 +1,1 @@
+"""Understanding: what was heard becomes an intent, entities and, without any model, an alarm."""

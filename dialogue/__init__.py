@@ -1,0 +1,1 @@
+"""What to do with a turn: conversation, policy, script book, handoff."""

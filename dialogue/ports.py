@@ -1,0 +1,94 @@
+"""What the dialogue needs from the outside: a store with conversations, somebody who understands. Faked in tests/fakes.py."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from bot.understanding import Understanding
+from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from fulfillment.ports import FulfillmentStore, FulfillmentTx
+
+
+class DialogueTx(FulfillmentTx, Protocol):
+    """One transaction over conversations and everything fulfillment writes."""
+
+    def add_conversation(self, conversation: Conversation) -> Conversation:
+        """Stores it, or returns the one that already has this channel and external_id."""
+        ...
+
+    def conversation(self, conversation_id: str, *, for_update: bool = False) -> Conversation:
+        """Raises NotFound."""
+        ...
+
+    def conversation_by_external_id(self, channel: Channel, external_id: str) -> Conversation | None: ...
+
+    def save_conversation(self, conversation: Conversation) -> None:
+        """Writes every field but last_seq and seen_by_operator_at (those have writers of their own)."""
+        ...
+
+    def move_floor(
+        self, conversation_id: str, *, to: Floor, operator_id: int | None, epoch: int, at: datetime
+    ) -> Conversation | None:
+        """One conditional UPDATE: moves the floor if the stored epoch still equals `epoch`; returns it with epoch + 1,
+        or None if somebody was faster. waiting_since is set on QUEUE and cleared on OPERATOR, BOT, ENDED.
+        """
+        ...
+
+    def operator_seen(self, conversation_id: str, operator_id: int, at: datetime) -> None:
+        """Heartbeat of the holder's page."""
+        ...
+
+    def live_conversations(self) -> Sequence[Conversation]:
+        """All that have not ended: waiting for a person first (longest first), then with operators, then with the bot (newest)."""
+        ...
+
+    def recent_conversations(self, limit: int = 50) -> Sequence[Conversation]:
+        """Newest first, ended ones included."""
+        ...
+
+    def add_message(
+        self,
+        conversation_id: str,
+        *,
+        author: Author,
+        text: str,
+        at: datetime,
+        data: dict[str, Any] | None = None,
+        client_id: str | None = None,
+    ) -> Message:
+        """Appends with the next seq. A client_id that exists in this conversation returns the first row unchanged."""
+        ...
+
+    def set_message_data(self, conversation_id: str, seq: int, data: dict[str, Any]) -> None:
+        """Replaces the `data` of a message (understanding is filled in after the utterance was stored)."""
+        ...
+
+    def messages(self, conversation_id: str, after: int = 0, limit: int = 200) -> Sequence[Message]:
+        """In order of seq, those with seq > after."""
+        ...
+
+    def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None:
+        """The reply that was given to the turn with this key, as JSON."""
+        ...
+
+    def store_reply(self, conversation_id: str, key: str, reply: dict[str, Any]) -> bool:
+        """False if there is one already (a concurrent delivery of the same turn was faster): then nothing is written."""
+        ...
+
+    def turn_count(self, conversation_id: str) -> int:
+        """How many replies are stored."""
+        ...
+
+
+class DialogueStore(FulfillmentStore, Protocol):
+    """Opens transactions that also know conversations."""
+
+    def write(self) -> AbstractContextManager[DialogueTx]: ...
+    def read(self) -> AbstractContextManager[DialogueTx]: ...
+
+
+class Understands(Protocol):
+    """bot.understand.Understander: danger words, then the model. Never raises, never longer than the NLU budget."""
+
+    def understand(self, text: str) -> Understanding: ...

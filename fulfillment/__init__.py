@@ -1,0 +1,1 @@
+"""What the company owes: ticket, clocks, forwarding, the outbox and its worker."""

@@ -1,0 +1,202 @@
+"""What fulfillment needs from the outside: a store, a carrier. Implemented by `storage` and `ivr`, faked in tests/fakes.py."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
+from fulfillment.outbox import Lane, NewTask, Task
+from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TimelineEntry
+
+
+class FulfillmentTx(Protocol):
+    """One open transaction. Everything written through it commits together or not at all.
+
+    Reads inside a write transaction see the transaction's own writes. On SQLite it holds the write lock from its start;
+    on PostgreSQL rows named `for_update` are locked. Raises StoreBusy when the lock could not be had within the budget.
+    """
+
+    # the company
+    def community(self, community_id: int) -> Community: ...
+    def communities(self) -> Sequence[Community]: ...
+    def station(self, station_id: int) -> Station: ...
+    def staff(self, staff_id: int) -> Staff: ...
+    def all_staff(self) -> Sequence[Staff]: ...
+    def staff_by_phone(self, phone: str) -> Staff | None: ...
+    def duties(self) -> Sequence[Duty]: ...
+    def household(self, household_id: int) -> Household: ...
+    def households_by_phone(self, phone: str) -> Sequence[Household]: ...
+    def household_by_card(self, card_number: str) -> Household | None: ...
+    def households_at(self, address: Address) -> Sequence[Household]:
+        """Homes that fit the known parts of an address (community required; empty parts fit all). At most 20."""
+        ...
+
+    def operator(self, operator_id: int) -> Operator: ...
+    def operator_by_login(self, login: str) -> Operator | None: ...
+    def operators(self) -> Sequence[Operator]: ...
+
+    # imports: insert or update by the company's own key (`code`, `number`, `card_number`, `login`); id 0 in, stored id out
+    def upsert_station(self, station: Station) -> Station: ...
+    def upsert_community(self, community: Community) -> Community: ...
+    def upsert_staff(self, staff: Staff) -> Staff: ...
+    def upsert_household(self, household: Household) -> Household: ...
+    def upsert_operator(self, operator: Operator) -> Operator: ...
+    def replace_duties(self, duties: Sequence[Duty]) -> None:
+        """The weekly rota as a whole."""
+        ...
+
+    # tickets
+    def add_ticket(self, ticket: Ticket) -> Ticket:
+        """Stores a ticket whose id is 0 and number ""; returns it with both. Numbers run per local day of `opened_at`: MMDD-NNNN."""
+        ...
+
+    def ticket(self, ticket_id: int, *, for_update: bool = False) -> Ticket:
+        """Raises NotFound."""
+        ...
+
+    def save_ticket(self, ticket: Ticket) -> Ticket:
+        """Writes all fields if the stored rev equals ticket.rev; returns it with rev + 1. Raises Conflict otherwise."""
+        ...
+
+    def open_tickets(
+        self, *, household_id: int | None = None, conversation_id: str | None = None, contact_phone: str | None = None
+    ) -> Sequence[Ticket]:
+        """Open tickets that match any of the given (non-empty) criteria, newest first."""
+        ...
+
+    def tickets(
+        self, *, only_open: bool = False, kind: str | None = None, search: str = "", limit: int = 100, offset: int = 0
+    ) -> Sequence[Ticket]:
+        """For lists: emergencies without acknowledgement first, then open by earliest running clock, then newest.
+        `search` fits number, contact name, phone or symptom as a substring.
+        """
+        ...
+
+    def add_to_timeline(self, entry: TimelineEntry) -> None: ...
+    def timeline(self, ticket_id: int) -> Sequence[TimelineEntry]:
+        """Oldest first."""
+        ...
+
+    def add_clock(self, clock: TicketClock) -> TicketClock:
+        """Stores a clock whose id is 0. One running clock per ticket and rule: a second add returns the first."""
+        ...
+
+    def clock(self, clock_id: int) -> TicketClock: ...
+    def save_clock(self, clock: TicketClock) -> None: ...
+    def clocks(self, ticket_ids: Sequence[int]) -> Mapping[int, Sequence[TicketClock]]:
+        """All clocks of these tickets, by ticket id, earliest due first."""
+        ...
+
+    # attempts
+    def add_attempt(self, attempt: Attempt) -> None: ...
+    def attempt(self, attempt_id: str) -> Attempt:
+        """Raises NotFound."""
+        ...
+
+    def save_attempt(self, attempt: Attempt) -> None: ...
+    def attempts(self, ticket_id: int) -> Sequence[Attempt]:
+        """Oldest first."""
+        ...
+
+    def busy_staff(self) -> frozenset[int]:
+        """Staff who have a voice attempt without an end right now (they are on another alarm)."""
+        ...
+
+    # outbox
+    def enqueue(self, task: NewTask) -> None:
+        """Adds a task; a task with the same key that is still pending is kept, one that is finished stays finished."""
+        ...
+
+    def bring_forward(self, key: str, due_at: datetime) -> bool:
+        """Makes a pending, unclaimed task due earlier. False if there is none."""
+        ...
+
+    def cancel_tasks(self, ticket_id: int, kinds: Sequence[str]) -> int:
+        """Pending tasks of a ticket will not run any more; returns how many."""
+        ...
+
+    def task_done(self, task: Task) -> bool:
+        """Finishes a claimed task; False (and nothing changed) if the lease was lost."""
+        ...
+
+    def task_again(self, task: Task, due_at: datetime, error: str) -> bool:
+        """Gives a claimed task back for a later try; False if the lease was lost."""
+        ...
+
+    def task_dead(self, task: Task, error: str) -> bool:
+        """Gives up on a task after its last try; it stays visible on the health page."""
+        ...
+
+    def holds(self, task: Task) -> bool:
+        """True while this worker's lease on the task is the current one."""
+        ...
+
+    def overdue_tasks(self, before: datetime) -> Sequence[tuple[str, str, datetime, int]]:
+        """(kind, key, due_at, tries) of tasks that were due before an instant and are not done, oldest first, at most 100."""
+        ...
+
+
+class FulfillmentStore(Protocol):
+    """Opens transactions. Implemented by storage.Store."""
+
+    def write(self) -> AbstractContextManager[FulfillmentTx]:
+        """A read-write transaction: commits at the end of the block, rolls back on any exception."""
+        ...
+
+    def read(self) -> AbstractContextManager[FulfillmentTx]:
+        """A read-only snapshot; writing through it raises."""
+        ...
+
+    def claim(self, lane: Lane, now: datetime, lease: timedelta, owner: str) -> Task | None:
+        """Takes the earliest due task of a lane under a lease, in a short transaction of its own; None if nothing is due.
+        Tasks whose lease ran out can be taken again.
+        """
+        ...
+
+    def next_due(self, lane: Lane) -> datetime | None:
+        """When the next unclaimed task of a lane (or the end of a foreign lease) is due."""
+        ...
+
+    def release_leases(self, owner: str) -> int:
+        """A starting process gives back what its predecessor of the same name held."""
+        ...
+
+    def wait_for_change(self, seen: int, timeout: float) -> int:
+        """Blocks until anybody (any process) committed a write after change number `seen`, or `timeout` seconds.
+        Returns the current change number of this process (start with 0). A hint only: the tables are the truth.
+        """
+        ...
+
+
+class Carrier(Protocol):
+    """The telephone network. Raises CarrierBusy, CarrierRefused, CarrierUnknown (kernel.errors). Every call has a 10 s limit."""
+
+    def call(self, *, to: str, attempt_id: str) -> str:
+        """Rings a member of staff for an alarm; the attempt's webhooks follow under /ivr/alarms/<attempt_id>. Returns the SID."""
+        ...
+
+    def text(self, *, to: str, body: str, attempt_id: str) -> str:
+        """Sends a text. Returns the SID."""
+        ...
+
+    def find_call(self, attempt: Attempt) -> str | None:
+        """The SID of a call that was placed for this attempt, if the carrier knows one (by number and time)."""
+        ...
+
+    def call_status(self, sid: str) -> str:
+        """The carrier's own word: queued, ringing, in-progress, completed, busy, failed, no-answer, canceled."""
+        ...
+
+    def fetch_turn(self, call_sid: str, path: str) -> None:
+        """Interrupts a live call: it fetches its next TwiML from `path` below PUBLIC_BASE_URL."""
+        ...
+
+
+#: Texts of alarms, rendered by the script book; injected by app.py because sentences live above this floor.
+AlarmText = Callable[[Ticket, str], str]
+
+#: A deliverer carries out one task; it must be safe to run twice. Returning normally finishes the task.
+Deliverer = Callable[[Task], None]
+DelivererTable = Mapping[str, Deliverer]
+JsonObject = dict[str, Any]

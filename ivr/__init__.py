@@ -1,0 +1,1 @@
+"""The telephone: Twilio webhooks, TwiML, outgoing calls and texts."""

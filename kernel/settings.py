@@ -1,0 +1,109 @@
+"""Every setting of the product: typed, read once from the environment and `.env`, each one documented.
+
+`load_settings()` is called by the composition root only. A missing or contradictory setting stops the start
+with its name and the remedy (`ConfigurationError`). README's settings table is made from these descriptions.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, HttpUrl, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from kernel.errors import ConfigurationError
+
+HOME = Path(__file__).resolve().parent.parent
+CARRIER_API = "https://api.twilio.com"
+
+
+class Environment(StrEnum):
+    """Where the product runs. `production` refuses everything that is only good enough for trying out."""
+
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class Settings(BaseSettings):
+    """See each field's description."""
+
+    model_config = SettingsConfigDict(env_file=HOME / ".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+    environment: Environment = Field(Environment.DEVELOPMENT, description="development, test or production")
+    secret_key: SecretStr = Field(
+        min_length=32, description="Signs sessions and links; `make setup` writes one into .env"
+    )
+    public_base_url: HttpUrl = Field(
+        HttpUrl("http://127.0.0.1:8000"),
+        description="How the carrier and residents reach this product from outside; webhook signatures are checked against it",
+    )
+    web_port: int = Field(
+        8000, ge=1, le=65535, description="Port of the web process (127.0.0.1 unless BIND_ADDRESS says otherwise)"
+    )
+    bind_address: str = Field("127.0.0.1", description="Address the web process listens on")
+    web_threads: int = Field(
+        64, ge=4, le=1024, description="Threads of the web process; live pages may hold at most half of them"
+    )
+    database_url: str = Field(
+        f"sqlite:///{HOME / 'var' / 'hotline.db'}",
+        description="SQLAlchemy address; sqlite:///… for one machine, postgresql+psycopg://… to grow",
+    )
+    data_dir: Path = Field(HOME / "data", description="The service standard as tables, and the sample company")
+    scripts_dir: Path = Field(HOME / "scripts_zh", description="Every sentence that is spoken or shown")
+    company_name: str = Field("华暖示例热力", min_length=1, description="Fills {company} in the standard's wording")
+    agent_number: str = Field("01", description="Fills {number} in greeting G4a when the bot answers")
+
+    nlu_url: HttpUrl = Field(HttpUrl("http://127.0.0.1:5005"), description="The Rasa server; keep it on loopback")
+    nlu_timeout_seconds: float = Field(2.0, gt=0, le=5, description="How long a turn waits for the Rasa server")
+
+    twilio_account_sid: str = Field(pattern=r"^AC[0-9a-f]{32}$", description="The carrier account")
+    twilio_auth_token: SecretStr = Field(
+        min_length=8, description="The account's token; also the webhook signature key"
+    )
+    twilio_from_number: str = Field(
+        "+15005550006", pattern=r"^\+\d{6,15}$", description="The hotline's own number, E.164"
+    )
+    twilio_api_base_url: HttpUrl = Field(
+        HttpUrl(CARRIER_API),
+        description="The carrier's REST API; anything but Twilio's own is treated as not a real carrier",
+    )
+    simulator_port: int = Field(8100, ge=1, le=65535, description="Port of the telephone network on this machine")
+
+    @property
+    def carrier_is_real(self) -> bool:
+        """False while calls end on this machine; shown as a banner on every console page."""
+        return str(self.twilio_api_base_url).rstrip("/") == CARRIER_API
+
+    @property
+    def base_url(self) -> str:
+        """`public_base_url` without the trailing slash."""
+        return str(self.public_base_url).rstrip("/")
+
+    @model_validator(mode="after")
+    def _production_is_real(self) -> Self:
+        if self.environment is Environment.PRODUCTION:
+            if not self.carrier_is_real:
+                msg = "TWILIO_API_BASE_URL points at a simulated network: remove it, or leave ENVIRONMENT=production"
+                raise ValueError(msg)
+            if self.public_base_url.scheme != "https":
+                msg = "PUBLIC_BASE_URL must be https in production: the carrier and residents' sessions need it"
+                raise ValueError(msg)
+        if "\n" in self.database_url or not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            msg = "DATABASE_URL must start with sqlite:/// or postgresql+psycopg://"
+            raise ValueError(msg)
+        return self
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises ConfigurationError naming each wrong setting and what to do."""
+    try:
+        return Settings()
+    except ValidationError as exc:
+        lines = []
+        for error in exc.errors():
+            name = "_".join(str(p) for p in error["loc"]).upper()
+            what = error["msg"].removeprefix("Value error, ")
+            remedy = "run `make setup`, or set it in .env" if error["type"] == "missing" else "correct it in .env"
+            lines.append(f"{name}: {what} ({remedy})" if name else what)
+        raise ConfigurationError("; ".join(lines)) from exc
