@@ -1,0 +1,701 @@
+"""Stand-ins for everything outside the rooms: the database, the telephone network, the present, the understanding server.
+
+They implement the same Protocols as the real ones (fulfillment.ports, dialogue.ports, kernel.clock) and keep the same
+promises: a block that raises leaves nothing behind, a read cannot write, an old revision is refused, a lost lease
+changes nothing. What a test may set or look at are plain attributes.
+"""
+
+import dataclasses
+import threading
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, TypeVar
+
+from bot.understanding import Intent, Source, Understanding
+from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
+from fulfillment.outbox import Lane, NewTask, Task, lane_of
+from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock, TimelineEntry
+from kernel.clock import local
+from kernel.errors import Conflict, NotFound
+
+#: A Sunday morning in the heating season, 10:00 in Shijiazhuang.
+A_WINTER_DAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
+_FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
+
+Row = TypeVar("Row")
+Keyed = TypeVar("Keyed", Station, Community, Staff, Household, Operator)
+
+
+class FixedClock:
+    """Stands still until it is moved."""
+
+    def __init__(self, now: datetime = A_WINTER_DAY) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def set(self, now: datetime) -> None:
+        self._now = now
+
+    def advance(self, **units: float) -> datetime:
+        """`advance(minutes=2)`; returns the new present."""
+        self._now += timedelta(**units)
+        return self._now
+
+
+class FakeUnderstander:
+    """Understands what it was told to: `FakeUnderstander({"我家漏水了": Understanding(...)})`; anything else is FALLBACK."""
+
+    def __init__(self, table: Mapping[str, Understanding] | None = None, *, model_available: bool = True) -> None:
+        self.table = dict(table or {})
+        self.model_available = model_available
+        self.heard: list[str] = []
+
+    def understand(self, text: str) -> Understanding:
+        self.heard.append(text)
+        known = self.table.get(text)
+        if known is not None:
+            return known
+        return Understanding(
+            text,
+            Intent.FALLBACK,
+            confidence=0.0,
+            emergency=False,
+            source=Source.MODEL if self.model_available else Source.NOBODY,
+            model_available=self.model_available,
+        )
+
+
+@dataclass(frozen=True)
+class Happened:
+    """A failure after the fact: the call was placed (the text sent), only the answer got lost."""
+
+    error: Exception
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What the carrier was asked for. `body` is "" for calls."""
+
+    sid: str
+    to: str
+    attempt_id: str
+    body: str = ""
+
+
+class FakeCarrier:
+    """Records calls and texts. `call_failures`/`text_failures` are used up one per request, None meaning success.
+
+    Given the store, it refuses (AssertionError) to be called inside a transaction, as DESIGN §2 rule 2 demands.
+    """
+
+    def __init__(self, store: "FakeStore | None" = None) -> None:
+        self.calls: list[Placed] = []
+        self.texts: list[Placed] = []
+        self.call_failures: list[Exception | Happened | None] = []
+        self.text_failures: list[Exception | Happened | None] = []
+        self.statuses: dict[str, str] = {}  # sid → the carrier's word; "queued" unless set
+        self.status_failures: list[Exception | None] = []  # for call_status and find_call
+        self.fetched: list[tuple[str, str]] = []  # (call sid, path)
+        self.fetch_failures: list[Exception | None] = []
+        self._store = store
+
+    def call(self, *, to: str, attempt_id: str) -> str:
+        return self._place(self.calls, self.call_failures, Placed(_sid("CA"), to, attempt_id))
+
+    def text(self, *, to: str, body: str, attempt_id: str) -> str:
+        return self._place(self.texts, self.text_failures, Placed(_sid("SM"), to, attempt_id, body))
+
+    def find_call(self, attempt: Attempt) -> str | None:
+        self._outside_any_transaction()
+        _raise_next(self.status_failures)
+        return next((c.sid for c in self.calls if c.attempt_id == attempt.id), None)
+
+    def call_status(self, sid: str) -> str:
+        self._outside_any_transaction()
+        _raise_next(self.status_failures)
+        return self.statuses.get(sid, "queued")
+
+    def fetch_turn(self, call_sid: str, path: str) -> None:
+        self._outside_any_transaction()
+        _raise_next(self.fetch_failures)
+        self.fetched.append((call_sid, path))
+
+    def _place(self, log: list[Placed], failures: list[Exception | Happened | None], placed: Placed) -> str:
+        self._outside_any_transaction()
+        failure = failures.pop(0) if failures else None
+        if isinstance(failure, Exception):
+            raise failure
+        log.append(placed)
+        if isinstance(failure, Happened):
+            raise failure.error
+        return placed.sid
+
+    def _outside_any_transaction(self) -> None:
+        if self._store is not None:
+            assert not self._store.in_transaction, "the carrier is called inside a transaction"
+
+
+def _sid(prefix: str) -> str:
+    return prefix + uuid.uuid4().hex
+
+
+def _raise_next(failures: list[Exception | None]) -> None:
+    failure = failures.pop(0) if failures else None
+    if failure is not None:
+        raise failure
+
+
+@dataclass
+class StoredTask:
+    """A row of the outbox. `state` is pending, done, dead or cancelled."""
+
+    task: Task
+    state: str = "pending"
+    lease_until: datetime | None = None
+    owner: str = ""
+    error: str = ""
+
+
+@dataclass
+class _Tables:
+    stations: dict[int, Station] = field(default_factory=dict)
+    communities: dict[int, Community] = field(default_factory=dict)
+    staff: dict[int, Staff] = field(default_factory=dict)
+    duties: list[Duty] = field(default_factory=list)
+    households: dict[int, Household] = field(default_factory=dict)
+    operators: dict[int, Operator] = field(default_factory=dict)
+    tickets: dict[int, Ticket] = field(default_factory=dict)
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    clocks: dict[int, TicketClock] = field(default_factory=dict)
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+    tasks: dict[str, StoredTask] = field(default_factory=dict)  # by key
+    conversations: dict[str, Conversation] = field(default_factory=dict)
+    messages: dict[str, list[Message]] = field(default_factory=dict)
+    replies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+
+    def copy(self) -> "_Tables":
+        copied = {f.name: getattr(self, f.name).copy() for f in dataclasses.fields(self)}
+        copied["tasks"] = {key: replace(row) for key, row in self.tasks.items()}
+        copied["messages"] = {cid: list(rows) for cid, rows in self.messages.items()}
+        return _Tables(**copied)
+
+
+class FakeStore:
+    """dialogue.ports.DialogueStore in memory, one writer at a time, safe for threads.
+
+    `write_failures` are used up one per `write()` (None: succeed), e.g. `[StoreBusy("locked")]`; `after_commit`, if set,
+    is called outside the transaction after each commit (raise in it to crash there).
+    """
+
+    def __init__(self) -> None:
+        self.tables = _Tables()
+        self.write_failures: list[Exception | None] = []
+        self.after_commit: Any = None
+        self.commits = 0
+        self._lock = threading.RLock()
+        self._changed = threading.Condition()
+        self._local = threading.local()
+
+    @property
+    def in_transaction(self) -> bool:
+        """True while this thread has a transaction open."""
+        return getattr(self._local, "open", False)
+
+    @contextmanager
+    def write(self) -> Iterator["FakeTx"]:
+        self._refuse_nesting()
+        with self._lock:
+            _raise_next(self.write_failures)
+            working = self.tables.copy()
+            self._local.open = True
+            try:
+                yield FakeTx(working, writable=True)
+                self.tables = working
+            finally:
+                self._local.open = False
+        self._committed()
+        if self.after_commit is not None:
+            self.after_commit()
+
+    @contextmanager
+    def read(self) -> Iterator["FakeTx"]:
+        self._refuse_nesting()
+        with self._lock:
+            snapshot = self.tables.copy()
+        self._local.open = True
+        try:
+            yield FakeTx(snapshot, writable=False)
+        finally:
+            self._local.open = False
+
+    def claim(self, lane: Lane, now: datetime, lease: timedelta, owner: str) -> Task | None:
+        self._refuse_nesting()
+        with self._lock:
+            due = [
+                row
+                for row in self._pending(lane)
+                if row.task.due_at <= now and (row.lease_until is None or row.lease_until <= now)
+            ]
+            if not due:
+                return None
+            row = min(due, key=lambda r: (r.task.due_at, r.task.id))
+            row.task = replace(row.task, tries=row.task.tries + 1, token=uuid.uuid4().hex)
+            row.lease_until, row.owner = now + lease, owner
+            return row.task
+
+    def next_due(self, lane: Lane) -> datetime | None:
+        with self._lock:
+            return min((row.lease_until or row.task.due_at for row in self._pending(lane)), default=None)
+
+    def release_leases(self, owner: str) -> int:
+        with self._lock:
+            held = [
+                r for r in self.tables.tasks.values() if r.state == "pending" and r.lease_until and r.owner == owner
+            ]
+            for row in held:
+                row.lease_until, row.owner = None, ""
+                row.task = replace(row.task, token="")
+        if held:
+            self._committed()
+        return len(held)
+
+    def wait_for_change(self, seen: int, timeout: float) -> int:
+        with self._changed:
+            self._changed.wait_for(lambda: self.commits > seen, timeout)
+            return self.commits
+
+    def _pending(self, lane: Lane) -> list[StoredTask]:
+        return [r for r in self.tables.tasks.values() if r.state == "pending" and lane_of(r.task.kind) is lane]
+
+    def _committed(self) -> None:
+        with self._changed:
+            self.commits += 1
+            self._changed.notify_all()
+
+    def _refuse_nesting(self) -> None:
+        assert not self.in_transaction, "a transaction inside a transaction: SQLite would wait for itself"
+
+
+def _require(row: Row | None, what: str) -> Row:
+    if row is None:
+        raise NotFound(what)
+    return row
+
+
+class FakeTx:
+    """dialogue.ports.DialogueTx over copied tables."""
+
+    def __init__(self, tables: _Tables, *, writable: bool) -> None:
+        self._t = tables
+        self._writable = writable
+
+    def _writing(self) -> _Tables:
+        assert self._writable, "a write in a read transaction"
+        return self._t
+
+    # the company
+    def community(self, community_id: int) -> Community:
+        return _require(self._t.communities.get(community_id), f"community {community_id}")
+
+    def communities(self) -> Sequence[Community]:
+        return list(self._t.communities.values())
+
+    def station(self, station_id: int) -> Station:
+        return _require(self._t.stations.get(station_id), f"station {station_id}")
+
+    def staff(self, staff_id: int) -> Staff:
+        return _require(self._t.staff.get(staff_id), f"staff {staff_id}")
+
+    def all_staff(self) -> Sequence[Staff]:
+        return list(self._t.staff.values())
+
+    def staff_by_phone(self, phone: str) -> Staff | None:
+        return next((s for s in self._t.staff.values() if phone and s.phone == phone), None)
+
+    def duties(self) -> Sequence[Duty]:
+        return list(self._t.duties)
+
+    def household(self, household_id: int) -> Household:
+        return _require(self._t.households.get(household_id), f"household {household_id}")
+
+    def households_by_phone(self, phone: str) -> Sequence[Household]:
+        return [h for h in self._t.households.values() if phone and h.phone == phone]
+
+    def household_by_card(self, card_number: str) -> Household | None:
+        return next((h for h in self._t.households.values() if h.card_number == card_number), None)
+
+    def households_at(self, address: Address) -> Sequence[Household]:
+        if address.community_id is None:
+            return []
+        return [
+            h
+            for h in self._t.households.values()
+            if h.community_id == address.community_id
+            and address.building in ("", h.building)
+            and address.unit in ("", h.unit)
+            and address.room in ("", h.room)
+        ][:20]
+
+    def operator(self, operator_id: int) -> Operator:
+        return _require(self._t.operators.get(operator_id), f"operator {operator_id}")
+
+    def operator_by_login(self, login: str) -> Operator | None:
+        return next((o for o in self._t.operators.values() if o.login == login), None)
+
+    def operators(self) -> Sequence[Operator]:
+        return list(self._t.operators.values())
+
+    # what an import of a company writes
+    def upsert_station(self, station: Station) -> Station:
+        return _upsert(self._writing().stations, station, "code")
+
+    def upsert_community(self, community: Community) -> Community:
+        return _upsert(self._writing().communities, community, "code")
+
+    def upsert_staff(self, staff: Staff) -> Staff:
+        return _upsert(self._writing().staff, staff, "number")
+
+    def upsert_household(self, household: Household) -> Household:
+        return _upsert(self._writing().households, household, "card_number")
+
+    def upsert_operator(self, operator: Operator) -> Operator:
+        return _upsert(self._writing().operators, operator, "login")
+
+    def replace_duties(self, duties: Sequence[Duty]) -> None:
+        self._writing().duties = list(duties)
+
+    # tickets
+    def add_ticket(self, ticket: Ticket) -> Ticket:
+        tables = self._writing()
+        assert ticket.id == 0
+        assert ticket.number == ""
+        day = local(ticket.opened_at).date()
+        same_day = sum(local(t.opened_at).date() == day for t in tables.tickets.values())
+        stored = replace(ticket, id=len(tables.tickets) + 1, number=f"{day:%m%d}-{same_day + 1:04d}")
+        tables.tickets[stored.id] = stored
+        return stored
+
+    def ticket(self, ticket_id: int, *, for_update: bool = False) -> Ticket:
+        if for_update:
+            self._writing()
+        return _require(self._t.tickets.get(ticket_id), f"ticket {ticket_id}")
+
+    def save_ticket(self, ticket: Ticket) -> Ticket:
+        stored = self.ticket(ticket.id)
+        if stored.rev != ticket.rev:
+            raise Conflict(f"ticket {ticket.id} is at revision {stored.rev}, not {ticket.rev}")
+        saved = replace(ticket, rev=ticket.rev + 1)
+        self._writing().tickets[ticket.id] = saved
+        return saved
+
+    def open_tickets(
+        self, *, household_id: int | None = None, conversation_id: str | None = None, contact_phone: str | None = None
+    ) -> Sequence[Ticket]:
+        found = [
+            t
+            for t in self._t.tickets.values()
+            if t.is_open
+            and (
+                (household_id is not None and t.household_id == household_id)
+                or (conversation_id and t.conversation_id == conversation_id)
+                or (contact_phone and t.contact_phone == contact_phone)
+            )
+        ]
+        return sorted(found, key=lambda t: (t.opened_at, t.id), reverse=True)
+
+    def tickets(
+        self, *, only_open: bool = False, kind: str | None = None, search: str = "", limit: int = 100, offset: int = 0
+    ) -> Sequence[Ticket]:
+        found = [
+            t
+            for t in self._t.tickets.values()
+            if (t.is_open or not only_open)
+            and kind in (None, t.kind)
+            and (not search or any(search in s for s in (t.number, t.contact_name, t.contact_phone, t.symptom)))
+        ]
+
+        def order(ticket: Ticket) -> tuple[bool, bool, datetime, float]:
+            due = [
+                c.due_by
+                for c in self._t.clocks.values()
+                if c.ticket_id == ticket.id and c.state is ClockState.RUNNING and ticket.is_open
+            ]
+            return (
+                not ticket.needs_acknowledgement,
+                not ticket.is_open,
+                min(due, default=_FAR_FUTURE),
+                -ticket.opened_at.timestamp(),
+            )
+
+        return sorted(found, key=order)[offset : offset + limit]
+
+    def add_to_timeline(self, entry: TimelineEntry) -> None:
+        self.ticket(entry.ticket_id)
+        self._writing().timeline.append(entry)
+
+    def timeline(self, ticket_id: int) -> Sequence[TimelineEntry]:
+        return [e for e in self._t.timeline if e.ticket_id == ticket_id]
+
+    def add_clock(self, clock: TicketClock) -> TicketClock:
+        assert clock.id == 0
+        for known in self._t.clocks.values():
+            if (known.ticket_id, known.rule, known.state) == (clock.ticket_id, clock.rule, ClockState.RUNNING):
+                return known
+        stored = replace(clock, id=len(self._t.clocks) + 1)
+        self._writing().clocks[stored.id] = stored
+        return stored
+
+    def clock(self, clock_id: int) -> TicketClock:
+        return _require(self._t.clocks.get(clock_id), f"clock {clock_id}")
+
+    def save_clock(self, clock: TicketClock) -> None:
+        self.clock(clock.id)
+        self._writing().clocks[clock.id] = clock
+
+    def clocks(self, ticket_ids: Sequence[int]) -> Mapping[int, Sequence[TicketClock]]:
+        return {
+            ticket_id: sorted(
+                (c for c in self._t.clocks.values() if c.ticket_id == ticket_id), key=lambda c: (c.due_by, c.id)
+            )
+            for ticket_id in ticket_ids
+        }
+
+    # attempts
+    def add_attempt(self, attempt: Attempt) -> None:
+        assert attempt.id not in self._t.attempts
+        self._writing().attempts[attempt.id] = attempt
+
+    def attempt(self, attempt_id: str) -> Attempt:
+        return _require(self._t.attempts.get(attempt_id), f"attempt {attempt_id}")
+
+    def save_attempt(self, attempt: Attempt) -> None:
+        self.attempt(attempt.id)
+        self._writing().attempts[attempt.id] = attempt
+
+    def attempts(self, ticket_id: int) -> Sequence[Attempt]:
+        return sorted((a for a in self._t.attempts.values() if a.ticket_id == ticket_id), key=lambda a: a.started_at)
+
+    def busy_staff(self) -> frozenset[int]:
+        return frozenset(
+            a.staff_id for a in self._t.attempts.values() if a.channel == "voice" and a.finished_at is None
+        )
+
+    # outbox
+    def enqueue(self, task: NewTask) -> None:
+        tables = self._writing()
+        if task.key in tables.tasks:
+            return
+        stored = Task(
+            id=len(tables.tasks) + 1,
+            kind=task.kind,
+            key=task.key,
+            due_at=task.due_at,
+            payload=dict(task.payload),
+            ticket_id=task.ticket_id,
+            tries=0,
+            token="",
+        )
+        tables.tasks[task.key] = StoredTask(stored)
+
+    def bring_forward(self, key: str, due_at: datetime) -> bool:
+        row = self._writing().tasks.get(key)
+        if row is None or row.state != "pending" or row.lease_until is not None:
+            return False
+        row.task = replace(row.task, due_at=min(due_at, row.task.due_at))
+        return True
+
+    def cancel_tasks(self, ticket_id: int, kinds: Sequence[str]) -> int:
+        rows = [
+            r
+            for r in self._writing().tasks.values()
+            if r.state == "pending" and r.task.ticket_id == ticket_id and r.task.kind in kinds
+        ]
+        for row in rows:
+            row.state = "cancelled"
+        return len(rows)
+
+    def task_done(self, task: Task) -> bool:
+        row = self._held(task)
+        if row is not None:
+            row.state, row.lease_until = "done", None
+        return row is not None
+
+    def task_again(self, task: Task, due_at: datetime, error: str) -> bool:
+        row = self._held(task)
+        if row is not None:
+            row.task, row.lease_until, row.error = replace(row.task, due_at=due_at, token=""), None, error
+        return row is not None
+
+    def task_dead(self, task: Task, error: str) -> bool:
+        row = self._held(task)
+        if row is not None:
+            row.state, row.lease_until, row.error = "dead", None, error
+        return row is not None
+
+    def holds(self, task: Task) -> bool:
+        row = self._t.tasks.get(task.key)
+        return row is not None and row.state == "pending" and bool(task.token) and row.task.token == task.token
+
+    def overdue_tasks(self, before: datetime) -> Sequence[tuple[str, str, datetime, int]]:
+        rows = [r.task for r in self._t.tasks.values() if r.state in ("pending", "dead") and r.task.due_at < before]
+        return [(t.kind, t.key, t.due_at, t.tries) for t in sorted(rows, key=lambda t: t.due_at)][:100]
+
+    def _held(self, task: Task) -> StoredTask | None:
+        tables = self._writing()
+        return tables.tasks[task.key] if self.holds(task) else None
+
+    # conversations
+    def add_conversation(self, conversation: Conversation) -> Conversation:
+        known = self.conversation_by_external_id(conversation.channel, conversation.external_id)
+        if known is not None:
+            return known
+        self._writing().conversations[conversation.id] = conversation
+        return conversation
+
+    def conversation(self, conversation_id: str, *, for_update: bool = False) -> Conversation:
+        if for_update:
+            self._writing()
+        return _require(self._t.conversations.get(conversation_id), f"conversation {conversation_id}")
+
+    def conversation_by_external_id(self, channel: Channel, external_id: str) -> Conversation | None:
+        return next(
+            (c for c in self._t.conversations.values() if (c.channel, c.external_id) == (channel, external_id)), None
+        )
+
+    def save_conversation(self, conversation: Conversation) -> None:
+        stored = self.conversation(conversation.id)
+        self._writing().conversations[conversation.id] = replace(
+            conversation, last_seq=stored.last_seq, seen_by_operator_at=stored.seen_by_operator_at
+        )
+
+    def move_floor(
+        self, conversation_id: str, *, to: Floor, operator_id: int | None, epoch: int, at: datetime
+    ) -> Conversation | None:
+        stored = self.conversation(conversation_id)
+        if stored.epoch != epoch:
+            return None
+        moved = replace(
+            stored,
+            floor=to,
+            operator_id=operator_id,
+            epoch=epoch + 1,
+            waiting_since=at if to is Floor.QUEUE else None,
+            last_at=at,
+        )
+        self._writing().conversations[conversation_id] = moved
+        return moved
+
+    def operator_seen(self, conversation_id: str, operator_id: int, at: datetime) -> None:
+        stored = self.conversation(conversation_id)
+        if stored.operator_id == operator_id:
+            self._writing().conversations[conversation_id] = replace(stored, seen_by_operator_at=at)
+
+    def live_conversations(self) -> Sequence[Conversation]:
+        live = [c for c in self._t.conversations.values() if c.floor is not Floor.ENDED]
+        rank = {Floor.QUEUE: 0, Floor.OPERATOR: 1, Floor.BOT: 2}
+
+        def order(c: Conversation) -> tuple[int, float]:
+            if c.floor is Floor.QUEUE:
+                return 0, (c.waiting_since or c.last_at).timestamp()
+            return rank[c.floor], -c.last_at.timestamp()
+
+        return sorted(live, key=order)
+
+    def recent_conversations(self, limit: int = 50) -> Sequence[Conversation]:
+        return sorted(self._t.conversations.values(), key=lambda c: c.opened_at, reverse=True)[:limit]
+
+    def add_message(
+        self,
+        conversation_id: str,
+        *,
+        author: Author,
+        text: str,
+        at: datetime,
+        data: dict[str, Any] | None = None,
+        client_id: str | None = None,
+    ) -> Message:
+        stored = self.conversation(conversation_id)
+        rows = self._writing().messages.setdefault(conversation_id, [])
+        if client_id is not None:
+            for row in rows:
+                if row.client_id == client_id:
+                    return row
+        message = Message(conversation_id, stored.last_seq + 1, author, text, at, dict(data or {}), client_id)
+        rows.append(message)
+        self._t.conversations[conversation_id] = replace(stored, last_seq=message.seq)
+        return message
+
+    def set_message_data(self, conversation_id: str, seq: int, data: dict[str, Any]) -> None:
+        rows = self._writing().messages.get(conversation_id, [])
+        if not 1 <= seq <= len(rows):
+            raise NotFound(f"message {seq} of {conversation_id}")
+        rows[seq - 1] = replace(rows[seq - 1], data=dict(data))
+
+    def messages(self, conversation_id: str, after: int = 0, limit: int = 200) -> Sequence[Message]:
+        return [m for m in self._t.messages.get(conversation_id, []) if m.seq > after][:limit]
+
+    def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None:
+        return self._t.replies.get((conversation_id, key))
+
+    def store_reply(self, conversation_id: str, key: str, reply: dict[str, Any]) -> bool:
+        if (conversation_id, key) in self._t.replies:
+            return False
+        self._writing().replies[conversation_id, key] = reply
+        return True
+
+    def turn_count(self, conversation_id: str) -> int:
+        return sum(cid == conversation_id for cid, _ in self._t.replies)
+
+
+def _upsert(rows: dict[int, Keyed], row: Keyed, key: str) -> Keyed:
+    known = next((r for r in rows.values() if getattr(r, key) == getattr(row, key)), None)
+    stored = replace(row, id=known.id if known else len(rows) + 1)
+    rows[stored.id] = stored
+    return stored
+
+
+# --- a company small enough to know by heart ---------------------------------------------------------------------
+
+EVERY_DAY = frozenset(range(1, 8))
+BUTLER, DEPUTY, STATION_DUTY_BY_DAY, STATION_DUTY_BY_NIGHT, DUTY_CHIEF, SUPERVISOR = 1, 2, 3, 4, 5, 6
+
+
+def small_company(store: FakeStore) -> FakeStore:
+    """One station, two communities (the second has the butlers swapped), six people, three homes, three operators.
+
+    Ids: station 1; communities 1 (阳光花园, aliases 阳光小区) and 2 (翠湖苑); staff as named above; households 1 and 2 in
+    community 1 (2 is vulnerable), 3 in community 2; operators 1 operator, 2 supervisor, 3 administrator.
+    """
+    with store.write() as tx:
+        tx.upsert_station(Station(0, "S1", "东城站", "东城路1号", "+8631100000001"))
+        people = ("王管家", "李管家", "张值班", "夜值班", "赵主任", "钱主管")
+        for n, name in enumerate(people, start=1):
+            tx.upsert_staff(Staff(0, f"{n:02d}", name, f"+86139000000{n:02d}", 1 if n < DUTY_CHIEF else None))
+        tx.upsert_community(
+            Community(0, "C1", "阳光花园", ("阳光小区",), 1, BUTLER, DEPUTY, "阳光物业", "+8631100000002")
+        )
+        tx.upsert_community(Community(0, "C2", "翠湖苑", (), 1, DEPUTY, BUTLER))
+        tx.replace_duties(
+            [
+                Duty(StaffRole.STATION_DUTY, STATION_DUTY_BY_DAY, 1, EVERY_DAY, time(8), time(20)),
+                Duty(StaffRole.STATION_DUTY, STATION_DUTY_BY_NIGHT, 1, EVERY_DAY, time(20), time(8)),
+                Duty(StaffRole.DUTY_CHIEF, DUTY_CHIEF, None, EVERY_DAY, time(0), time(0)),
+                Duty(StaffRole.SUPERVISOR, SUPERVISOR, None, EVERY_DAY, time(0), time(0)),
+            ]
+        )
+        tx.upsert_household(Household(0, "100001", 1, "3", "2", "501", "陈静", "+8613800000001"))
+        tx.upsert_household(Household(0, "100002", 1, "3", "2", "502", "孙奶奶", "+8613800000002", vulnerable=True))
+        tx.upsert_household(Household(0, "100003", 2, "1", "1", "101", "周强", "+8613800000003", "floor_heating"))
+        for login, name, role in (
+            ("xiaoli", "小李", OperatorRole.OPERATOR),
+            ("zhuguan", "周主管", OperatorRole.SUPERVISOR),
+            ("admin", "管理员", OperatorRole.ADMINISTRATOR),
+        ):
+            tx.upsert_operator(Operator(0, login, name, role, "+8613700000001", "unusable"))
+    return store
