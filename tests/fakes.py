@@ -309,6 +309,9 @@ class FakeTx:
     def station(self, station_id: int) -> Station:
         return _require(self._t.stations.get(station_id), f"station {station_id}")
 
+    def stations(self) -> Sequence[Station]:
+        return list(self._t.stations.values())
+
     def staff(self, staff_id: int) -> Staff:
         return _require(self._t.staff.get(staff_id), f"staff {staff_id}")
 
