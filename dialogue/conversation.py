@@ -1,6 +1,6 @@
 """Conversation, turn, message, reply: what passes between a resident, the bot and an operator. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -126,3 +126,19 @@ class Reply:
     then: Then = Then.LISTEN
     turn_number: int = 0  # how many turns the conversation had, this one included: the phone's next action path
     ticket_ids: tuple[int, ...] = ()
+    last_seq: int = 0  # seq of the last message stored with this reply: where the phone's hold loop goes on listening
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Reply":
+        """The inverse of `to_json`."""
+        return cls(
+            said=tuple(Said(**s) for s in data["said"]),
+            quick_replies=tuple(QuickReply(**q) for q in data["quick_replies"]),
+            expect=Expect(data["expect"]),
+            then=Then(data["then"]),
+            turn_number=data["turn_number"],
+            ticket_ids=tuple(data["ticket_ids"]),
+        )

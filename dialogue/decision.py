@@ -1,0 +1,62 @@
+"""What the policy decides: sentences by key, commands in the imperative, the next state. Pure data."""
+
+from dataclasses import dataclass, field
+
+from dialogue.conversation import Expect, QuickReply, Then
+from dialogue.state import DialogueState
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """One script by key. Facts that exist only after the commands ran (ticket number, promise) are added when it is phrased."""
+
+    key: str
+    params: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTicket:
+    """A ticket of this kind with what the slots hold; an open one of the same kind and home is nudged instead."""
+
+    kind: str
+    symptom: str
+
+
+@dataclass(frozen=True, slots=True)
+class LearnAddress:
+    """More became known about the home of a ticket."""
+
+    ticket_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NudgeTicket:
+    """The resident asks again (催办)."""
+
+    ticket_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHandoff:
+    """The resident waits for a person from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveQueue:
+    """The resident does not want to wait any longer; the floor goes back to the bot."""
+
+
+Command = OpenTicket | LearnAddress | NudgeTicket | RequestHandoff | LeaveQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`say` is spoken in order, after the commands were carried out in one transaction."""
+
+    state: DialogueState
+    say: tuple[Say, ...]
+    commands: tuple[Command, ...] = ()
+    options: tuple[QuickReply, ...] = ()
+    expect: Expect = Expect.ANYTHING
+    then: Then = Then.LISTEN
+    reason: str = ""  # why, in a few words: for the log and for whoever reads the turn later

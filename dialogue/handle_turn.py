@@ -1,0 +1,436 @@
+"""One turn, from what was heard to what is said. The one page that names all steps.
+
+    1 hear     what the resident said is stored before anything else happens
+    2 decide   bot/ understands (danger words, then Rasa; no transaction is open), policy decides
+    3 act      ticket, clocks, outbox row, conversation and reply are ONE transaction
+    4 say      the script book words it for both channels
+
+A repeated delivery of the same turn (same key) gets the stored reply. A crash between 1 and 3 leaves the utterance;
+the repeated delivery goes on from there.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+from fulfillment.open_ticket import TicketRequest, learn_address, nudge, open_ticket
+
+from bot.understanding import Intent, Source, Understanding
+from dialogue.conversation import Author, Channel, Conversation, Floor, Reply, Said, Then, Turn
+from dialogue.decision import Command, Decision, LearnAddress, LeaveQueue, NudgeTicket, OpenTicket, RequestHandoff, Say
+from dialogue.handoff import watch_queue
+from dialogue.phone_number import as_said, to_e164
+from dialogue.policy import (
+    MENU,
+    Facts,
+    Home,
+    OpenCase,
+    Policy,
+    leave_queue,
+    on_hang_up,
+    understand_choice,
+    understand_digits,
+)
+from dialogue.ports import DialogueStore, DialogueTx, Understands
+from dialogue.script_book import ScriptBook
+from dialogue.state import DialogueState, merge
+from dialogue.wording import Wording
+from fulfillment.company import Household, OtherUnit
+from fulfillment.standard import Standard
+from fulfillment.ticket import Address, Ticket
+from kernel.clock import Clock
+
+log = structlog.get_logger()
+
+OPEN_KEY = "open"
+#: More than this of one utterance is not stored; danger words read all of it first.
+LONGEST_UTTERANCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What every turn needs and no turn changes."""
+
+    store: DialogueStore
+    understander: Understands
+    policy: Policy
+    book: ScriptBook
+    standard: Standard
+    clock: Clock
+    hotline_phone: str  # E.164; the big call button of safety cards
+
+
+class Hotline:
+    """The conversation engine of both channels. Safe to share between threads; holds no state of its own."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+
+    def open(self, channel: Channel, external_id: str, peer: str) -> tuple[Conversation, Reply]:
+        """Starts a conversation with greeting G4a, or returns the one that is open under this id with its first reply."""
+        now = self._kit.clock.now()
+        with self._kit.store.write() as tx:
+            conversation = tx.add_conversation(
+                Conversation(
+                    id=uuid.uuid4().hex, channel=channel, external_id=external_id, peer=peer, floor=Floor.BOT,
+                    opened_at=now, last_at=now,
+                )
+            )  # fmt: skip
+            stored = tx.stored_reply(conversation.id, OPEN_KEY)
+            if stored is not None:
+                return conversation, Reply.from_json(stored)
+            greeting = [Say("greeting.incoming")]
+            if channel is Channel.CHAT:
+                greeting.append(Say("greeting.incoming_chat_hint"))
+            options = MENU if channel is Channel.CHAT else ()
+            decision = Decision(DialogueState(options=options), tuple(greeting), options=options, reason="opened")
+            step = _Step(self._kit, tx, conversation, now)
+            return tx.conversation(conversation.id), step.carry_out(decision, OPEN_KEY)
+
+    def handle_turn(self, turn: Turn) -> Reply:
+        """The answer to one turn; see the module's docstring. Raises NotFound, StoreBusy."""
+        conversation, reply = self._hear(turn)
+        if reply is not None:
+            return reply
+        heard, choice = self._understand(turn, conversation)
+        return self._answer(turn, heard, choice)
+
+    def hang_up(self, conversation_id: str) -> None:
+        """The caller is gone: what is known becomes a ticket, the floor is closed. Twice is the same as once."""
+        now = self._kit.clock.now()
+        with self._kit.store.write() as tx:
+            conversation = tx.conversation(conversation_id, for_update=True)
+            if conversation.floor is Floor.ENDED:
+                return
+            state = DialogueState.from_json(conversation.state)
+            step = _Step(self._kit, tx, conversation, now)
+            waiting = conversation.floor is Floor.QUEUE
+            for command in on_hang_up(state, waiting=waiting, reachable=bool(conversation.peer)):
+                state = step.act(command, state)
+            tx.save_conversation(replace(step.conversation, state=state.to_json(), last_at=now))
+            tx.move_floor(conversation_id, to=Floor.ENDED, operator_id=None, epoch=step.conversation.epoch, at=now)
+
+    # --- 1 hear ------------------------------------------------------------------------------------------------
+
+    def _hear(self, turn: Turn) -> tuple[Conversation, Reply | None]:
+        with self._kit.store.write() as tx:
+            conversation = tx.conversation(turn.conversation_id)
+            stored = tx.stored_reply(turn.conversation_id, turn.key)
+            if stored is not None:
+                return conversation, Reply.from_json(stored)
+            words = turn.text[:LONGEST_UTTERANCE] or turn.digits
+            if words:
+                data = {"digits": turn.digits} if turn.digits else {}
+                tx.add_message(
+                    conversation.id, author=Author.RESIDENT, text=words, at=self._kit.clock.now(),
+                    data=data, client_id=_utterance_key(turn),
+                )  # fmt: skip
+            return conversation, None
+
+    # --- 2 decide: understand ----------------------------------------------------------------------------------
+
+    def _understand(self, turn: Turn, conversation: Conversation) -> tuple[Understanding, str]:
+        if turn.choice and turn.choice != "text":
+            return understand_choice(turn.choice, turn.text), turn.choice
+        if turn.digits:
+            return understand_digits(turn.digits, DialogueState.from_json(conversation.state).options)
+        if not turn.text.strip():
+            return Understanding("", Intent.FALLBACK, 0.0, emergency=False, source=Source.NOBODY), ""
+        return self._kit.understander.understand(turn.text), ""
+
+    # --- 3 act, 4 say ------------------------------------------------------------------------------------------
+
+    def _answer(self, turn: Turn, heard: Understanding, choice: str) -> Reply:
+        now = self._kit.clock.now()
+        with self._kit.store.write() as tx:
+            conversation = tx.conversation(turn.conversation_id, for_update=True)
+            stored = tx.stored_reply(turn.conversation_id, turn.key)
+            if stored is not None:  # a concurrent delivery of the same turn was faster
+                return Reply.from_json(stored)
+            step = _Step(self._kit, tx, conversation, now)
+            step.note_understanding(turn, heard)
+            if conversation.floor is Floor.ENDED:
+                step.reopen()
+            if step.conversation.floor is Floor.OPERATOR:
+                decision = step.with_operator(heard)
+            elif step.conversation.floor is Floor.QUEUE:
+                decision = step.in_queue(heard, choice)
+            else:
+                decision = step.decide(heard, choice)
+            log.info(
+                "turn", conversation=conversation.id, channel=conversation.channel, intent=heard.intent,
+                confidence=round(heard.confidence, 3), source=heard.source, emergency=heard.emergency, why=decision.reason,
+            )  # fmt: skip
+            return step.carry_out(decision, turn.key)
+
+
+def _utterance_key(turn: Turn) -> str:
+    return f"turn:{turn.key}"
+
+
+class _Step:
+    """One turn inside its transaction."""
+
+    def __init__(self, kit: Kit, tx: DialogueTx, conversation: Conversation, now: datetime) -> None:
+        self.kit = kit
+        self.tx = tx
+        self.conversation = conversation
+        self.now = now
+        self.ticket: Ticket | None = None  # opened or touched by this turn
+        self.wording = Wording(desk.book, desk.standard, lambda community_id: tx.community(community_id).name)
+
+    @property
+    def state(self) -> DialogueState:
+        return DialogueState.from_json(self.conversation.state)
+
+    def note_understanding(self, turn: Turn, heard: Understanding) -> None:
+        """What was understood stays with the utterance, for the operator and for whoever improves the model."""
+        words = turn.text[:LONGEST_UTTERANCE] or turn.digits
+        if not words:
+            return
+        message = self.tx.add_message(
+            self.conversation.id, author=Author.RESIDENT, text=words, at=self.now, client_id=_utterance_key(turn)
+        )
+        understood = {
+            "intent": heard.intent,
+            "category": heard.category,
+            "confidence": round(heard.confidence, 4),
+            "emergency": heard.emergency,
+            "source": heard.source,
+            "entities": [{"kind": e.kind, "value": e.value, "text": e.text} for e in heard.entities],
+        }
+        data = {**message.data, "understanding": understood}
+        if turn.confidence is not None:
+            data["speech_confidence"] = turn.confidence
+        self.tx.set_message_data(self.conversation.id, message.seq, data)
+
+    def reopen(self) -> None:
+        """A resident who writes again after the end is never ignored."""
+        moved = self.tx.move_floor(
+            self.conversation.id, to=Floor.BOT, operator_id=None, epoch=self.conversation.epoch, at=self.now
+        )
+        self.conversation = replace(moved or self.tx.conversation(self.conversation.id), state={})
+
+    # --- who has the floor ---
+
+    def decide(self, heard: Understanding, choice: str) -> Decision:
+        state = self.state
+        return self.kit.policy.decide(state, heard, self.facts(state, heard), choice)
+
+    def with_operator(self, heard: Understanding) -> Decision:
+        """The bot is silent; only an emergency still opens its ticket and the operator is told."""
+        state = self.state
+        if not heard.emergency or state.emergency_ticket_id is not None:
+            return Decision(state, (), options=state.options, then=Then.WAIT, reason="operator has the floor")
+        slots = merge(state.slots, heard).slots
+        kind = heard.intent.value if heard.category == "leak" else Intent.LEAK_INSIDE.value
+        state = self.act(OpenTicket(kind, heard.text), replace(state, slots=slots))
+        notice = self.kit.book.say("handoff.emergency_noticed", number=self.ticket.number if self.ticket else "")
+        self.tx.add_message(
+            self.conversation.id, author=Author.SYSTEM, text=notice.chat, at=self.now, data={"script": notice.script}
+        )
+        return Decision(
+            state, (), options=state.options, then=Then.WAIT, reason="emergency while an operator has the floor"
+        )
+
+    def in_queue(self, heard: Understanding, choice: str) -> Decision:
+        """Waiting: a callback or the bot instead of waiting; an emergency at once; everything else is kept for the operator."""
+        state = self.state
+        if choice in ("callback", "back"):
+            return leave_queue(state, callback=choice == "callback")
+        if heard.emergency:
+            return replace(self.decide(heard, ""), then=Then.WAIT)
+        return Decision(state, (), options=state.options, then=Then.WAIT, reason="waits for a person")
+
+    # --- facts ---
+
+    def facts(self, state: DialogueState, heard: Understanding) -> Facts:
+        tx, peer = self.tx, self.conversation.peer
+        merged = merge(state.slots, heard)
+        address = merged.slots.address
+        caller = tx.households_by_phone(peer) if peer else ()
+        at_address = tx.households_at(address) if address.community_id is not None else ()
+        homes = {h.id: h for h in (*caller, *at_address)}
+        ids = {i for i in (address.community_id, *merged.doubtful) if i is not None}
+        communities = [tx.community(i) for i in sorted(ids)]
+        cases = tx.open_tickets(
+            conversation_id=self.conversation.id,
+            contact_phone=peer or None,
+            household_id=state.home_id if state.home_confirmed else None,
+        )
+        words = {i: self._home(h) for i, h in homes.items()}
+        return Facts(
+            channel=self.conversation.channel,
+            peer=peer,
+            caller_homes=tuple(words[h.id] for h in caller),
+            homes_at_address=tuple(words[h.id] for h in at_address),
+            open_cases=tuple(OpenCase(t.id, t.kind, t.number) for t in cases),
+            community_names={c.id: c.name for c in communities},
+            property_units={
+                c.id: OtherUnit("property", c.property_unit, c.property_phone) for c in communities if c.property_phone
+            },
+        )
+
+    def _home(self, household: Household) -> Home:
+        address = household_address(household)
+        community = self.tx.community(household.community_id)
+        butler = self.tx.staff(community.butler_id)
+        return Home(
+            id=household.id,
+            address=address,
+            words=self.wording.address(address),
+            card_number=household.card_number,
+            name=household.name,
+            phone=household.phone,
+            paid=household.paid,
+            installation=household.installation,
+            butler={
+                "butler": butler.name,
+                "agent": butler.number,
+                "butler_phone": as_said(butler.phone),
+                "station": self.tx.station(community.station_id).name,
+            },
+        )
+
+    # --- act ---
+
+    def act(self, command: Command, state: DialogueState) -> DialogueState:
+        """Carries out one command in this transaction; returns the state that knows its outcome."""
+        tx, now, standard = self.tx, self.now, self.kit.standard
+        match command:
+            case OpenTicket():
+                self.ticket, _ = open_ticket(tx, self._request(command, state), standard=standard, now=now)
+                tickets = tuple(dict.fromkeys((*state.ticket_ids, self.ticket.id)))
+                state = replace(state, ticket_ids=tickets)
+                return replace(state, emergency_ticket_id=self.ticket.id) if self.ticket.emergency else state
+            case LearnAddress():
+                request = self._request(OpenTicket("", ""), state)
+                self.ticket = learn_address(tx, command.ticket_id, request, standard=standard, now=now)
+            case NudgeTicket():
+                self.ticket = nudge(tx, command.ticket_id, by="resident", now=now)
+            case RequestHandoff():
+                watch_queue(tx, self._move(Floor.QUEUE), now)
+            case LeaveQueue():
+                self._move(Floor.BOT)
+        return state
+
+    def _move(self, to: Floor) -> Conversation:
+        """The row is locked by this transaction: the epoch read is the epoch stored."""
+        moved = self.tx.move_floor(
+            self.conversation.id, to=to, operator_id=None, epoch=self.conversation.epoch, at=self.now
+        )
+        if moved is not None:
+            self.conversation = replace(moved, state=self.conversation.state)
+        return self.conversation
+
+    def _request(self, command: OpenTicket, state: DialogueState) -> TicketRequest:
+        """What the slots know; without an address the caller's only registered home, marked as not confirmed."""
+        slots, address, home_id = state.slots, state.slots.address, state.home_id
+        details = {
+            name: value
+            for name, value in (
+                ("part", slots.part), ("place_at_home", slots.place_at_home), ("temperature", slots.temperature),
+                ("visit_time", slots.visit_time), ("story", slots.story),
+            )
+            if value
+        }  # fmt: skip
+        if not address.is_findable and not state.home_denied and self.conversation.peer:
+            homes = self.tx.households_by_phone(self.conversation.peer)
+            if len(homes) == 1:
+                address, home_id = household_address(homes[0]), homes[0].id
+        if home_id is not None and not state.home_confirmed:
+            details["address_unconfirmed"] = "yes"
+        phone = to_e164(slots.phone) or self.conversation.peer
+        return TicketRequest(
+            kind=command.kind, conversation_id=self.conversation.id, household_id=home_id, address=address,
+            contact_name=slots.name, contact_phone=phone, symptom=command.symptom, details=details,
+        )  # fmt: skip
+
+    # --- say ---
+
+    def carry_out(self, decision: Decision, key: str) -> Reply:
+        """Acts, words the reply, and stores conversation, messages and reply."""
+        state = decision.state
+        for command in decision.commands:
+            state = self.act(command, state)
+        said = [s for say in decision.say for s in self._phrase(say, state)]
+        options = tuple(replace(o, label=self._label(o.label)) for o in decision.options)
+        state = replace(state, options=options)
+        tx, conversation = self.tx, self.conversation
+        for number, one in enumerate(said, 1):
+            last = number == len(said)
+            data: dict[str, Any] = {"voice": one.voice, "script": one.script, "interruptible": one.interruptible}
+            if one.card:
+                data["card"] = one.card
+            if last and options:
+                data["quick_replies"] = [{"choice": o.choice, "label": o.label} for o in options]
+            tx.add_message(conversation.id, author=Author.BOT, text=one.chat, at=self.now, data=data)
+        tx.save_conversation(replace(conversation, state=state.to_json(), last_at=self.now, household_id=state.home_id))
+        reply = Reply(
+            said=tuple(said), quick_replies=options, expect=decision.expect, then=decision.then,
+            turn_number=tx.turn_count(conversation.id) + 1, ticket_ids=state.ticket_ids,
+        )  # fmt: skip
+        tx.store_reply(conversation.id, key, reply.to_json())
+        return reply
+
+    def _label(self, label: str) -> str:
+        return self.kit.book.word(label) if label in self.kit.book.words else label
+
+    def _phrase(self, say: Say, state: DialogueState) -> Sequence[Said]:
+        if say.key == "repeat":
+            return self._last_said()
+        params = self._context(say, state) | say.params
+        said = self.kit.book.say(say.key, **params)
+        kind = said.card["kind"] if said.card else ""
+        ticket = self._ticket_of(say)
+        card: Mapping[str, Any] | None = None
+        if kind == "safety":
+            card = {"phone": as_said(self.kit.hotline_phone)}
+        elif kind == "call_unit":
+            card = {"phone": params["phone"]}
+        elif kind == "ticket" and ticket is not None:
+            card = self.wording.ticket_card(ticket, self.tx.clocks([ticket.id]).get(ticket.id, ()))
+        return (replace(said, card={"kind": kind, **card} if card is not None else None),)
+
+    def _context(self, say: Say, state: DialogueState) -> dict[str, object]:
+        """What scripts may name without the policy knowing it: the ticket's number and promise, the address in words."""
+        context: dict[str, object] = {
+            "address": self.wording.address(state.slots.address),
+            "phone": as_said(to_e164(state.slots.phone) or self.conversation.peer),
+            "symptom": self.wording.symptom(state.symptom),
+        }
+        ticket = self._ticket_of(say)
+        if ticket is not None:
+            clocks = self.tx.clocks([ticket.id]).get(ticket.id, ())
+            context |= {
+                "number": ticket.number,
+                "title": self.kit.standard.kind(ticket.kind).title,
+                "state": self.wording.state(ticket),
+                "promise": self.wording.promise(clocks, self.now),
+            }
+        return context
+
+    def _ticket_of(self, say: Say) -> Ticket | None:
+        ticket_id = say.params.get("ticket_id")
+        return self.tx.ticket(ticket_id) if isinstance(ticket_id, int) else self.ticket
+
+    def _last_said(self) -> Sequence[Said]:
+        """The bot's last reply once more, as it was."""
+        recent = self.tx.messages(
+            self.conversation.id, after=max(0, self.tx.conversation(self.conversation.id).last_seq - 20)
+        )
+        spoken = [m for m in recent if m.author in (Author.BOT, Author.RESIDENT)]
+        while spoken and spoken[-1].author is Author.RESIDENT:
+            spoken.pop()
+        last: list[Said] = []
+        while spoken and spoken[-1].author is Author.BOT:
+            m = spoken.pop()
+            last.insert(0, Said(m.data["script"], m.text, m.data["voice"], m.data["interruptible"], m.data.get("card")))
+        return last
+
+
+def household_address(household: Household) -> Address:
+    return Address(household.community_id, household.building, household.unit, household.room)

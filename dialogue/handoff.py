@@ -1,0 +1,278 @@
+"""The floor moves between the bot and a person. Exactly one holds it; an answer of an older epoch is discarded.
+
+What an operator writes is stored in the conversation's log in the same transaction as the outbox row that fetches a live
+call to speak it. The deliverers at the bottom are the worker's side of it; each may run twice.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fulfillment.open_ticket import TicketRequest, open_ticket
+
+from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from dialogue.ports import DialogueStore, DialogueTx
+from dialogue.script_book import ScriptBook
+from fulfillment.outbox import NewTask, Task, TaskKind
+from fulfillment.ports import Carrier
+from fulfillment.standard import Standard
+from fulfillment.ticket import Address
+from kernel.clock import Clock
+from kernel.errors import AlreadyTaken, BadInput, CarrierRefused, StaleEpoch
+
+LONGEST_ANSWER = 2_000
+#: An operator whose page has been silent for this long has vanished: the resident goes back to the queue, never to nobody.
+VANISHED_AFTER = timedelta(seconds=90)
+
+
+def hold_path(conversation_id: str, after: int) -> str:
+    """Where a live call fetches what was written after message number `after`."""
+    return f"/ivr/calls/{conversation_id}/hold/{after}"
+
+
+def dial_path(conversation_id: str, operator_id: int) -> str:
+    """Where a live call fetches the order to dial an operator's telephone."""
+    return f"/ivr/calls/{conversation_id}/dial/{operator_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """The operator's side of a conversation. Safe to share between threads."""
+
+    store: DialogueStore
+    book: ScriptBook
+    clock: Clock
+
+    def take_over(self, conversation_id: str, operator_id: int) -> Conversation:
+        """Gives the floor to an operator; taking what one already holds changes nothing.
+
+        Raises AlreadyTaken with the name of the operator who has it, NotFound.
+        """
+        now = self.clock.now()
+        with self.store.write() as tx:
+            operator = tx.operator(operator_id)
+            before = tx.conversation(conversation_id, for_update=True)
+            if before.floor is Floor.OPERATOR:
+                if before.operator_id == operator_id:
+                    return before
+                raise AlreadyTaken(self._name(tx, before.operator_id))
+            moved = tx.move_floor(
+                conversation_id, to=Floor.OPERATOR, operator_id=operator_id, epoch=before.epoch, at=now
+            )
+            if moved is None:
+                raise AlreadyTaken(self._name(tx, tx.conversation(conversation_id).operator_id))
+            tx.operator_seen(conversation_id, operator_id, now)
+            said = self.book.say("handoff.taken", operator=operator.name)
+            self._append(tx, moved, Author.BOT, said.chat, data={"voice": said.voice, "script": said.script})
+            _watch_operator(tx, moved, now + VANISHED_AFTER)
+            return moved
+
+    def hand_back(self, conversation_id: str, operator_id: int) -> Conversation:
+        """Gives the floor back to the bot. Raises StaleEpoch if this operator does not hold it."""
+        return self._leave(conversation_id, operator_id, Floor.BOT, "handoff.back")
+
+    def end(self, conversation_id: str, operator_id: int) -> Conversation:
+        """Ends the conversation politely; a call is hung up. Raises StaleEpoch if this operator does not hold it."""
+        return self._leave(conversation_id, operator_id, Floor.ENDED, "handoff.ended")
+
+    def say(self, conversation_id: str, operator_id: int, text: str, client_id: str) -> Message:
+        """An operator's words: shown in the chat, spoken on the phone. A repeated client_id returns the first message.
+
+        Raises StaleEpoch if this operator does not hold the floor, BadInput if the text is empty or longer than 2,000.
+        """
+        words = text.strip()
+        if not words or len(words) > LONGEST_ANSWER:
+            msg = f"an answer has 1 to {LONGEST_ANSWER} characters, this one {len(words)}"
+            raise BadInput(msg)
+        with self.store.write() as tx:
+            conversation = self._held(tx, conversation_id, operator_id)
+            name = tx.operator(operator_id).name
+            tx.operator_seen(conversation_id, operator_id, self.clock.now())
+            return self._append(
+                tx, conversation, Author.OPERATOR, words, data={"operator": name}, client_id=f"op:{client_id}"
+            )
+
+    def dial_through(self, conversation_id: str, operator_id: int, phone: str = "") -> None:
+        """Connects the live call with the operator's telephone. Raises StaleEpoch, BadInput (no call, or no telephone)."""
+        now = self.clock.now()
+        with self.store.write() as tx:
+            conversation = self._held(tx, conversation_id, operator_id)
+            number = phone or tx.operator(operator_id).phone
+            if conversation.channel is not Channel.PHONE or not number:
+                msg = "only a call can be connected, and only to a telephone number"
+                raise BadInput(msg)
+            payload = {"conversation_id": conversation_id, "operator_id": operator_id, "epoch": conversation.epoch}
+            key = f"dial:{conversation_id}:{conversation.epoch}:{conversation.last_seq}"
+            tx.enqueue(NewTask(TaskKind.CONNECT_OPERATOR, key, now, payload))
+
+    def heartbeat(self, conversation_id: str, operator_id: int) -> None:
+        """The operator's page is open."""
+        with self.store.write() as tx:
+            tx.operator_seen(conversation_id, operator_id, self.clock.now())
+
+    def _leave(self, conversation_id: str, operator_id: int, to: Floor, script: str) -> Conversation:
+        with self.store.write() as tx:
+            conversation = self._held(tx, conversation_id, operator_id)
+            said = self.book.say(script)
+            moved = tx.move_floor(
+                conversation_id, to=to, operator_id=None, epoch=conversation.epoch, at=self.clock.now()
+            )
+            if moved is None:
+                msg = f"conversation {conversation_id} moved on"
+                raise StaleEpoch(msg)
+            self._append(tx, moved, Author.BOT, said.chat, data={"voice": said.voice, "script": said.script})
+            return moved
+
+    def _held(self, tx: DialogueTx, conversation_id: str, operator_id: int) -> Conversation:
+        conversation = tx.conversation(conversation_id, for_update=True)
+        if conversation.floor is not Floor.OPERATOR or conversation.operator_id != operator_id:
+            msg = f"operator {operator_id} does not hold conversation {conversation_id}"
+            raise StaleEpoch(msg)
+        return conversation
+
+    def _append(
+        self,
+        tx: DialogueTx,
+        conversation: Conversation,
+        author: Author,
+        text: str,
+        *,
+        data: dict[str, str],
+        client_id: str | None = None,
+    ) -> Message:
+        now = self.clock.now()
+        message = tx.add_message(
+            conversation.id, author=author, text=text, at=now, data=dict(data), client_id=client_id
+        )
+        if conversation.channel is Channel.PHONE:
+            tx.enqueue(
+                NewTask(
+                    TaskKind.SPEAK_TO_CALLER,
+                    f"speak:{conversation.id}:{message.seq}",
+                    now,
+                    {"conversation_id": conversation.id, "seq": message.seq},
+                )
+            )
+        return message
+
+    def _name(self, tx: DialogueTx, operator_id: int | None) -> str:
+        return tx.operator(operator_id).name if operator_id is not None else ""
+
+
+def _watch_operator(tx: DialogueTx, conversation: Conversation, due_at: datetime) -> None:
+    tx.enqueue(
+        NewTask(
+            TaskKind.RELEASE_CONVERSATION,
+            f"release:{conversation.id}:{conversation.epoch}:{due_at.isoformat()}",
+            due_at,
+            {"conversation_id": conversation.id, "epoch": conversation.epoch},
+        )
+    )
+
+
+#: How long a resident waits for a person before a callback is noted without asking (W6g).
+PATIENCE = timedelta(minutes=3)
+
+
+def watch_queue(tx: DialogueTx, conversation: Conversation, now: datetime) -> None:
+    """Somebody waits from now on: promise the look after `PATIENCE`."""
+    tx.enqueue(
+        NewTask(
+            TaskKind.WATCH_QUEUE,
+            f"queue:{conversation.id}:{conversation.epoch}",
+            now + PATIENCE,
+            {"conversation_id": conversation.id, "epoch": conversation.epoch},
+        )
+    )
+
+
+# --- the worker's side ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffDeliveries:
+    """Carries out what the handoff promised. Each re-reads the conversation first: the floor may have moved on."""
+
+    store: DialogueStore
+    carrier: Carrier
+    book: ScriptBook
+    standard: Standard
+    clock: Clock
+
+    def speak_to_caller(self, task: Task) -> None:
+        """Fetches the live call so that it says what was written; a call that is over needs nothing."""
+        with self.store.read() as tx:
+            conversation = tx.conversation(task.payload["conversation_id"])
+        self._fetch(conversation, hold_path(conversation.id, int(task.payload["seq"]) - 1))
+
+    def connect_operator(self, task: Task) -> None:
+        with self.store.read() as tx:
+            conversation = tx.conversation(task.payload["conversation_id"])
+        if conversation.epoch == task.payload["epoch"]:
+            self._fetch(conversation, dial_path(conversation.id, int(task.payload["operator_id"])))
+
+    def release_conversation(self, task: Task) -> None:
+        """An operator who vanished loses the floor to the queue; one whose page is alive is watched on."""
+        now = self.clock.now()
+        with self.store.write() as tx:
+            conversation = tx.conversation(task.payload["conversation_id"], for_update=True)
+            if conversation.floor is not Floor.OPERATOR or conversation.epoch != task.payload["epoch"]:
+                return
+            seen = conversation.seen_by_operator_at or conversation.last_at
+            if now - seen < VANISHED_AFTER:
+                _watch_operator(tx, conversation, seen + VANISHED_AFTER)
+                return
+            moved = tx.move_floor(conversation.id, to=Floor.QUEUE, operator_id=None, epoch=conversation.epoch, at=now)
+            if moved is None:
+                return
+            said = self.book.say("handoff.still_waiting")
+            tx.add_message(
+                moved.id, author=Author.BOT, text=said.chat, at=now, data={"voice": said.voice, "script": said.script}
+            )
+            watch_queue(tx, moved, now)
+
+    def watch_queue(self, task: Task) -> None:
+        """Nobody has come within the resident's patience: a callback is noted and told (W6g). The place is kept."""
+        now = self.clock.now()
+        with self.store.write() as tx:
+            conversation = tx.conversation(task.payload["conversation_id"], for_update=True)
+            if conversation.floor is not Floor.QUEUE or conversation.epoch != task.payload["epoch"]:
+                return
+            address, household_id = Address(), conversation.household_id
+            if household_id is not None:
+                home = tx.household(household_id)
+                address = Address(home.community_id, home.building, home.unit, home.room)
+            ticket, _ = open_ticket(
+                tx,
+                TicketRequest(
+                    kind="callback",
+                    conversation_id=conversation.id,
+                    household_id=household_id,
+                    address=address,
+                    contact_name="",
+                    contact_phone=conversation.peer,
+                    symptom="",
+                    details={},
+                ),
+                standard=self.standard,
+                now=now,
+            )
+            said = self.book.say("handoff.nobody_free", number=ticket.number)
+            message = tx.add_message(
+                conversation.id,
+                author=Author.BOT,
+                text=said.chat,
+                at=now,
+                data={"voice": said.voice, "script": said.script},
+                client_id=f"queue:{conversation.epoch}",
+            )
+            if conversation.channel is Channel.PHONE:
+                payload = {"conversation_id": conversation.id, "seq": message.seq}
+                tx.enqueue(NewTask(TaskKind.SPEAK_TO_CALLER, f"speak:{conversation.id}:{message.seq}", now, payload))
+
+    def _fetch(self, conversation: Conversation, path: str) -> None:
+        if conversation.channel is not Channel.PHONE:
+            return
+        try:
+            self.carrier.fetch_turn(conversation.external_id, path)
+        except CarrierRefused:
+            return  # the call is over: the status callback closes the conversation, nothing is left to be said

@@ -1,0 +1,126 @@
+"""The book of sentences: every Chinese sentence that is spoken or shown in a conversation, read from scripts_zh/.
+
+A theme is a file, a purpose is an entry; the key of a script is `<theme>.<purpose>`. An entry is either a plain string
+(a part of a sentence, no channel of its own) or a mapping with `clause`, `params`, `text` or `voice` and `chat`,
+and optionally `interruptible: false` (safety instructions) and `card`. All templates are compiled at the start:
+an undeclared or unused parameter, an unknown field or a broken template refuses the start (ConfigurationError).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, StrictUndefined, Template, TemplateSyntaxError, meta
+
+from dialogue.conversation import Said
+from kernel.errors import ConfigurationError
+
+#: Filled in by the book itself: the company's name, and the NN of "温心NN号" (G4a).
+HOUSE_PARAMS = frozenset({"company", "number"})
+_FIELDS = frozenset({"clause", "params", "text", "voice", "chat", "interruptible", "card"})
+
+
+def spoken_digits(value: object) -> str:
+    """Digits and letters one by one: a speech synthesizer would read "1122" as a number. A dash becomes a pause."""
+    return " ".join("," if c == "-" else c for c in str(value) if c.isalnum() or c == "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """A parameter that is worded differently when it is spoken and when it is shown."""
+
+    voice: str
+    chat: str
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One compiled entry."""
+
+    key: str
+    clause: str | None
+    params: frozenset[str]
+    voice: Template
+    chat: Template
+    interruptible: bool = True
+    card: str | None = None
+
+
+class ScriptBook:
+    """Renders scripts by key. Immutable after construction, safe to share between threads."""
+
+    def __init__(self, directory: Path, *, company: str, number: str) -> None:
+        self._environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - the channels escape: TwiML by twilio, pages by textContent and Jinja2
+        self._environment.filters["digits"] = spoken_digits
+        self._house: dict[str, object] = {"company": company, "number": number}
+        self.scripts: dict[str, Script] = {}
+        self.words: dict[str, Template] = {}
+        files = sorted(directory.glob("*.yml"))
+        if not files:
+            msg = f"SCRIPTS_DIR: no *.yml in {directory}: point it at scripts_zh/"
+            raise ConfigurationError(msg)
+        for file in files:
+            self._read(file)
+
+    def say(self, key: str, **params: object) -> Said:
+        """One script rendered for both channels; parameters that it does not declare are ignored.
+
+        Raises KeyError for an unknown key or a missing parameter: both are programming errors that the house tests find.
+        """
+        script = self.scripts[key]
+        values = self._house | {name: params[name] for name in script.params}
+        return Said(
+            script=key,
+            chat=script.chat.render({k: v.chat if isinstance(v, Both) else v for k, v in values.items()}),
+            voice=script.voice.render({k: v.voice if isinstance(v, Both) else v for k, v in values.items()}),
+            interruptible=script.interruptible,
+            card={"kind": script.card} if script.card else None,
+        )
+
+    def word(self, key: str, params: Mapping[str, object] | None = None) -> str:
+        """A part of a sentence (plain-string entry)."""
+        return self.words[key].render(params or {})
+
+    def _read(self, file: Path) -> None:
+        entries = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if not isinstance(entries, dict):
+            msg = f"{file}: must be a mapping of purposes"
+            raise ConfigurationError(msg)
+        for purpose, entry in entries.items():
+            key = f"{file.stem}.{purpose}"
+            if isinstance(entry, str):
+                self.words[key] = self._compile(key, entry)[0]
+            else:
+                self.scripts[key] = self._script(key, entry)
+
+    def _script(self, key: str, entry: dict[str, Any]) -> Script:
+        unknown = set(entry) - _FIELDS
+        if unknown or not ({"text"} <= set(entry) or {"voice", "chat"} <= set(entry)):
+            msg = f"scripts_zh {key}: needs text, or voice and chat; unknown fields: {sorted(unknown)}"
+            raise ConfigurationError(msg)
+        voice, in_voice = self._compile(key, str(entry["voice"] if "voice" in entry else entry["text"]))
+        chat, in_chat = self._compile(key, str(entry["chat"] if "chat" in entry else entry["text"]))
+        declared = frozenset(entry.get("params") or ())
+        used = in_voice | in_chat
+        if (used - HOUSE_PARAMS) - declared or declared - used:
+            msg = f"scripts_zh {key}: params declares {sorted(declared)}, the text uses {sorted(used)}"
+            raise ConfigurationError(msg)
+        return Script(
+            key=key,
+            clause=entry.get("clause"),
+            params=declared,
+            voice=voice,
+            chat=chat,
+            interruptible=entry.get("interruptible", True),
+            card=entry.get("card"),
+        )
+
+    def _compile(self, key: str, text: str) -> tuple[Template, frozenset[str]]:
+        try:
+            used = meta.find_undeclared_variables(self._environment.parse(text))
+            return self._environment.from_string(text), frozenset(used)
+        except TemplateSyntaxError as exc:
+            msg = f"scripts_zh {key}: {exc}"
+            raise ConfigurationError(msg) from exc

@@ -1,0 +1,83 @@
+"""Small parts of sentences in the resident's words: addresses, times, promises, ticket cards. Words come from scripts_zh/words.yml."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from dialogue.script_book import Both, ScriptBook
+from fulfillment.standard import Standard
+from fulfillment.ticket import Address, ClockState, Ticket, TicketClock
+from kernel.clock import local
+
+#: Stop events a resident is told about, in the order in which they happen; the others are the company's own business.
+_TOLD = ("contacted", "arrived", "answered", "resolved")
+_PROMISES_SPOKEN = 2
+
+
+class Wording:
+    """Turns facts into words for both channels."""
+
+    def __init__(self, book: ScriptBook, standard: Standard, community_name: Callable[[int], str]) -> None:
+        self._book = book
+        self._standard = standard
+        self._community_name = community_name
+
+    def address(self, address: Address) -> str:
+        """`翠湖花园3号楼2单元501`, the words of a place, or "not known yet"."""
+        parts: dict[str, object] = {"building": address.building, "unit": address.unit, "room": address.room}
+        known = self._community_name(address.community_id) if address.community_id is not None else ""
+        if known:
+            return self._book.word("words.address_full", {"community": known, **parts}) + address.text
+        return address.text or self._book.word("words.address_unknown")
+
+    def when(self, instant: datetime, now: datetime) -> Both:
+        """Day and hour on the residents' clocks: `今天15:40` shown, `今天15点40分` spoken."""
+        there, here = local(instant), local(now)
+        if there.date() == here.date():
+            day = self._book.word("words.today")
+        elif there.date() == here.date() + timedelta(days=1):
+            day = self._book.word("words.tomorrow")
+        else:
+            day = self._book.word("words.date", {"month": there.month, "day": there.day})
+        parts = {"day": day, "hour": there.hour, "minute": f"{there.minute:02d}"}
+        return Both(
+            voice=self._book.word("words.clock_time_voice", parts), chat=self._book.word("words.clock_time_chat", parts)
+        )
+
+    def promise(self, clocks: Sequence[TicketClock], now: datetime) -> Both:
+        """The next promises to the resident, with day and hour; "" when none is running."""
+        told: list[Both] = []
+        for clock in self._told(clocks):
+            when = self.when(clock.due_by, now)
+            key = f"words.promise_{self._standard.clock_rule(clock.rule).stops}"
+            told.append(Both(self._book.word(key, {"when": when.voice}), self._book.word(key, {"when": when.chat})))
+        if not told:
+            nothing = self._book.word("words.promise_none")
+            return Both(nothing, nothing)
+        prefix, join = self._book.word("words.promise_prefix"), self._book.word("words.promise_join")
+        return Both(
+            prefix + join.join(t.voice for t in told[:_PROMISES_SPOKEN]), prefix + join.join(t.chat for t in told)
+        )
+
+    def ticket_card(self, ticket: Ticket, clocks: Sequence[TicketClock]) -> dict[str, Any]:
+        """What the chat shows as a card; instants are ISO 8601 in UTC."""
+        return {
+            "number": ticket.number,
+            "title": self._standard.kind(ticket.kind).title,
+            "state": self.state(ticket),
+            "clocks": [
+                {"title": self._standard.clock_rule(c.rule).title, "clause": c.clause, "due_by": c.due_by.isoformat()}
+                for c in self._told(clocks)
+            ],
+        }
+
+    def state(self, ticket: Ticket) -> str:
+        return self._book.word(f"words.state_{ticket.state}")
+
+    def symptom(self, symptom: str) -> str:
+        return symptom or self._book.word("words.symptom_unknown")
+
+    def _told(self, clocks: Sequence[TicketClock]) -> Sequence[TicketClock]:
+        running = [c for c in clocks if c.state is ClockState.RUNNING]
+        by_stop: Mapping[str, TicketClock] = {self._standard.clock_rule(c.rule).stops: c for c in reversed(running)}
+        return [by_stop[stop] for stop in _TOLD if stop in by_stop]
