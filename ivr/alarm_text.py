@@ -1,0 +1,59 @@
+"""The text of an alarm: one segment, or a part of it may arrive late or never."""
+
+from dialogue.script_book import spoken_digits
+from fulfillment.ports import AlarmText
+from fulfillment.ticket import Ticket
+from ivr.numbers import national
+from ivr.ports import Book
+
+#: UCS-2 units in a segment; a text with one Chinese character in it is UCS-2 as a whole.
+SEGMENT = 70
+
+
+def alarm_text(book: Book) -> AlarmText:
+    """Texts within one segment: the symptom gives way first, then the place; ticket and telephone number never do."""
+
+    def compose(ticket: Ticket, community_name: str) -> str:
+        place, symptom = one_line(place_of(book, ticket, community_name)), one_line(symptom_of(book, ticket))
+        fixed = {"ticket": ticket.number, "phone": national(ticket.contact_phone) if ticket.contact_phone else ""}
+
+        def render(place: str, symptom: str) -> str:
+            return book.say("alarm.text", **fixed, place=place, symptom=symptom).chat
+
+        place = cut(place, SEGMENT - units(render("", "")))
+        return render(place, cut(symptom, SEGMENT - units(render(place, ""))))
+
+    return compose
+
+
+def place_of(book: Book, ticket: Ticket, community_name: str, *, spoken: bool = False) -> str:
+    """Where to go: the parts of the address that are known, or the resident's own words, or that nobody knows yet."""
+    address = ticket.address
+    if not community_name:
+        return address.text or book.word("words.address_unknown")
+    room = spoken_digits(address.room) if spoken else address.room
+    parts = {"community": community_name, "building": address.building, "unit": address.unit, "room": room}
+    return book.word("words.address_full", parts) + address.text
+
+
+def symptom_of(book: Book, ticket: Ticket) -> str:
+    return ticket.symptom.strip() or book.word("words.symptom_unknown")
+
+
+def one_line(text: str) -> str:
+    """Spaces cost as much as words in a text: no line breaks, no runs of white space, nothing unprintable."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def units(text: str) -> int:
+    """UCS-2 units: an emoji is two of them."""
+    return len(text.encode("utf-16-be", "replace")) // 2
+
+
+def cut(text: str, limit: int) -> str:
+    """The longest head of `text` within `limit` UCS-2 units; never half a character."""
+    while units(text) > limit:
+        text = text[:-1] if text else ""
+        if not text:
+            return ""
+    return text

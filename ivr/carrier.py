@@ -1,0 +1,159 @@
+"""The telephone network behind fulfillment.ports.Carrier: the unmodified `twilio` client, with its errors translated.
+
+Placing a call or a text is not idempotent. 429 and other 4xx say that nothing happened; after a time-out, a lost connection,
+a 5xx or an answer nobody can read it may have happened: CarrierUnknown, and the caller asks `find_call` before repeating.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from requests import RequestException
+from twilio.http import HttpClient
+from twilio.http.http_client import TwilioHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+
+from fulfillment.ticket import Attempt
+from ivr.line import PhoneLine
+from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown
+
+LIMIT_SECONDS = 10
+_EVENTS = ["initiated", "ringing", "answered", "completed"]
+#: The carrier's clock tells whole seconds and may differ from ours.
+_CLOCK_SKEW = timedelta(seconds=5)
+_NEWEST = 50  # calls to one number: far more than fit into the minutes since an attempt
+_TOO_MANY, _TIMEOUT = 429, 408
+
+
+class TwilioCarrier:
+    """Safe to share between threads. `http` makes the transport (for tests); the default waits LIMIT_SECONDS in all."""
+
+    def __init__(
+        self, line: PhoneLine, *, account_sid: str, api_base_url: str, http: Callable[[], HttpClient] | None = None
+    ) -> None:
+        self._line = line
+        self._account_sid = account_sid
+        self._api_base_url = api_base_url
+        # requests applies the limit to connecting and to the answer separately: half of it each.
+        self._http = http or (lambda: TwilioHttpClient(timeout=LIMIT_SECONDS / 2))
+        # One client per thread: TwilioHttpClient hands its answer through an attribute of itself, so that two threads
+        # sharing one could receive each other's SID.
+        self._of_thread = threading.local()
+
+    def call(self, *, to: str, attempt_id: str) -> str:
+        alarm = self._line.url(f"/ivr/alarms/{attempt_id}")
+        call = self._client.calls.create(
+            to=to,
+            from_=self._line.number,
+            url=alarm,
+            method="POST",
+            fallback_url=alarm,  # once more the same: the number's own fallback is for residents
+            fallback_method="POST",
+            status_callback=f"{alarm}/status",
+            status_callback_event=_EVENTS,
+            status_callback_method="POST",
+            timeout=self._line.ring_seconds,
+        )
+        return _sid(call.sid)
+
+    def text(self, *, to: str, body: str, attempt_id: str) -> str:
+        message = self._client.messages.create(
+            to=to,
+            from_=self._line.number,
+            body=body,
+            status_callback=self._line.url(f"/ivr/alarms/{attempt_id}/text-status"),
+        )
+        return _sid(message.sid)
+
+    def find_call(self, attempt: Attempt) -> str | None:
+        """By number, newest first, and by time on our side: their filter on StartTime would leave out a call that is
+        still queued, and dialling beside it would ring the same person twice.
+        """
+        since = attempt.started_at - _CLOCK_SKEW
+        calls = self._client.calls.list(to=attempt.phone, limit=_NEWEST)
+        placed = [(c.date_created or c.start_time or attempt.started_at, c.sid) for c in calls if c.sid]
+        # The first one since the attempt: later ones belong to later attempts.
+        return min(((at, sid) for at, sid in placed if at >= since), default=(since, None))[1]
+
+    def call_status(self, sid: str) -> str:
+        status = self._client.calls(sid).fetch().status
+        if not status:
+            msg = f"no status in the answer about {sid}"
+            raise CarrierUnknown(msg)
+        return str(status)
+
+    def fetch_turn(self, call_sid: str, path: str) -> None:
+        self._client.calls(call_sid).update(url=self._line.url(path), method="POST")
+
+    @property
+    def _client(self) -> Client:
+        client: Client | None = getattr(self._of_thread, "client", None)
+        if client is None:
+            client = Client(
+                self._account_sid,
+                self._line.auth_token,
+                http_client=TranslatingHttpClient(self._http()),
+                # TWILIO_EDGE and TWILIO_REGION of the machine would rewrite the address; an empty mapping would not do,
+                # the client reads os.environ instead of it.
+                environment={"TWILIO_EDGE": "", "TWILIO_REGION": ""},
+            )
+            client.api.base_url = self._api_base_url.rstrip("/")
+            self._of_thread.client = client
+        return client
+
+
+class TranslatingHttpClient(HttpClient):  # type: ignore[misc]  # the library is untyped
+    """The door where foreign errors enter: raises CarrierBusy, CarrierRefused, CarrierUnknown, each with its cause."""
+
+    def __init__(self, inner: HttpClient) -> None:
+        super().__init__(inner.logger, is_async=False, timeout=inner.timeout)
+        self._inner = inner
+
+    def request(self, method: str, uri: str, *args: Any, **kwargs: Any) -> Response:
+        what = f"{method} {PurePosixPath(urlsplit(uri).path).name}"
+        try:
+            response = self._inner.request(method, uri, *args, **kwargs)
+        except (RequestException, OSError) as exc:
+            msg = f"{what}: {type(exc).__name__}"
+            raise CarrierUnknown(msg) from exc
+        status = response.status_code
+        body = _json(response.text)
+        if status == _TOO_MANY:
+            raise CarrierBusy(f"{what}: 429", _retry_after(response.headers))
+        if 400 <= status < 500 and status != _TIMEOUT:  # noqa: PLR2004 - the 4xx class
+            raise CarrierRefused(f"{what}: {status} {body.get('message', '')}", _code(body))
+        if not 200 <= status < 300 or not body:  # noqa: PLR2004 - whatever is not a readable success
+            raise CarrierUnknown(f"{what}: {status}, {len(response.text)} characters")
+        return response
+
+
+def _json(text: str) -> Mapping[str, Any]:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _code(body: Mapping[str, Any]) -> int | None:
+    code = body.get("code")
+    return code if isinstance(code, int) else None
+
+
+def _retry_after(headers: Mapping[str, str] | None) -> float:
+    try:
+        return max(0.0, float((headers or {}).get("Retry-After", "1")))
+    except ValueError:  # an HTTP date: the carrier does not send one
+        return 1.0
+
+
+def _sid(sid: str | None) -> str:
+    if not sid:
+        msg = "no SID in the answer"
+        raise CarrierUnknown(msg)
+    return sid

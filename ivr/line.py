@@ -1,0 +1,32 @@
+"""The telephone line as it is configured: addresses, numbers, voice. Built once by the composition root."""
+
+from dataclasses import dataclass, field
+
+from kernel.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneLine:
+    """`duty_phone` is dialled when this product itself fails during a call; it is held here, in memory, because a locked
+    database cannot be asked for it. Raises ConfigurationError: an emergency path without a number is no path.
+    """
+
+    base_url: str  # PUBLIC_BASE_URL without a trailing slash
+    auth_token: str = field(repr=False)
+    number: str  # the hotline's own, E.164
+    duty_phone: str  # E.164
+    company: str
+    voice: str = "Polly.Zhiyu-Neural"
+    ring_seconds: int = 25  # ahead of voicemail, which picks up after about 30 s
+
+    def __post_init__(self) -> None:
+        if not self.duty_phone:
+            msg = "duty phone: without it a call during a fault ends in silence; give the on-duty chief's number"
+            raise ConfigurationError(msg)
+        if self.duty_phone == self.number:
+            msg = "duty phone: is the hotline's own number, a fault would dial itself in a circle; give another number"
+            raise ConfigurationError(msg)
+
+    def url(self, path: str) -> str:
+        """The absolute address of a path of this product, as the carrier must fetch (and signs) it."""
+        return f"{self.base_url}{path}"

@@ -1,0 +1,65 @@
+"""Only the carrier may speak to /ivr: every request is refused unless it is signed with the account's token.
+
+The signature proves who sent it, not when: there is no replay protection in it. Replays are harmless because every
+webhook is idempotent by its path.
+"""
+
+from urllib.parse import quote, urlsplit
+
+import structlog
+from flask import abort, request
+from twilio.request_validator import RequestValidator
+
+from ivr.line import PhoneLine
+
+PREFIX = "/ivr"
+FORM = "application/x-www-form-urlencoded"
+#: The carrier's largest webhook (a long speech result) is far below; the form is parsed before it can be verified.
+LARGEST_BODY = 64 * 1024
+_log = structlog.get_logger()
+
+
+class SignatureGuard:
+    """Refuses with 403 whatever is below /ivr and not signed, unknown paths and foreign blueprints included."""
+
+    def __init__(self, line: PhoneLine) -> None:
+        self._line = line
+        self._validator = RequestValidator(line.auth_token)
+
+    def refuse_unsigned(self) -> None:
+        """For `before_app_request`, which runs before routing errors are raised: no route can be forgotten."""
+        if request.path != PREFIX and not request.path.startswith(PREFIX + "/"):
+            return
+        reason = self._reason_to_refuse()
+        if reason:
+            _log.warning("webhook refused", reason=reason, method=request.method, path=request.path)
+            abort(403)
+
+    def _reason_to_refuse(self) -> str:
+        # Each of these would be a TypeError inside RequestValidator, or a request the carrier never sends.
+        signature = request.headers.get("X-Twilio-Signature")
+        if request.method != "POST":
+            return "method"
+        if not signature:
+            return "no signature"
+        if request.mimetype != FORM:
+            return "not a form"
+        request.max_content_length = LARGEST_BODY
+        if not self._validator.validate(self._line.url(raw_target()), request.form, signature):
+            return "wrong signature"
+        return ""
+
+
+def raw_target() -> str:
+    """Path and query exactly as they came over the wire.
+
+    Flask decodes `request.url`; a Chinese path or query would then not be what the carrier signed. Scheme and host are
+    not taken from the request either: behind a TLS proxy they are the proxy's.
+    """
+    raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI")
+    if isinstance(raw, str) and raw:
+        parts = urlsplit(raw) if not raw.startswith("/") else None  # an absolute request line names the host, too
+        return raw if parts is None else parts.path + (f"?{parts.query}" if parts.query else "")
+    path = quote(request.environ.get("SCRIPT_NAME", "") + request.environ.get("PATH_INFO", ""), encoding="latin-1")
+    query = request.environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query else path

@@ -1,0 +1,174 @@
+"""Replies as TwiML. Pure and deterministic: the same reply gives the same bytes, so a repeated webhook hears the same.
+
+What must be heard (safety instructions) stands outside the Gather, where it cannot be talked over. The state is in the
+action's path: a query could be re-sorted after signing. Every action is absolute, every Gather reports silence, too.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from twilio.twiml.voice_response import Gather, VoiceResponse
+
+from dialogue.conversation import Expect, Reply, Then
+from ivr.line import PhoneLine
+from ivr.ports import Book
+from ivr.spoken import speakable
+
+SAY_LANGUAGE = "cmn-CN"
+LISTEN_LANGUAGE = "cmn-Hans-CN"
+#: The carrier's limits are 500 phrases of 100 characters; the answer as a whole has 64 kB, so hints get a share of it.
+MOST_HINTS, LONGEST_HINT, ALL_HINTS = 500, 100, 3000
+#: Together with the longest answer's markup this stays below 64 kB of UTF-8; the rest of a monologue is not spoken.
+ALL_SPOKEN = 6000
+#: One key is enough, or a number that ends with #. Seconds: silence before speech, silence that ends it.
+#: No speechModel is named: phone_call and experimental_* know no Chinese, so speechTimeout may be any number.
+_LISTENING: dict[Expect, dict[str, Any]] = {
+    Expect.ANYTHING: {"num_digits": 1, "timeout": 6, "speech_timeout": 2},
+    Expect.MENU: {"num_digits": 1, "timeout": 8, "speech_timeout": 1},
+    Expect.YES_NO: {"num_digits": 1, "timeout": 6, "speech_timeout": 1},
+    Expect.ADDRESS: {"finish_on_key": "#", "timeout": 8, "speech_timeout": 2},
+    # 12 digits: area code of four with a number of eight; a mobile number ends with # or after the pause.
+    Expect.PHONE: {"finish_on_key": "#", "num_digits": 12, "timeout": 10, "speech_timeout": 3},
+}
+#: While waiting for, or talking with, a person: how long one listening lasts before the log is read again.
+_HOLD_LISTENING: dict[str, Any] = {"num_digits": 1, "timeout": 3, "speech_timeout": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Words for the caller; those that are not interruptible are spoken to their end."""
+
+    text: str
+    interruptible: bool = True
+
+
+class TwimlWriter:
+    """Knows the line's voice and the hints for speech recognition. Immutable."""
+
+    def __init__(self, line: PhoneLine, book: Book, *, place_names: Sequence[str]) -> None:
+        """`place_names`: communities and their aliases, most frequent first; they help to recognise addresses."""
+        self._line = line
+        self._book = book
+        self._hints: Mapping[Expect, str] = {
+            Expect.ANYTHING: _hints(book.word("phone.hints_matters").split(",")),
+            Expect.MENU: _hints(book.word("phone.hints_matters").split(",")),
+            Expect.YES_NO: _hints(book.word("phone.hints_yes_no").split(",")),
+            Expect.ADDRESS: _hints(place_names),
+            Expect.PHONE: "",
+        }
+
+    def reply(self, conversation_id: str, reply: Reply) -> str:
+        """The answer to an incoming call or a turn."""
+        said = [Sentence(s.voice, interruptible=s.interruptible) for s in reply.said]
+        if reply.then is Then.HANG_UP:
+            return self.goodbye(said)
+        if reply.then is Then.WAIT:
+            response = VoiceResponse()
+            self._say(response, said)
+            response.redirect(self._line.url(_hold(conversation_id, reply.last_seq, 1)), method="POST")
+            return _xml(response)
+        return self.listen(conversation_id, said, turn=reply.turn_number + 1, expect=reply.expect)
+
+    def listen(
+        self, conversation_id: str, said: Sequence[Sentence], *, turn: int, expect: Expect = Expect.ANYTHING
+    ) -> str:
+        """Speaks and listens; whatever is heard, silence included, goes to this turn."""
+        options = dict(_LISTENING[expect])
+        if self._hints[expect]:
+            options["hints"] = self._hints[expect]
+        return self._gather(said, f"/ivr/calls/{conversation_id}/turns/{turn}", options)
+
+    def hold(self, conversation_id: str, said: Sequence[Sentence], *, after: int, step: int) -> str:
+        """Speaks what is new and listens for a moment; then the log is read again from `after` on."""
+        return self._gather(said, _hold(conversation_id, after, step), _HOLD_LISTENING)
+
+    def goodbye(self, said: Sequence[Sentence]) -> str:
+        response = VoiceResponse()
+        self._say(response, said)
+        response.hangup()
+        return _xml(response)
+
+    def continue_hold(self, conversation_id: str, said: Sequence[Sentence], *, after: int) -> str:
+        """Back to the hold loop at once (after a telephone was dialled through)."""
+        response = VoiceResponse()
+        self._say(response, said)
+        response.redirect(self._line.url(_hold(conversation_id, after, 1)), method="POST")
+        return _xml(response)
+
+    def dial(self, said: Sequence[Sentence], *, to: str, action: str) -> str:
+        """Connects the caller with a telephone; what became of it goes to `action`, a path."""
+        response = VoiceResponse()
+        self._say(response, said)
+        dial = response.dial(
+            action=self._line.url(action),
+            method="POST",
+            caller_id=self._line.number,
+            timeout=self._line.ring_seconds,
+            answer_on_bridge=True,
+        )
+        dial.number(to)
+        return _xml(response)
+
+    def fault(self, tries: int) -> str:
+        """When this product failed: what to do about a leak, and the duty phone. Needs nothing but memory."""
+        said = self._book.say("phone.fault" if tries == 1 else "phone.fault_again").voice
+        return self.dial(
+            [Sentence(said, interruptible=False)], to=self._line.duty_phone, action=f"/ivr/fallback/{tries}/dialed"
+        )
+
+    def keys(self, said: Sentence, *, action: str, times: int, nothing_pressed: str) -> str:
+        """Asks for one key, `times` times in the same document (it needs us no more), then hangs up."""
+        response = VoiceResponse()
+        for _ in range(times):
+            gather = response.gather(
+                input="dtmf", action=self._line.url(action), method="POST", num_digits=1, finish_on_key="", timeout=5
+            )
+            self._say(gather, [said])
+        self._say(response, [Sentence(nothing_pressed)])
+        response.hangup()
+        return _xml(response)
+
+    def _gather(self, said: Sequence[Sentence], action: str, options: Mapping[str, Any]) -> str:
+        response = VoiceResponse()
+        must_hear = max((i + 1 for i, s in enumerate(said) if not s.interruptible), default=0)
+        left = self._say(response, said[:must_hear])
+        gather = response.gather(
+            input="dtmf speech",
+            action=self._line.url(action),
+            method="POST",
+            language=LISTEN_LANGUAGE,
+            action_on_empty_result=True,
+            profanity_filter=False,
+            **({"finish_on_key": ""} | dict(options)),
+        )
+        self._say(gather, said[must_hear:], left)
+        return _xml(response)
+
+    def _say(self, where: VoiceResponse | Gather, said: Iterable[Sentence], left: int = ALL_SPOKEN) -> int:
+        """Returns how many characters may still be spoken in this answer."""
+        for sentence in said:
+            text = speakable(sentence.text)[:left]
+            if text:
+                where.say(text, voice=self._line.voice, language=SAY_LANGUAGE)
+                left -= len(text)
+        return left
+
+
+def _hold(conversation_id: str, after: int, step: int) -> str:
+    return f"/ivr/calls/{conversation_id}/hold/{after}/{step}"
+
+
+def _hints(phrases: Iterable[str]) -> str:
+    kept: list[str] = []
+    length = 0
+    for phrase in phrases:
+        hint = phrase.replace(",", " ").strip()[:LONGEST_HINT]
+        if hint and length + len(hint) < ALL_HINTS and len(kept) < MOST_HINTS:
+            kept.append(hint)
+            length += len(hint) + 1
+    return ",".join(dict.fromkeys(kept))
+
+
+def _xml(response: VoiceResponse) -> str:
+    return cast(str, response.to_xml())  # the library has no types for it
