@@ -141,6 +141,5 @@ class Reply:
             then=Then(data["then"]),
             turn_number=data["turn_number"],
             ticket_ids=tuple(data["ticket_ids"]),
-            last_seq=data.get("last_seq", 0),
             last_seq=data["last_seq"],
         )

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from flask import Response, request
 
-from dialogue.conversation import Author, Channel, Floor, Message, Reply, Then, Turn
+from dialogue.conversation import Author, Channel, Floor, Message, Then, Turn
 from ivr.numbers import caller_number
 from ivr.ports import AnswersTurns, Book, Log, LogTx
 from ivr.twiml import ALL_SPOKEN, Sentence, TwimlWriter
