@@ -1,0 +1,116 @@
+"""One ticket inside a transaction: whatever happens to it reaches its clocks, its tasks and its timeline together."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from fulfillment.clocks import ClockEvent, ClockRule, replanned, started_by, stopped, stops, voided
+from fulfillment.outbox import NewTask, TaskKind
+from fulfillment.ports import FulfillmentTx
+from fulfillment.standard import Standard
+from fulfillment.ticket import ClockState, Ticket, TicketClock, TicketState, TimelineEntry
+
+
+def forward_key(ticket_id: int, step: int) -> str:
+    """The outbox key of one step of a ticket's ladder; steps run on over all rounds, without gaps."""
+    return f"forward-{ticket_id}-{step}"
+
+
+class Case:
+    """Holds the ticket as last written (`.ticket`). Lives no longer than its transaction.
+
+    Read the ticket `for_update` before, so that two changes of one ticket wait for each other.
+    """
+
+    def __init__(self, tx: FulfillmentTx, ticket: Ticket, *, standard: Standard, now: datetime) -> None:
+        self.tx = tx
+        self.ticket = ticket
+        self.standard = standard
+        self.now = now
+
+    def tell(self, key: str, *, actor: str, **params: Any) -> None:
+        """A fact for the timeline; `key` is a sentence of scripts_zh/timeline.yml, parameters are JSON."""
+        self.tx.add_to_timeline(TimelineEntry(self.ticket.id, self.now, actor, key, params))
+
+    def save(self, **changes: Any) -> Ticket:
+        self.ticket = self.tx.save_ticket(replace(self.ticket, **changes))
+        return self.ticket
+
+    def happened(self, event: ClockEvent) -> None:
+        """Stops the clocks that an event fulfils and starts those that begin with it."""
+        for clock, rule in self._running():
+            if stops(rule, event):
+                self.tx.save_clock(stopped(clock, self.now))
+        self._start(started_by(self._rules(), event, self.ticket.details))
+
+    def reopen(self) -> None:
+        """The resident is not satisfied: no callback is owed now, and everything but the acceptance is owed anew."""
+        for clock, rule in self._running():
+            if rule.starts is ClockEvent.RESOLVED:
+                self.tx.save_clock(voided(clock, self.now))
+        again = started_by(self._rules(), ClockEvent.OPENED, self.ticket.details)
+        self._start([rule for rule in again if rule.stops is not ClockEvent.ACKNOWLEDGED])
+
+    def cancel(self) -> None:
+        """Nothing is owed any more."""
+        for clock, _rule in self._running():
+            self.tx.save_clock(voided(clock, self.now))
+
+    def replan(self) -> None:
+        """Details or the calendar changed: clocks that no longer apply end, new ones run from the opening, others move."""
+        for clock, rule in self._running():
+            if not rule.applies_to(self.ticket.details):
+                self.tx.save_clock(voided(clock, self.now))
+                continue
+            moved = replanned(clock, rule, self.standard.calendar)
+            if moved is not clock:
+                self.tx.save_clock(moved)
+                self._enqueue(rule, moved)
+        known = {clock.rule for clock in self.tx.clocks([self.ticket.id])[self.ticket.id]}
+        for rule in started_by(self._rules(), ClockEvent.OPENED, self.ticket.details):
+            if rule.key not in known and self.ticket.is_open:
+                self._start([rule], since=self.ticket.opened_at)
+
+    def acknowledge(self, *, by: str, staff_id: int | None = None) -> bool:
+        """A named human accepts: the ladder ends. False if somebody else was first or the ticket has moved on."""
+        if self.ticket.state is not TicketState.NEW:
+            return False
+        self.save(
+            state=TicketState.ACKNOWLEDGED,
+            acknowledged_at=self.now,
+            acknowledged_by=by,
+            assignee_id=staff_id if staff_id is not None else self.ticket.assignee_id,
+        )
+        self.stop_ladder()
+        self.happened(ClockEvent.ACKNOWLEDGED)
+        self.tell("accepted", actor=by, name=by, seconds=round((self.now - self.ticket.opened_at).total_seconds()))
+        return True
+
+    def forward(self, step: int, due_at: datetime) -> None:
+        """Promises a step of the ladder."""
+        payload = {"ticket_id": self.ticket.id, "step": step}
+        key = forward_key(self.ticket.id, step)
+        self.tx.enqueue(NewTask(TaskKind.FORWARD_EMERGENCY, key, due_at, payload, self.ticket.id))
+
+    def forward_after(self, step: int) -> bool:
+        """The step after this one need not wait any longer. False if it is not pending (being carried out, or done)."""
+        return self.tx.bring_forward(forward_key(self.ticket.id, step + 1), self.now)
+
+    def stop_ladder(self) -> None:
+        self.tx.cancel_tasks(self.ticket.id, [TaskKind.FORWARD_EMERGENCY])
+
+    def _rules(self) -> tuple[ClockRule, ...]:
+        return self.standard.rules_of(self.ticket.kind)
+
+    def _running(self) -> list[tuple[TicketClock, ClockRule]]:
+        clocks = self.tx.clocks([self.ticket.id])[self.ticket.id]
+        return [(c, self.standard.rule(c.rule)) for c in clocks if c.state is ClockState.RUNNING]
+
+    def _start(self, rules: list[ClockRule], since: datetime | None = None) -> None:
+        for rule in rules:
+            clock = self.tx.add_clock(rule.begin(self.ticket.id, since or self.now, self.standard.calendar))
+            self._enqueue(rule, clock)
+
+    def _enqueue(self, rule: ClockRule, clock: TicketClock) -> None:
+        for task in rule.tasks(clock):
+            self.tx.enqueue(task)

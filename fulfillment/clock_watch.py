@@ -1,0 +1,43 @@
+"""Deliverers of WARN_CLOCK and BREACH_CLOCK: a breach is visible before it happens."""
+
+from dataclasses import replace
+
+from fulfillment.case import Case
+from fulfillment.outbox import Task
+from fulfillment.ports import FulfillmentStore
+from fulfillment.standard import Standard
+from fulfillment.ticket import ClockState
+from kernel.clock import Clock, local
+
+
+class ClockWatch:
+    """Both look at the clock again first: one that was stopped or re-planned since has nothing to tell."""
+
+    def __init__(self, store: FulfillmentStore, standard: Standard, clock: Clock) -> None:
+        self._store = store
+        self._standard = standard
+        self._clock = clock
+
+    def warn(self, task: Task) -> None:
+        """Most of the time is used up."""
+        self._look(task, "clock_warning", breached=False)
+
+    def breach(self, task: Task) -> None:
+        """The promise is broken; the clock runs on until it is fulfilled late or the case ends."""
+        self._look(task, "clock_breached", breached=True)
+
+    def _look(self, task: Task, fact: str, *, breached: bool) -> None:
+        with self._store.write() as tx:
+            if not tx.holds(task):
+                return
+            clock = tx.clock(task.payload["clock_id"])
+            ticket = tx.ticket(clock.ticket_id, for_update=True)
+            clock = tx.clock(clock.id)  # again: whoever held the ticket before may have stopped it
+            case = Case(tx, ticket, standard=self._standard, now=self._clock.now())
+            if clock.state is ClockState.RUNNING and clock.rev == task.payload["rev"]:
+                title = self._standard.rule(clock.rule).title
+                due_by = f"{local(clock.due_by):%m-%d %H:%M}"
+                case.tell(fact, actor="worker", title=title, clause=clock.clause, due_by=due_by)
+                if breached:
+                    tx.save_clock(replace(clock, breached_at=case.now))
+            tx.task_done(task)

@@ -1,0 +1,130 @@
+"""What people at the console do with a ticket. Each method is one transaction and safe to repeat.
+
+All raise NotFound for an unknown ticket and StoreBusy; `by` is a person's name, for the timeline.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fulfillment.case import Case
+from fulfillment.clocks import ClockEvent
+from fulfillment.open_ticket import Learned, learn_address, nudge
+from fulfillment.ports import FulfillmentStore
+from fulfillment.standard import Standard
+from fulfillment.ticket import NEXT_STATES, Ticket, TicketState
+from kernel.clock import Clock
+from kernel.errors import BadInput, Conflict
+
+LONGEST_NOTE = 2000
+#: Steps of a case that stop or start clocks without changing its state.
+MILESTONES = frozenset(
+    {
+        ClockEvent.CONTACTED,
+        ClockEvent.INVESTIGATED,
+        ClockEvent.SURVEYED,
+        ClockEvent.BUILT,
+        ClockEvent.INSPECTED,
+        ClockEvent.ANSWERED,
+    }
+)
+_EVENT_OF = {
+    TicketState.ON_SITE: ClockEvent.ARRIVED,
+    TicketState.RESOLVED: ClockEvent.RESOLVED,
+    TicketState.CLOSED: ClockEvent.CALLBACK_DONE,
+}
+
+
+class Desk:
+    """Used by the console and by the dialogue."""
+
+    def __init__(self, store: FulfillmentStore, standard: Standard, clock: Clock) -> None:
+        self._store = store
+        self._standard = standard
+        self._clock = clock
+
+    def acknowledge(self, ticket_id: int, *, by: str, staff_id: int | None = None) -> Ticket:
+        """The first one wins; the others get the ticket with the winner in `acknowledged_by`."""
+        with self._case(ticket_id) as case:
+            case.acknowledge(by=by, staff_id=staff_id)
+        return case.ticket
+
+    def assign(self, ticket_id: int, staff_id: int, *, by: str) -> Ticket:
+        """Gives the case to a member of staff; acknowledges nothing. Raises NotFound for unknown staff."""
+        with self._case(ticket_id) as case:
+            name = case.tx.staff(staff_id).name
+            if case.ticket.assignee_id != staff_id:
+                case.save(assignee_id=staff_id)
+                case.tell("assigned", actor=by, name=name)
+        return case.ticket
+
+    def note(self, ticket_id: int, text: str, *, by: str) -> None:
+        """Raises BadInput for an empty or endless note."""
+        text = text.strip()
+        if not text or len(text) > LONGEST_NOTE:
+            raise BadInput(f"a note has 1 to {LONGEST_NOTE} characters, not {len(text)}")
+        with self._case(ticket_id) as case:
+            case.tell("noted", actor=by, text=text)
+
+    def contacted(self, ticket_id: int, *, by: str) -> Ticket:
+        """The resident was reached: stops the contact clocks."""
+        return self.milestone(ticket_id, ClockEvent.CONTACTED, by=by)
+
+    def milestone(self, ticket_id: int, event: ClockEvent, *, by: str) -> Ticket:
+        """A step that changes no state: answered, surveyed, built … Raises BadInput for any other event."""
+        if event not in MILESTONES:
+            raise BadInput(f"{event} is a change of state, not a milestone")
+        with self._case(ticket_id) as case:
+            case.happened(event)
+            if event is ClockEvent.CONTACTED:
+                case.tell("contacted", actor=by)
+            else:
+                case.tell("milestone", actor=by, event=event.value)
+        return case.ticket
+
+    def learn(self, ticket_id: int, learned: Learned) -> Ticket:
+        """Address, contact or details became known at the console; clocks and ladder are re-planned."""
+        with self._store.write() as tx:
+            return learn_address(tx, ticket_id, learned, standard=self._standard, now=self._clock.now())
+
+    def change_state(self, ticket_id: int, to: TicketState, *, by: str, reason: str = "") -> Ticket:
+        """Raises Conflict for an impossible step; the state it has already is no step."""
+        with self._case(ticket_id) as case:
+            before = case.ticket.state
+            if to is before:
+                return case.ticket
+            if to not in NEXT_STATES[before]:
+                raise Conflict(f"ticket {ticket_id} is {before}: it cannot become {to}")
+            if before is TicketState.NEW and to is TicketState.ACKNOWLEDGED:
+                case.acknowledge(by=by)
+                return case.ticket
+            _step(case, to, by=by)
+            case.tell("state_changed", actor=by, before=before.value, after=to.value, reason=reason)
+        return case.ticket
+
+    def nudge(self, ticket_id: int, *, by: str) -> Ticket:
+        """The resident asks again (催办)."""
+        with self._case(ticket_id) as case:
+            nudge(case, by=by)
+        return case.ticket
+
+    @contextmanager
+    def _case(self, ticket_id: int) -> Iterator[Case]:
+        with self._store.write() as tx:
+            ticket = tx.ticket(ticket_id, for_update=True)
+            yield Case(tx, ticket, standard=self._standard, now=self._clock.now())
+
+
+def _step(case: Case, to: TicketState, *, by: str) -> None:
+    before = case.ticket.state
+    if before is TicketState.NEW and to is not TicketState.CANCELLED:
+        # whoever is on site or has solved it has also taken it
+        case.save(state=to, acknowledged_at=case.now, acknowledged_by=by)
+    else:
+        case.save(state=to)
+    case.stop_ladder()
+    if to is TicketState.CANCELLED:
+        case.cancel()
+    elif to is TicketState.ACKNOWLEDGED:
+        case.reopen()
+    else:
+        case.happened(_EVENT_OF[to])

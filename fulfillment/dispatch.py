@@ -1,0 +1,122 @@
+"""Who is rung for an emergency, in which order, how fast. Pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from fulfillment.company import Community, Duty, Staff, StaffRole
+from kernel.clock import local
+
+_DAYS_A_WEEK = 7
+#: However late a ladder is, two rungs do not start in the same breath.
+_SHORTEST_STEP = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class LadderPlan:
+    """data/ladder.yml; see the comments there."""
+
+    rungs: tuple[StaffRole, ...]
+    company_wide: tuple[StaffRole, ...]
+    ring_seconds: int
+    step_seconds: int
+    last_rung_within_seconds: int
+    round_pause_seconds: int
+    no_address_grace_seconds: int
+    busy_carrier_tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One person of a ladder, in the role in which he or she is rung."""
+
+    role: StaffRole
+    staff: Staff
+
+
+@dataclass(frozen=True, slots=True)
+class Company:
+    """What a ladder is made of, as read in one transaction."""
+
+    staff: Mapping[int, Staff]
+    duties: Sequence[Duty]
+
+
+def is_on_duty(duty: Duty, at: datetime) -> bool:
+    """Whether a line of the rota holds at an instant; a line past midnight belongs to the weekday on which it starts."""
+    now = local(at)
+    overnight = duty.until <= duty.start
+    today = now.isoweekday()
+    yesterday = (today - 2) % _DAYS_A_WEEK + 1
+    if today in duty.weekdays and duty.start <= now.time() and (overnight or now.time() < duty.until):
+        return True
+    return overnight and yesterday in duty.weekdays and now.time() < duty.until
+
+
+def ladder(plan: LadderPlan, company: Company, community: Community | None, at: datetime) -> tuple[Rung, ...]:
+    """Active people in the order in which they are rung, each one once.
+
+    A butler or deputy with a rota of his own who is off duty comes last: he knows the house, but others are awake.
+    Without a community the company-wide roles are rung, whatever their station.
+    """
+    rungs: dict[int, Rung] = {}
+    for role, staff_id in [*_on_duty(plan, company, community, at), *_off_duty(company, community, at)]:
+        person = company.staff.get(staff_id)
+        if person is not None and person.active:
+            rungs.setdefault(staff_id, Rung(role, person))
+    return tuple(rungs.values())
+
+
+def next_rung(rungs: Iterable[Rung], tried: Collection[int], busy: Collection[int]) -> Rung | None:
+    """The next one who was not tried in this round; somebody on another alarm only when nobody else is left."""
+    left = [rung for rung in rungs if rung.staff.id not in tried]
+    return next((rung for rung in left if rung.staff.id not in busy), left[0] if left else None)
+
+
+def next_step_at(plan: LadderPlan, *, now: datetime, round_began: datetime, left: int) -> datetime:
+    """When the next rung starts if the present one stays silent; `left` rungs are still to come in this round.
+
+    Long ladders and late starts climb faster: the last rung starts `last_rung_within_seconds` after the round began.
+    """
+    step = timedelta(seconds=plan.step_seconds)
+    if left > 0:
+        time_left = round_began + timedelta(seconds=plan.last_rung_within_seconds) - now
+        step = min(step, max(time_left / left, _SHORTEST_STEP))
+    return now + step
+
+
+def _on_duty(
+    plan: LadderPlan, company: Company, community: Community | None, at: datetime
+) -> Iterator[tuple[StaffRole, int]]:
+    roles = plan.company_wide if community is None else plan.rungs
+    for role in roles:
+        of_the_house = _of_the_house(role, community)
+        if of_the_house is not None:
+            if _works_now(company, role, of_the_house, at):
+                yield role, of_the_house
+            continue
+        for duty in company.duties:
+            if duty.role is role and _covers(duty, community) and is_on_duty(duty, at):
+                yield role, duty.staff_id
+
+
+def _off_duty(company: Company, community: Community | None, at: datetime) -> Iterator[tuple[StaffRole, int]]:
+    for role in (StaffRole.BUTLER, StaffRole.DEPUTY):
+        staff_id = _of_the_house(role, community)
+        if staff_id is not None and not _works_now(company, role, staff_id, at):
+            yield role, staff_id
+
+
+def _of_the_house(role: StaffRole, community: Community | None) -> int | None:
+    if community is None:
+        return None
+    return {StaffRole.BUTLER: community.butler_id, StaffRole.DEPUTY: community.deputy_id}.get(role)
+
+
+def _works_now(company: Company, role: StaffRole, staff_id: int, at: datetime) -> bool:
+    own = [d for d in company.duties if d.role is role and d.staff_id == staff_id]
+    return not own or any(is_on_duty(d, at) for d in own)
+
+
+def _covers(duty: Duty, community: Community | None) -> bool:
+    return community is None or duty.station_id in (None, community.station_id)

@@ -1,0 +1,241 @@
+"""The service standard as tables: data/*.yml, read once at the start and checked as a whole.
+
+Anything that is missing, unknown or contradictory refuses the start (ConfigurationError with file and key).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import holidays
+import yaml
+from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+
+from fulfillment.business_calendar import BusinessCalendar, MonthDay, Season, Span
+from fulfillment.clocks import Calendar, ClockRule
+from fulfillment.company import OtherUnit
+from fulfillment.dispatch import LadderPlan
+from kernel.errors import ConfigurationError, NotFound
+
+T = TypeVar("T")
+
+#: Public holidays are computed for these years before the first thread starts: the package fills its table as it is asked.
+_CALENDAR_YEARS = range(2020, 2046)
+_SECONDS_TO_ACCEPT = 480  # the last rung starts before minute 8 (G7e: 10 minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketKind:
+    """One entry of data/ticket_kinds.yml; see the comments there. `title` is Chinese, for pages and scripts."""
+
+    key: str
+    title: str
+    category: str
+    clauses: tuple[str, ...]
+    clocks: tuple[str, ...]
+    asks: tuple[str, ...]
+    emergency: bool = False
+    repeatable: bool = False
+    details: Mapping[str, str] = field(default_factory=dict)
+    accepted: tuple[str, str] | None = None
+
+    def is_accepted_on(self, day: date) -> bool:
+        """Some applications are taken in a part of the year only (F3); `day` is local."""
+        if self.accepted is None:
+            return True
+        first, last = (_month_day(text) for text in self.accepted)
+        return Season(first, last).has(day)
+
+
+@dataclass(frozen=True, slots=True)
+class _ClockFile:
+    profiles: Mapping[str, str]
+    rules: tuple[ClockRule, ...]
+    elsewhere: Mapping[str, str]
+
+
+def _month_day(text: str) -> MonthDay:
+    month, _, day = text.partition("-")
+    date(2023, int(month), int(day))  # no 29 February: it is not in every year
+    return MonthDay(int(month), int(day))
+
+
+def _span(text: str) -> Span:
+    start, _, until = text.partition("-")
+    span = Span(time.fromisoformat(start), time.fromisoformat(until))
+    if span.start >= span.until:
+        msg = f"{text}: ends before it starts"
+        raise ValueError(msg)
+    return span
+
+
+def _spans(texts: Iterable[str]) -> tuple[Span, ...]:
+    spans = tuple(_span(text) for text in texts)
+    if not spans or any(a.until > b.start for a, b in pairwise(spans)):
+        msg = "needs at least one span, in order, not overlapping"
+        raise ValueError(msg)
+    return spans
+
+
+@dataclass(frozen=True, slots=True)
+class _SeasonRow:
+    first: Annotated[MonthDay, BeforeValidator(_month_day)]
+    last: Annotated[MonthDay, BeforeValidator(_month_day)]
+
+
+@dataclass(frozen=True, slots=True)
+class _CalendarFile:
+    season: _SeasonRow
+    fee_collection: _SeasonRow
+    office_hours: Annotated[tuple[Span, ...], BeforeValidator(_spans)]
+    calling_hours: Annotated[tuple[Span, ...], BeforeValidator(_spans)]
+    working_days: frozenset[date] = frozenset()
+    days_off: frozenset[date] = frozenset()
+
+
+class Standard:
+    """Immutable after construction, safe to share between threads.
+
+    Args:
+        data_dir: where the tables lie (Settings.data_dir).
+        profiles: the company's own choice where documents disagree, e.g. `{"leak_on_site": "B"}`; others keep the default of clocks.yml.
+
+    Raises:
+        ConfigurationError: a table is missing or contradicts another.
+    """
+
+    def __init__(self, data_dir: Path, profiles: Mapping[str, str] | None = None) -> None:
+        self._dir = data_dir
+        file = self._read("clocks.yml", _ClockFile)
+        self.rules: Mapping[str, ClockRule] = self._by_key("clocks.yml", file.rules)
+        self.profiles: Mapping[str, str] = {**file.profiles, **(profiles or {})}
+        self.kept_elsewhere: Mapping[str, str] = file.elsewhere
+        self.kinds: Mapping[str, TicketKind] = self._by_key(
+            "ticket_kinds.yml", self._read("ticket_kinds.yml", tuple[TicketKind, ...])
+        )
+        self.ladder: LadderPlan = self._read("ladder.yml", LadderPlan)
+        self.directory: Mapping[str, OtherUnit] = self._by_key(
+            "directory.yml", self._read("directory.yml", tuple[OtherUnit, ...])
+        )
+        self.calendar = self._calendar()
+        self._check_rules()
+        self._check_kinds()
+        self._check_ladder()
+
+    def kind(self, key: str) -> TicketKind:
+        """Raises NotFound for a kind that no table knows."""
+        try:
+            return self.kinds[key]
+        except KeyError as exc:
+            raise NotFound(f"ticket kind {key}") from exc
+
+    def rule(self, key: str) -> ClockRule:
+        """Raises NotFound: a clock of an older release whose rule is gone."""
+        try:
+            return self.rules[key]
+        except KeyError as exc:
+            raise NotFound(f"clock rule {key}") from exc
+
+    def rules_of(self, kind: str) -> tuple[ClockRule, ...]:
+        """The clock rules of a ticket kind under the chosen profiles."""
+        return tuple(rule for key in self.kind(kind).clocks if self._is_chosen(rule := self.rules[key]))
+
+    def _is_chosen(self, rule: ClockRule) -> bool:
+        theme, _, choice = rule.profile.partition(".")
+        return not rule.profile or self.profiles[theme] == choice
+
+    def _calendar(self) -> BusinessCalendar:
+        file = self._read("calendar.yml", _CalendarFile)
+        return BusinessCalendar(
+            season=Season(file.season.first, file.season.last),
+            fee_collection=Season(file.fee_collection.first, file.fee_collection.last),
+            office_hours=file.office_hours,
+            calling_hours=file.calling_hours,
+            is_public_working_day=holidays.country_holidays("CN", years=_CALENDAR_YEARS).is_working_day,
+            working_days=file.working_days,
+            days_off=file.days_off,
+        )
+
+    def _read(self, name: str, shape: type[T]) -> T:
+        path = self._dir / name
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except OSError as exc:
+            raise ConfigurationError(f"{path}: cannot be read ({exc.strerror}); DATA_DIR must point at data/") from exc
+        except (yaml.YAMLError, UnicodeDecodeError) as exc:
+            raise ConfigurationError(f"{path}: {exc}") from exc
+        try:
+            # pydantic hands the config down to plain dataclasses only from a type around them
+            return TypeAdapter(tuple[shape], config=ConfigDict(extra="forbid")).validate_python((content,))[0]  # type: ignore[valid-type]
+        except ValidationError as exc:
+            faults = "; ".join(f"{_place(content, e['loc'][1:])}: {e['msg']}" for e in exc.errors())
+            raise ConfigurationError(f"{path}: {faults}") from exc
+
+    def _by_key(self, name: str, rows: Iterable[T]) -> dict[str, T]:
+        found: dict[str, T] = {}
+        for row in rows:
+            key: str = row.key  # type: ignore[attr-defined] # every table row has one; a Protocol would say no more
+            if key in found:
+                raise self._wrong(name, key, "is there twice")
+            found[key] = row
+        return found
+
+    def _check_rules(self) -> None:
+        for rule in self.rules.values():
+            theme = rule.profile.partition(".")[0]
+            if rule.profile and theme not in self.profiles:
+                raise self._wrong("clocks.yml", rule.key, f"profile {theme} is not among profiles")
+            if not 0 < rule.warn_at < 1:
+                raise self._wrong("clocks.yml", rule.key, "warn_at is a share between 0 and 1")
+            if rule.calendar is not Calendar.SAME_DAY and not rule.within:
+                raise self._wrong("clocks.yml", rule.key, "within is missing")
+            if rule.calendar is Calendar.WORKING_DAYS and (rule.within.days < 1 or rule.within.seconds):
+                raise self._wrong("clocks.yml", rule.key, "within must be whole working days, e.g. P2D")
+        choices = {rule.profile for rule in self.rules.values()}
+        for theme, choice in self.profiles.items():
+            if f"{theme}.{choice}" not in choices:
+                raise self._wrong("clocks.yml", f"profiles.{theme}", f"no rule belongs to choice {choice}")
+
+    def _check_kinds(self) -> None:
+        for kind in self.kinds.values():
+            unknown = [key for key in kind.clocks if key not in self.rules]
+            if unknown:
+                raise self._wrong("ticket_kinds.yml", kind.key, f"clocks {unknown} are not in clocks.yml")
+            if not self.rules_of(kind.key):
+                raise self._wrong(
+                    "ticket_kinds.yml", kind.key, "has no clock: nobody would notice that it is forgotten"
+                )
+            try:
+                kind.is_accepted_on(date(2026, 1, 1))
+            except ValueError as exc:
+                raise self._wrong("ticket_kinds.yml", kind.key, f"accepted: {exc}") from exc
+
+    def _check_ladder(self) -> None:
+        plan = self.ladder
+        if not plan.rungs or not plan.company_wide:
+            raise self._wrong("ladder.yml", "rungs, company_wide", "an emergency must reach somebody: name the roles")
+        if not 0 < plan.last_rung_within_seconds < _SECONDS_TO_ACCEPT:
+            raise self._wrong("ladder.yml", "last_rung_within_seconds", "the last rung starts before minute 8 (480)")
+        if not 0 <= plan.no_address_grace_seconds < plan.last_rung_within_seconds:
+            raise self._wrong("ladder.yml", "no_address_grace_seconds", "must leave time for the ladder")
+        for name in ("ring_seconds", "step_seconds", "round_pause_seconds", "busy_carrier_tries"):
+            if getattr(plan, name) < 1:
+                raise self._wrong("ladder.yml", name, "must be at least 1")
+
+    def _wrong(self, name: str, key: str, what: str) -> ConfigurationError:
+        return ConfigurationError(f"{self._dir / name}: {key}: {what}")
+
+
+def _place(content: Any, location: tuple[int | str, ...]) -> str:
+    """`rules.leak_contact.within` instead of `rules.1.within`: rows are found by their key."""
+    words = []
+    for part in location:
+        try:
+            content = content[part]
+        except (LookupError, TypeError):  # the place that is missing
+            content = None
+        words.append(str(content.get("key", part) if isinstance(content, dict) else part))
+    return ".".join(words) or "the file"

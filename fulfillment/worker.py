@@ -1,0 +1,137 @@
+"""Carries out what was promised: claims due tasks under a lease and hands each to its deliverer.
+
+Nothing is lost by killing it: a task that was not finished is taken again, by this process after its restart or by
+another one when the lease has run out. Every deliverer may therefore run twice.
+"""
+
+import signal
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from types import FrameType
+
+import structlog
+
+from fulfillment.outbox import Lane, Task, TaskKind
+from fulfillment.ports import DelivererTable, FulfillmentStore
+from kernel.clock import Clock
+from kernel.errors import ConfigurationError, StoreBusy
+
+#: Longer than a step takes at worst: 10 s to ask for an earlier call, 10 s to place one (rule 5 of DESIGN §2).
+LEASE = timedelta(seconds=30)
+#: Behind every wake-up there is a look at the table: a hint that got lost costs half a second.
+_LONGEST_SLEEP = 0.5
+_TRIES = {Lane.ORDINARY: 8, Lane.EMERGENCY: None}  # emergencies never give up
+_LONGEST_BACK_OFF = {Lane.ORDINARY: 300.0, Lane.EMERGENCY: 10.0}
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """One thread a lane; a lane that is named twice gets two.
+
+    Args:
+        name: stable over restarts of this process and unique among running ones: its own leases are released at the start.
+
+    Raises:
+        ConfigurationError: a kind of task has no deliverer.
+    """
+
+    def __init__(
+        self,
+        store: FulfillmentStore,
+        deliverers: DelivererTable,
+        clock: Clock,
+        *,
+        name: str,
+        lanes: Sequence[Lane] = (Lane.EMERGENCY, Lane.ORDINARY),
+    ) -> None:
+        missing = sorted(set(TaskKind) - set(deliverers))
+        if missing:
+            raise ConfigurationError(f"worker {name}: nobody delivers {', '.join(missing)}")
+        self._store = store
+        self._deliverers = deliverers
+        self._clock = clock
+        self._name = name
+        self._lanes = tuple(lanes)
+        self._stopping = threading.Event()
+        self._crash: BaseException | None = None
+
+    def run(self) -> None:
+        """Works until `stop()`, SIGTERM or SIGINT (when called in the main thread).
+
+        Raises whatever broke a lane in a way that it cannot repair: the process ends and its supervisor starts it again.
+        """
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._on_signal)
+        released = self._store.release_leases(self._name)
+        log.info("worker_started", worker=self._name, released=released, lanes=list(self._lanes))
+        threads = [
+            threading.Thread(target=self._work, args=(lane,), name=f"{self._name}-{lane}") for lane in self._lanes
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        log.info("worker_stopped", worker=self._name)
+        if self._crash is not None:
+            raise self._crash
+
+    def stop(self) -> None:
+        """Every lane ends after the task it is at; returns at once."""
+        self._stopping.set()
+
+    def deliver_one(self, lane: Lane) -> bool:
+        """Carries out the earliest due task of a lane; False if nothing is due."""
+        task = self._store.claim(lane, self._clock.now(), LEASE, self._name)
+        if task is None:
+            return False
+        self._deliver(task, lane)
+        return True
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        log.info("worker_stopping", worker=self._name, signal=number)
+        self.stop()
+
+    def _work(self, lane: Lane) -> None:
+        seen = 0
+        try:
+            while not self._stopping.is_set():
+                try:
+                    if not self.deliver_one(lane):
+                        seen = self._sleep(lane, seen)
+                except StoreBusy as exc:
+                    log.warning("store_busy", worker=self._name, lane=lane, error=str(exc))
+                    self._stopping.wait(_LONGEST_SLEEP)
+        except BaseException as exc:
+            log.exception("lane_broken", worker=self._name, lane=lane)
+            self._crash = exc
+            self.stop()
+
+    def _sleep(self, lane: Lane, seen: int) -> int:
+        due = self._store.next_due(lane)
+        seconds = _LONGEST_SLEEP if due is None else (due - self._clock.now()).total_seconds()
+        return self._store.wait_for_change(seen, min(max(seconds, 0.0), _LONGEST_SLEEP))
+
+    def _deliver(self, task: Task, lane: Lane) -> None:
+        try:
+            self._deliverers[task.kind](task)
+        except Exception as exc:
+            log.exception("delivery_failed", kind=task.kind, key=task.key, tries=task.tries)
+            self._failed(task, lane, exc)
+            return
+        with self._store.write() as tx:
+            if tx.holds(task):
+                tx.task_done(task)
+
+    def _failed(self, task: Task, lane: Lane, error: Exception) -> None:
+        """Later again, or given up visibly. Should the store refuse even this, the lease runs out and the task is taken again."""
+        reason = f"{type(error).__name__}: {error}"
+        most = _TRIES[lane]
+        with self._store.write() as tx:
+            if most is not None and task.tries >= most:
+                tx.task_dead(task, reason)
+                return
+            seconds = min(2.0 ** min(task.tries - 1, 16), _LONGEST_BACK_OFF[lane])
+            tx.task_again(task, self._clock.now() + timedelta(seconds=seconds), reason)
