@@ -1,0 +1,73 @@
+"""Puts the pages together. app.py registers the result; everything the console needs of the app is set up here."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import cast
+
+from flask import Blueprint, Flask
+from flask.blueprints import BlueprintSetupState
+from flask_limiter import Limiter
+
+from console import administration, conversations, gate, live, pages, tickets, work
+from console.ports import Desk, Handoff, Health, Rooms, Standard
+from dialogue.ports import DialogueStore
+from fulfillment.ticket import TimelineEntry
+from kernel.clock import Clock
+
+SHIFT = timedelta(hours=12)  # a session ends with the shift
+
+
+def build_console(  # noqa: PLR0913 - the composition root names each part once; inside, they travel as one Rooms
+    store: DialogueStore,
+    handoff: Handoff,
+    desk: Desk,
+    standard: Standard,
+    clock: Clock,
+    *,
+    timeline_text: Callable[[TimelineEntry], str],
+    health: Callable[[], Health],
+    carrier_is_real: bool,
+    limiter: Limiter | None = None,
+    cookies_secure: bool = False,
+    max_streams: int = 24,
+) -> Blueprint:
+    """The pages under /console, guarded as a whole: a route that is not named public demands a login.
+
+    `limiter` is the app's own; without one, the console brings one that counts in this process's memory (fine for one
+    web process). `max_streams` live pages hold a thread each; further ones are told to poll. `cookies_secure` must be
+    True wherever the public address is https.
+    """
+    rooms = Rooms(store, handoff, desk, standard, clock, timeline_text, health, carrier_is_real)
+    blueprint = Blueprint(
+        "console", __name__, url_prefix="/console", template_folder="templates", static_folder="static"
+    )
+    own_limiter = limiter is None
+    limits = limiter or Limiter(gate.caller_address, storage_uri="memory://")
+
+    def set_up(state: BlueprintSetupState) -> None:
+        app = cast(Flask, state.app)
+        app.config.update(
+            SESSION_COOKIE_HTTPONLY=True,
+            SESSION_COOKIE_SAMESITE="Lax",
+            SESSION_COOKIE_SECURE=cookies_secure,
+            PERMANENT_SESSION_LIFETIME=SHIFT,
+            # A console page stays open for a whole shift; its token lives as long as the session it is bound to.
+            WTF_CSRF_TIME_LIMIT=None,
+            # The webhooks are guarded by the carrier's signature; the console protects itself in `gate`.
+            WTF_CSRF_CHECK_DEFAULT=False,
+        )
+        gate.set_up(app, rooms)
+        if own_limiter:
+            limits.init_app(app)
+
+    blueprint.record_once(set_up)
+    gate.guard(blueprint)
+    gate.add_routes(blueprint, rooms, limits)
+    pages.add_filters(blueprint, rooms)
+    pages.add_error_pages(blueprint)
+    live.add_routes(blueprint, rooms, live.Streams(max_streams))
+    work.add_routes(blueprint, rooms)
+    conversations.add_routes(blueprint, rooms)
+    tickets.add_routes(blueprint, rooms)
+    administration.add_routes(blueprint, rooms)
+    return blueprint

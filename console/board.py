@@ -1,0 +1,425 @@
+"""What the pages show, read in one transaction each. Rows here hold no markup and no Chinese: templates word them."""
+
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from console.ports import Rooms
+from dialogue.conversation import Conversation, Message
+from dialogue.ports import DialogueTx
+from dialogue.state import DialogueState
+from fulfillment.company import Community, Duty, Household, Staff, Station
+from fulfillment.dispatch import is_on_duty
+from fulfillment.outbox import TaskKind
+from fulfillment.ticket import (
+    Address,
+    Attempt,
+    ClockState,
+    Ticket,
+    TicketClock,
+    TimelineEntry,
+)
+from kernel.errors import NotFound
+
+#: Forwarding work that is late by more than this means that nobody does it (DESIGN §2 rule 6).
+WORKER_IS_SILENT_AFTER = timedelta(seconds=60)
+_FORWARDING = frozenset({TaskKind.FORWARD_EMERGENCY, TaskKind.WATCH_ATTEMPT})
+_TICKETS_ON_BOARD = 60
+_TAIL = 6  # the last messages of a transcript may still change: understanding is filled in after the words are stored
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Words of an address; the template joins them."""
+
+    community: str = ""
+    building: str = ""
+    unit: str = ""
+    room: str = ""
+    text: str = ""
+
+    @property
+    def known(self) -> bool:
+        return bool(self.community or self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRow:
+    """A clock as it stands. `share` is the used part of its time, 1.0 and more: broken."""
+
+    clock: TicketClock
+    title: str
+    share: float
+
+    @property
+    def level(self) -> str:
+        """How it is coloured: calm, soon (half used), urgent (four fifths), over."""
+        if self.share >= 1:
+            return "over"
+        return "urgent" if self.share >= 0.8 else "soon" if self.share >= 0.5 else "calm"  # noqa: PLR2004 - said in the docstring
+
+
+@dataclass(frozen=True, slots=True)
+class TicketRow:
+    ticket: Ticket
+    title: str  # of its kind
+    place: Place
+    running: tuple[ClockRow, ...]  # earliest due first
+    assignee: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An emergency nobody has accepted, and who was tried last."""
+
+    row: TicketRow
+    attempt: Attempt | None
+    rung: str  # the name of whoever was tried last
+
+    @property
+    def exhausted(self) -> bool:
+        return self.row.ticket.alarm_exhausted_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRow:
+    conversation: Conversation
+    name: str  # of the household, else as said; "" if unknown
+    place: Place  # of the household, else as said so far
+    holder: str  # the operator's name
+    last: Message | None
+    emergency: bool  # an open emergency ticket came out of it
+    vulnerable: bool  # comes first (J1)
+
+
+@dataclass(frozen=True, slots=True)
+class OnDuty:
+    duty: Duty
+    staff: Staff
+    station: str
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The work page."""
+
+    now: datetime
+    alarms: tuple[Alarm, ...]
+    forwarding_overdue: int
+    conversations: tuple[ConversationRow, ...]
+    tickets: tuple[TicketRow, ...]
+    on_duty: tuple[OnDuty, ...]
+
+    def on(self, floor: str) -> list[ConversationRow]:
+        """Emergencies first, then whoever comes first by J1, else in the store's order: the longest wait first."""
+        rows = [row for row in self.conversations if row.conversation.floor == floor]
+        return sorted(rows, key=lambda row: (not row.emergency, not row.vulnerable))
+
+    def tickets_at(self, level: str) -> int:
+        """How many tickets have a clock of this level."""
+        return sum(any(clock.level == level for clock in row.running) for row in self.tickets)
+
+    @property
+    def is_cut(self) -> bool:
+        """There may be more open tickets than the page shows."""
+        return len(self.tickets) >= _TICKETS_ON_BOARD
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """One for each part of the page: it changes when that part would look different (running time aside)."""
+        return {
+            "queue": digest(
+                [
+                    (c.conversation.id, c.conversation.epoch, c.conversation.last_seq, c.name, c.emergency)
+                    for c in self.conversations
+                ]
+            ),
+            "running": digest(
+                [
+                    (r.ticket.id, r.ticket.rev, [(c.clock.id, c.clock.due_by, c.level) for c in r.running])
+                    for r in self.tickets
+                ]
+            ),
+            "duty": digest([(d.duty.role, d.staff.id, d.station) for d in self.on_duty]),
+            "alarms": digest(
+                [
+                    (a.row.ticket.id, a.row.ticket.rev, a.attempt and (a.attempt.id, a.attempt.outcome))
+                    for a in self.alarms
+                ],
+                self.forwarding_overdue,
+            ),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A household with everybody who looks after it."""
+
+    household: Household
+    community: Community
+    station: Station
+    butler: Staff
+    open_tickets: tuple[TicketRow, ...]
+
+    @property
+    def place(self) -> Place:
+        h = self.household
+        return Place(self.community.name, h.building, h.unit, h.room)
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPage:
+    row: TicketRow
+    clocks: tuple[ClockRow, ...]
+    timeline: Sequence[TimelineEntry]
+    attempts: tuple[tuple[Attempt, str], ...]  # with the person's name
+    home: Home | None
+    owner: str
+    staff: Sequence[Staff]
+
+    @property
+    def version(self) -> str:
+        return digest(
+            self.row.ticket.rev,
+            len(self.timeline),
+            [(c.clock.id, c.clock.state, c.clock.due_by) for c in self.clocks],
+            [(a.id, a.outcome) for a, _ in self.attempts],
+        )
+
+
+def digest(*parts: object) -> str:
+    """A short name of what is shown; the same in every process."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
+def read_board(rooms: Rooms) -> Board:
+    """The work page as it is now."""
+    now = rooms.clock.now()
+    with rooms.store.read() as tx:
+        tickets = _rows(rooms, tx, tx.tickets(only_open=True, limit=_TICKETS_ON_BOARD), now)
+        live = tx.live_conversations()
+        operators = {o.id: o.name for o in tx.operators()}
+        alarmed = {row.ticket.conversation_id for row in tickets if row.ticket.emergency}
+        late = tx.overdue_tasks(now - WORKER_IS_SILENT_AFTER)
+        return Board(
+            now=now,
+            alarms=tuple(_alarm(tx, row) for row in tickets if row.ticket.needs_acknowledgement),
+            forwarding_overdue=sum(kind in _FORWARDING for kind, _, _, _ in late),
+            conversations=tuple(_conversation_row(tx, c, operators, alarmed) for c in live),
+            tickets=tuple(tickets),
+            on_duty=_on_duty(tx, now),
+        )
+
+
+def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
+    """Raises NotFound."""
+    now = rooms.clock.now()
+    with rooms.store.read() as tx:
+        ticket = tx.ticket(ticket_id)
+        [row] = _rows(rooms, tx, [ticket], now)
+        names = {s.id: s.name for s in tx.all_staff()}
+        operators = {o.id: o.name for o in tx.operators()}
+        return TicketPage(
+            row=row,
+            clocks=tuple(_clock_row(rooms, c, now) for c in tx.clocks([ticket_id]).get(ticket_id, ())),
+            timeline=tx.timeline(ticket_id),
+            attempts=tuple((a, names.get(a.staff_id, "")) for a in tx.attempts(ticket_id)),
+            home=_home(rooms, tx, ticket.household_id, now),
+            owner=operators.get(ticket.owner_id or 0, ""),
+            staff=[s for s in tx.all_staff() if s.active],
+        )
+
+
+def read_ticket_list(
+    rooms: Rooms, *, only_open: bool, kind: str | None, search: str, page: int, size: int
+) -> tuple[list[TicketRow], bool]:
+    """One page (counted from 1) of tickets, and whether there are more."""
+    with rooms.store.read() as tx:
+        found = tx.tickets(only_open=only_open, kind=kind, search=search, limit=size + 1, offset=(page - 1) * size)
+        return _rows(rooms, tx, found[:size], rooms.clock.now()), len(found) > size
+
+
+def read_home(rooms: Rooms, conversation: Conversation) -> tuple[Home | None, tuple[TicketRow, ...]]:
+    """Who the resident is, if known, and the open tickets of the home or, while it is unknown, of the conversation."""
+    now = rooms.clock.now()
+    with rooms.store.read() as tx:
+        home = _home(rooms, tx, conversation.household_id, now)
+        own = _rows(rooms, tx, tx.open_tickets(conversation_id=conversation.id), now)
+    if home is None:
+        return None, tuple(own)
+    known = {row.ticket.id for row in home.open_tickets}
+    return home, (*(row for row in own if row.ticket.id not in known), *home.open_tickets)
+
+
+def talk_version(conversation: Conversation, tail: Sequence[Message]) -> str:
+    """Changes with every message, and with what was understood of the last ones."""
+    return digest(conversation.last_seq, [sorted(message.data) for message in tail])
+
+
+def floor_version(conversation: Conversation) -> str:
+    """Changes when somebody else holds the floor: a draft in the box outlives everything else."""
+    return digest(conversation.epoch, conversation.floor, conversation.operator_id)
+
+
+def side_version(home: Home | None, tickets: Sequence[TicketRow]) -> str:
+    """Changes when the home becomes known or one of its open tickets moves."""
+    return digest(
+        home and home.household,
+        [(row.ticket.id, row.ticket.rev, [(c.clock.id, c.level) for c in row.running]) for row in tickets],
+    )
+
+
+def unsettled_from(conversation: Conversation) -> int:
+    """Messages after this seq are shown again with every update; those before it stay as they are."""
+    return max(0, conversation.last_seq - _TAIL)
+
+
+def _rows(rooms: Rooms, tx: DialogueTx, tickets: Sequence[Ticket], now: datetime) -> list[TicketRow]:
+    clocks = tx.clocks([t.id for t in tickets]) if tickets else {}
+    communities = {c.id: c.name for c in tx.communities()}
+    staff = {s.id: s.name for s in tx.all_staff()}
+    return [
+        TicketRow(
+            ticket=t,
+            title=kind_title(rooms, t.kind),
+            place=_place(t.address, communities),
+            running=tuple(_clock_row(rooms, c, now) for c in clocks.get(t.id, ()) if c.state is ClockState.RUNNING),
+            assignee=staff.get(t.assignee_id or 0, ""),
+        )
+        for t in tickets
+    ]
+
+
+def kind_title(rooms: Rooms, kind: str) -> str:
+    """A ticket of a kind that the standard no longer has is still shown, by its key."""
+    known = rooms.standard.kinds.get(kind)
+    return known.title if known else kind
+
+
+def _clock_row(rooms: Rooms, clock: TicketClock, now: datetime) -> ClockRow:
+    rule = rooms.standard.rules.get(clock.rule)
+    whole = (clock.due_by - clock.started_at).total_seconds()
+    until = clock.stopped_at or now
+    share = (until - clock.started_at).total_seconds() / whole if whole > 0 else 1.0
+    return ClockRow(clock, rule.title if rule else clock.rule, max(0.0, share))
+
+
+def _place(address: Address, communities: Mapping[int, str]) -> Place:
+    name = communities.get(address.community_id or 0, "")
+    return Place(name, address.building, address.unit, address.room, address.text)
+
+
+def _alarm(tx: DialogueTx, row: TicketRow) -> Alarm:
+    attempts = tx.attempts(row.ticket.id)
+    calls = [a for a in attempts if a.channel == "voice"] or attempts
+    if not calls:
+        return Alarm(row, None, "")
+    return Alarm(row, calls[-1], tx.staff(calls[-1].staff_id).name)
+
+
+def _conversation_row(
+    tx: DialogueTx, conversation: Conversation, operators: Mapping[int, str], alarmed: set[str | None]
+) -> ConversationRow:
+    last = tx.messages(conversation.id, after=conversation.last_seq - 1, limit=1) if conversation.last_seq else ()
+    household = _household(tx, conversation.household_id)
+    said = DialogueState.from_json(conversation.state).slots
+    address = (
+        Address(household.community_id, household.building, household.unit, household.room)
+        if household
+        else said.address
+    )
+    communities = {address.community_id: tx.community(address.community_id).name} if address.community_id else {}
+    return ConversationRow(
+        conversation=conversation,
+        name=household.name if household else said.name,
+        place=_place(address, communities),
+        holder=operators.get(conversation.operator_id or 0, ""),
+        last=last[0] if last else None,
+        emergency=conversation.id in alarmed,
+        vulnerable=household is not None and household.vulnerable,
+    )
+
+
+def read_conversation_row(rooms: Rooms, conversation_id: str) -> ConversationRow:
+    """Raises NotFound."""
+    with rooms.store.read() as tx:
+        conversation = tx.conversation(conversation_id)
+        emergency = any(t.emergency for t in tx.open_tickets(conversation_id=conversation_id))
+        operators = {o.id: o.name for o in tx.operators()}
+        return _conversation_row(tx, conversation, operators, {conversation_id} if emergency else set())
+
+
+def read_recent(rooms: Rooms, limit: int) -> list[ConversationRow]:
+    """Conversations newest first, ended ones included."""
+    with rooms.store.read() as tx:
+        operators = {o.id: o.name for o in tx.operators()}
+        return [_conversation_row(tx, c, operators, set()) for c in tx.recent_conversations(limit)]
+
+
+def _household(tx: DialogueTx, household_id: int | None) -> Household | None:
+    """A household that an import has removed since then is simply not known any more."""
+    if household_id is None:
+        return None
+    try:
+        return tx.household(household_id)
+    except NotFound:
+        return None
+
+
+def _home(rooms: Rooms, tx: DialogueTx, household_id: int | None, now: datetime) -> Home | None:
+    household = _household(tx, household_id)
+    if household is None:
+        return None
+    community = tx.community(household.community_id)
+    return Home(
+        household=household,
+        community=community,
+        station=tx.station(community.station_id),
+        butler=tx.staff(community.butler_id),
+        open_tickets=tuple(_rows(rooms, tx, tx.open_tickets(household_id=household.id), now)),
+    )
+
+
+def on_duty_at(duties: Sequence[Duty], now: datetime) -> list[Duty]:
+    """The lines of the rota that hold at an instant."""
+    return [duty for duty in duties if is_on_duty(duty, now)]
+
+
+def _on_duty(tx: DialogueTx, now: datetime) -> tuple[OnDuty, ...]:
+    staff = {s.id: s for s in tx.all_staff()}
+    stations: dict[int, str] = {}
+    shown = []
+    for duty in on_duty_at(tx.duties(), now):
+        if duty.staff_id not in staff:
+            continue
+        if duty.station_id is not None and duty.station_id not in stations:
+            stations[duty.station_id] = tx.station(duty.station_id).name
+        shown.append(OnDuty(duty, staff[duty.staff_id], stations.get(duty.station_id or 0, "")))
+    return tuple(shown)
+
+
+class SharedBoard:
+    """The board's versions for all live pages of this process: read once per change, not once per page.
+
+    Time alone changes them too (a clock turns red, the worker falls silent), so they are never older than `max_age`.
+    """
+
+    def __init__(self, rooms: Rooms, max_age: timedelta = timedelta(seconds=5)) -> None:
+        self._rooms = rooms
+        self._max_age = max_age
+        self._lock = threading.Lock()
+        self._change = -1
+        self._read_at: datetime | None = None
+        self._versions: dict[str, str] = {}
+
+    def versions(self, change: int) -> dict[str, str]:
+        """As of change number `change` of the store, or newer."""
+        with self._lock:
+            now = self._rooms.clock.now()
+            fresh = self._read_at is not None and timedelta() <= now - self._read_at < self._max_age
+            if change != self._change or not fresh:
+                self._versions = read_board(self._rooms).versions
+                self._change, self._read_at = change, now
+            return self._versions

@@ -1,0 +1,189 @@
+"""One conversation: read it, take it over, answer, connect, hand back, end."""
+
+import uuid
+from collections.abc import Sequence
+
+import structlog
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from console import board
+from console.gate import allow, me
+from console.ports import Rooms
+from dialogue.conversation import Conversation, Message
+from dialogue.ports import DialogueTx
+from fulfillment.company import OperatorRole
+from kernel.errors import BadInput, Conflict, StaleEpoch
+
+log = structlog.get_logger()
+
+_RECENT = 100
+_PAGE = 200  # messages per read; a transcript is read until it is level
+
+
+def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
+    """/conversations, /conversations/<id> with its live parts, and what an operator does to it."""
+    _add_pages(blueprint, rooms)
+    _add_moves(blueprint, rooms)
+    _add_answer(blueprint, rooms)
+
+
+def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
+
+    @blueprint.get("/conversations")
+    @allow(OperatorRole.SUPERVISOR)
+    def conversations() -> ResponseReturnValue:
+        return render_template("console/conversations.html", rows=board.read_recent(rooms, _RECENT))
+
+    @blueprint.get("/conversations/<conversation_id>")
+    @allow(OperatorRole.OPERATOR)
+    def conversation(conversation_id: str) -> ResponseReturnValue:
+        settled, tail, row = _transcript(rooms, conversation_id, 0)
+        home, tickets = board.read_home(rooms, row.conversation)
+        log.info("audit.conversation_opened", operator=me().login, operator_id=me().id, conversation=conversation_id)
+        return render_template(
+            "console/conversation.html",
+            board=board.read_board(rooms),
+            row=row,
+            settled=settled,
+            tail=tail,
+            home=home,
+            tickets=tickets,
+            client_id=uuid.uuid4().hex,
+            open_conversation=conversation_id,
+            talk_version=board.talk_version(row.conversation, tail),
+            floor_version=board.floor_version(row.conversation),
+            side_version=board.side_version(home, tickets),
+        )
+
+    @blueprint.get("/conversations/<conversation_id>/tail")
+    @allow(OperatorRole.OPERATOR)
+    def conversation_tail(conversation_id: str) -> ResponseReturnValue:
+        after = request.args.get("after", default=0, type=int)
+        settled, tail, row = _transcript(rooms, conversation_id, max(0, after))
+        return render_template(
+            "console/parts/tail.html",
+            row=row,
+            settled=settled,
+            tail=tail,
+            talk_version=board.talk_version(row.conversation, tail),
+        )
+
+    @blueprint.get("/conversations/<conversation_id>/side")
+    @allow(OperatorRole.OPERATOR)
+    def conversation_side(conversation_id: str) -> ResponseReturnValue:
+        row = board.read_conversation_row(rooms, conversation_id)
+        home, tickets = board.read_home(rooms, row.conversation)
+        return render_template(
+            "console/parts/side.html",
+            row=row,
+            home=home,
+            tickets=tickets,
+            side_version=board.side_version(home, tickets),
+        )
+
+    @blueprint.get("/conversations/<conversation_id>/controls")
+    @allow(OperatorRole.OPERATOR)
+    def conversation_controls(conversation_id: str) -> ResponseReturnValue:
+        row = board.read_conversation_row(rooms, conversation_id)
+        return render_template(
+            "console/parts/controls.html",
+            row=row,
+            client_id=uuid.uuid4().hex,
+            floor_version=board.floor_version(row.conversation),
+        )
+
+
+def _add_moves(blueprint: Blueprint, rooms: Rooms) -> None:
+    @blueprint.post("/conversations/<conversation_id>/take-over")
+    @allow(OperatorRole.OPERATOR)
+    def take_over(conversation_id: str) -> ResponseReturnValue:
+        rooms.handoff.take_over(conversation_id, me().id)
+        return _to_page(conversation_id)
+
+    @blueprint.post("/conversations/<conversation_id>/hand-back")
+    @allow(OperatorRole.OPERATOR)
+    def hand_back(conversation_id: str) -> ResponseReturnValue:
+        rooms.handoff.hand_back(conversation_id, me().id)
+        flash("handed_back", "good")
+        return _to_page(conversation_id)
+
+    @blueprint.post("/conversations/<conversation_id>/end")
+    @allow(OperatorRole.OPERATOR)
+    def end(conversation_id: str) -> ResponseReturnValue:
+        rooms.handoff.end(conversation_id, me().id)
+        flash("ended", "good")
+        return _to_page(conversation_id)
+
+    @blueprint.post("/conversations/<conversation_id>/dial-through")
+    @allow(OperatorRole.OPERATOR)
+    def dial_through(conversation_id: str) -> ResponseReturnValue:
+        try:
+            rooms.handoff.dial_through(conversation_id, me().id, request.form.get("phone", "").strip())
+            flash("dialling", "good")
+        except BadInput:
+            flash("no_phone", "bad")
+        return _to_page(conversation_id)
+
+
+def _add_answer(blueprint: Blueprint, rooms: Rooms) -> None:
+    @blueprint.post("/conversations/<conversation_id>/answer")
+    @allow(OperatorRole.OPERATOR)
+    def answer(conversation_id: str) -> ResponseReturnValue:
+        """The words stay in the box until they are stored, under the same client id: sent again, they are one message."""
+        text, client_id = request.form.get("text", ""), request.form.get("client_id", "")
+        problem = _say(rooms, conversation_id, text, client_id)
+        if not request.headers.get("HX-Request"):
+            if problem:
+                flash(problem, "bad")
+            return _to_page(conversation_id)
+        body = render_template(
+            "console/parts/composer.html",
+            row=board.read_conversation_row(rooms, conversation_id),
+            client_id=client_id if problem else uuid.uuid4().hex,
+            draft=text if problem else "",
+            problem=problem,
+        )
+        return body, 409 if problem else 200
+
+
+def _say(rooms: Rooms, conversation_id: str, text: str, client_id: str) -> str:
+    """Stores an answer; returns the key of what went wrong, or ""."""
+    if not client_id:  # without one, an answer could not be told from its repetition
+        return "bad_answer"
+    try:
+        rooms.handoff.say(conversation_id, me().id, text, client_id)
+    except BadInput:
+        return "bad_answer"
+    except StaleEpoch:
+        return "not_yours"
+    except Conflict:
+        return "conflict"
+    return ""
+
+
+def _to_page(conversation_id: str) -> ResponseReturnValue:
+    return redirect(url_for("console.conversation", conversation_id=conversation_id), 303)
+
+
+def _transcript(
+    rooms: Rooms, conversation_id: str, after: int
+) -> tuple[Sequence[Message], Sequence[Message], board.ConversationRow]:
+    """Messages after `after` that will not change any more, the last ones that may, and the conversation itself."""
+    row = board.read_conversation_row(rooms, conversation_id)
+    border = board.unsettled_from(row.conversation)
+    with rooms.store.read() as tx:
+        settled = _between(tx, row.conversation, after, border)
+        tail = tx.messages(conversation_id, after=border)
+    return settled, tail, row
+
+
+def _between(tx: DialogueTx, conversation: Conversation, after: int, border: int) -> Sequence[Message]:
+    found: list[Message] = []
+    while after < border:
+        page = tx.messages(conversation.id, after=after, limit=min(_PAGE, border - after))
+        if not page:
+            break
+        found += page
+        after = page[-1].seq
+    return found

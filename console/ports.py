@@ -1,0 +1,94 @@
+"""What the console needs from the rooms below. Implemented by dialogue, fulfillment and storage, faked in tests."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from dialogue.conversation import Conversation, Message
+from dialogue.ports import DialogueStore
+from fulfillment.ticket import Ticket, TicketState, TimelineEntry
+from kernel.clock import Clock
+
+
+class Handoff(Protocol):
+    """Who speaks with the resident. Every method raises NotFound for an unknown conversation."""
+
+    def take_over(self, conversation_id: str, operator_id: int) -> Conversation:
+        """Raises AlreadyTaken (`.holder` is a name)."""
+        ...
+
+    def hand_back(self, conversation_id: str, operator_id: int) -> Conversation:
+        """Raises StaleEpoch if the operator does not hold it."""
+        ...
+
+    def say(self, conversation_id: str, operator_id: int, text: str, client_id: str) -> Message:
+        """One message per client_id. Raises StaleEpoch if not the holder, BadInput if empty or too long."""
+        ...
+
+    def dial_through(self, conversation_id: str, operator_id: int, phone: str = "") -> None:
+        """Connects a caller with the operator's telephone. Raises StaleEpoch, BadInput (no usable number)."""
+        ...
+
+    def heartbeat(self, conversation_id: str, operator_id: int) -> None: ...
+
+    def end(self, conversation_id: str, operator_id: int) -> Conversation:
+        """Raises StaleEpoch if the operator does not hold it."""
+        ...
+
+
+class Desk(Protocol):
+    """What a person does to a ticket. Every method raises NotFound; changes raise Conflict when the state forbids them."""
+
+    def acknowledge(self, ticket_id: int, *, by: str, staff_id: int | None = None) -> Ticket:
+        """The first one wins; the others see `acknowledged_by`."""
+        ...
+
+    def assign(self, ticket_id: int, staff_id: int, *, by: str) -> Ticket: ...
+    def note(self, ticket_id: int, text: str, *, by: str) -> None: ...
+    def contacted(self, ticket_id: int, *, by: str) -> Ticket: ...
+    def change_state(self, ticket_id: int, to: TicketState, *, by: str, reason: str = "") -> Ticket: ...
+    def nudge(self, ticket_id: int, *, by: str) -> Ticket: ...
+
+
+class Named(Protocol):
+    """Anything of the service standard that has a title residents and staff use."""
+
+    @property
+    def title(self) -> str: ...
+
+
+class Standard(Protocol):
+    """The part of the service standard that is shown."""
+
+    @property
+    def kinds(self) -> Mapping[str, Named]: ...
+    @property
+    def rules(self) -> Mapping[str, Named]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the product is now. `overdue` as FulfillmentTx.overdue_tasks gives it: (kind, key, due_at, tries)."""
+
+    database: bool
+    nlu: bool
+    overdue: Sequence[tuple[str, str, datetime, int]] = field(default=())
+
+    @property
+    def fine(self) -> bool:
+        return self.database and self.nlu and not self.overdue
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Everything the pages work with, built once by app.py."""
+
+    store: DialogueStore
+    handoff: Handoff
+    desk: Desk
+    standard: Standard
+    clock: Clock
+    timeline_text: Callable[[TimelineEntry], str]
+    health: Callable[[], Health]
+    carrier_is_real: bool

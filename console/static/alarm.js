@@ -1,0 +1,51 @@
+// While an alarm is on the page it sounds, and the tab's title calls. Only an acknowledgement takes it off the page.
+const EVERY_MS = 1600;
+const title = document.title;
+let sound = null;
+let waiting = 0;
+
+function beep(at, frequency, length, loudness) {
+  const tone = sound.createOscillator();
+  const volume = sound.createGain();
+  tone.type = "square";
+  tone.frequency.value = frequency;
+  volume.gain.setValueAtTime(loudness, at);
+  volume.gain.exponentialRampToValueAtTime(0.0001, at + length);
+  tone.connect(volume).connect(sound.destination);
+  tone.start(at);
+  tone.stop(at + length);
+}
+
+function ring(urgent) {
+  const at = sound.currentTime;
+  const pattern = urgent ? [1250, 900, 1250, 900] : [880, 1100];
+  pattern.forEach((frequency, n) => beep(at + n * 0.22, frequency, 0.2, urgent ? 0.35 : 0.18));
+}
+
+function look() {
+  const alarms = [...document.querySelectorAll("[data-sound]")];
+  const urgent = alarms.some((alarm) => alarm.dataset.sound === "urgent");
+  const audible = sound?.state === "running";
+  document.title = alarms.length ? `(${alarms.length}!) ${title}` : title;
+  const hint = document.querySelector(".sound-off");
+  if (hint) hint.hidden = audible || !alarms.length;
+  if (alarms.length && audible) ring(urgent);
+}
+
+function chimeForNewWaiting() {
+  const now = Number(document.getElementById("queue")?.dataset.waiting ?? 0);
+  if (now > waiting && sound?.state === "running") beep(sound.currentTime, 660, 0.35, 0.1);
+  waiting = now;
+}
+
+export function startAlarm() {
+  sound = new AudioContext();
+  // Browsers keep a page silent until it is touched; the bar says so while it lasts.
+  for (const event of ["pointerdown", "keydown"]) {
+    document.addEventListener(event, () => sound.resume().then(look), { once: true });
+  }
+  waiting = Number(document.getElementById("queue")?.dataset.waiting ?? 0);
+  document.body.addEventListener("htmx:afterSettle", chimeForNewWaiting);
+  look();
+  window.setInterval(look, EVERY_MS);
+}

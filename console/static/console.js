@@ -1,0 +1,14 @@
+// The console's own script: live parts, running clocks, the alarm's sound, and keys. No words: those are in the templates.
+import { startAlarm } from "./alarm.js";
+import { startClocks } from "./clocks.js";
+import { startKeys } from "./keys.js";
+import { startLive } from "./live.js";
+import { startTranscript } from "./transcript.js";
+
+startClocks();
+startKeys();
+if (document.body.dataset.events) {
+  startAlarm();
+  startTranscript();
+  startLive();
+}

@@ -1,0 +1,134 @@
+"""Tickets: the list, one ticket, and what a person does to it."""
+
+from collections.abc import Callable
+from functools import partial
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from console.board import read_ticket_list, read_ticket_page
+from console.gate import allow, me
+from console.ports import Rooms
+from fulfillment.company import OperatorRole
+from fulfillment.ticket import NEXT_STATES, OPEN_STATES, TicketState
+from kernel.errors import BadInput
+
+PAGE_SIZE = 30
+_LONGEST_TEXT = 2000
+_LONGEST_SEARCH = 60
+
+
+def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
+    """/tickets, /tickets/<id>, /tickets/<id>/<action>."""
+    actions = _Actions(rooms).by_name
+
+    @blueprint.get("/tickets")
+    @allow(OperatorRole.OPERATOR)
+    def tickets() -> ResponseReturnValue:
+        page = max(1, request.args.get("page", default=1, type=int))
+        kind = request.args.get("kind", "")
+        search = request.args.get("search", "").strip()[:_LONGEST_SEARCH]
+        everything = request.args.get("state") == "all"
+        rows, more = read_ticket_list(
+            rooms, only_open=not everything, kind=kind or None, search=search, page=page, size=PAGE_SIZE
+        )
+        return render_template(
+            "console/tickets.html",
+            rows=rows,
+            more=more,
+            page=page,
+            kind=kind,
+            search=search,
+            everything=everything,
+            kinds=rooms.standard.kinds,
+        )
+
+    @blueprint.get("/tickets/<int:ticket_id>")
+    @allow(OperatorRole.OPERATOR)
+    def ticket(ticket_id: int) -> ResponseReturnValue:
+        return render_template("console/ticket.html", **_page(rooms, ticket_id))
+
+    @blueprint.get("/tickets/<int:ticket_id>/<any(steps, facts):part>")
+    @allow(OperatorRole.OPERATOR)
+    def ticket_part(ticket_id: int, part: str) -> ResponseReturnValue:
+        return render_template(f"console/parts/ticket_{part}.html", **_page(rooms, ticket_id))
+
+    @blueprint.post("/tickets/<int:ticket_id>/<action>")
+    @allow(OperatorRole.OPERATOR)
+    def act(ticket_id: int, action: str) -> ResponseReturnValue:
+        if action not in actions:
+            raise BadInput(f"no action {action[:20]}")
+        told = actions[action](ticket_id, me().name)
+        flash(told, "good")
+        wished = request.form.get("return_to", "")
+        stays_here = wished.startswith(url_for("console.work")) and "//" not in wished and "\\" not in wished
+        return redirect(wished if stays_here else url_for("console.ticket", ticket_id=ticket_id), 303)
+
+
+def _page(rooms: Rooms, ticket_id: int) -> dict[str, object]:
+    page = read_ticket_page(rooms, ticket_id)
+    state = page.row.ticket.state
+    return {"page": page, "row": page.row, "next_states": NEXT_STATES[state], "is_open": state in OPEN_STATES}
+
+
+class _Actions:
+    """Each takes the ticket and the name of who acts, and returns the key of what to tell."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._store = rooms.store
+        self._desk = rooms.desk
+        self.by_name: dict[str, Callable[[int, str], str]] = {
+            "acknowledge": self._acknowledge,
+            "contacted": self._contacted,
+            "on-site": partial(self._step, TicketState.ON_SITE),
+            "resolve": partial(self._step, TicketState.RESOLVED),
+            "close": partial(self._step, TicketState.CLOSED),
+            "reopen": partial(self._step, TicketState.ACKNOWLEDGED),
+            "cancel": self._cancel,
+            "assign": self._assign,
+            "note": self._note,
+            "nudge": self._nudge,
+        }
+
+    def _acknowledge(self, ticket_id: int, by: str) -> str:
+        ticket = self._desk.acknowledge(ticket_id, by=by)
+        return "acknowledged" if ticket.acknowledged_by == by else f"acknowledged_by:{ticket.acknowledged_by}"
+
+    def _contacted(self, ticket_id: int, by: str) -> str:
+        self._desk.contacted(ticket_id, by=by)
+        return "contacted"
+
+    def _step(self, to: TicketState, ticket_id: int, by: str) -> str:
+        self._desk.change_state(ticket_id, to, by=by)
+        return "state_changed"
+
+    def _cancel(self, ticket_id: int, by: str) -> str:
+        self._desk.change_state(ticket_id, TicketState.CANCELLED, by=by, reason=_words("reason"))
+        return "state_changed"
+
+    def _assign(self, ticket_id: int, by: str) -> str:
+        staff_id = request.form.get("staff_id", type=int)
+        if staff_id is None:
+            raise BadInput("nobody was chosen")
+        self._desk.assign(ticket_id, staff_id, by=by)
+        return "assigned"
+
+    def _note(self, ticket_id: int, by: str) -> str:
+        self._desk.note(ticket_id, _words("text"), by=by)
+        return "noted"
+
+    def _nudge(self, ticket_id: int, by: str) -> str:
+        """The form names how many nudges its page showed: pressed twice, it is one."""
+        with self._store.read() as tx:
+            known = tx.ticket(ticket_id).nudges
+        if request.form.get("seen", type=int) in (None, known):
+            self._desk.nudge(ticket_id, by=by)
+        return "nudged"
+
+
+def _words(name: str) -> str:
+    """A text field that must say something. Raises BadInput."""
+    text = request.form.get(name, "").strip()
+    if not 0 < len(text) <= _LONGEST_TEXT:
+        raise BadInput(f"{name} has 1 to {_LONGEST_TEXT} characters, this one {len(text)}")
+    return text

@@ -1,0 +1,59 @@
+"""The work page: who waits, what burns, which clocks run; and the parts of it that refresh themselves."""
+
+import structlog
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from console.board import read_board
+from console.gate import allow, me
+from console.ports import Rooms
+from fulfillment.company import OperatorRole
+from kernel.errors import BadInput
+
+log = structlog.get_logger()
+
+
+def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
+    """/ with its parts queue, tickets and duty; the alarm bar; the health page; a number revealed."""
+
+    @blueprint.get("/")
+    @allow(OperatorRole.OPERATOR)
+    def work() -> ResponseReturnValue:
+        return render_template("console/work.html", board=read_board(rooms))
+
+    @blueprint.get("/parts/<part>")
+    @allow(OperatorRole.OPERATOR)
+    def part(part: str) -> ResponseReturnValue:
+        if part not in ("queue", "running", "duty", "alarms"):
+            raise BadInput(f"no part {part[:20]}")
+        return render_template(
+            f"console/parts/{part}.html", board=read_board(rooms), open_conversation=request.args.get("open", "")
+        )
+
+    @blueprint.get("/health")
+    @allow(OperatorRole.OPERATOR)
+    def health() -> ResponseReturnValue:
+        return render_template("console/health.html", health=rooms.health(), now=rooms.clock.now())
+
+    @blueprint.post("/reveal/<what>/<subject>")
+    @allow(OperatorRole.OPERATOR)
+    def reveal(what: str, subject: str) -> ResponseReturnValue:
+        """A full number, for whoever needs to dial it. Who looked at whose is on record (N17)."""
+        number = _number_of(rooms, what, subject)
+        log.info("audit.number_revealed", operator=me().login, operator_id=me().id, what=what, subject=subject)
+        return render_template("console/parts/number.html", number=number)
+
+
+def _number_of(rooms: Rooms, what: str, subject: str) -> str:
+    with rooms.store.read() as tx:
+        if what == "conversation":
+            return tx.conversation(subject).peer
+        if subject.isdecimal():
+            match what:
+                case "household":
+                    return tx.household(int(subject)).phone
+                case "ticket":
+                    return tx.ticket(int(subject)).contact_phone
+                case "staff":
+                    return tx.staff(int(subject)).phone
+    raise BadInput("nothing of this kind has a number")
