@@ -16,7 +16,6 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from fulfillment.open_ticket import TicketRequest, learn_address, nudge, open_ticket
 
 from bot.understanding import Intent, Source, Understanding
 from dialogue.conversation import Author, Channel, Conversation, Floor, Reply, Said, Then, Turn
@@ -38,7 +37,9 @@ from dialogue.ports import DialogueStore, DialogueTx, Understands
 from dialogue.script_book import ScriptBook
 from dialogue.state import DialogueState, merge
 from dialogue.wording import Wording
+from fulfillment.case import Case
 from fulfillment.company import Household, OtherUnit
+from fulfillment.open_ticket import Learned, TicketRequest, learn_address, nudge, open_ticket
 from fulfillment.standard import Standard
 from fulfillment.ticket import Address, Ticket
 from kernel.clock import Clock
@@ -60,6 +61,7 @@ class Kit:
     book: ScriptBook
     standard: Standard
     clock: Clock
+    facts: Mapping[str, str]  # what answers are filled with (data/knowledge.yml)
     hotline_phone: str  # E.164; the big call button of safety cards
 
 
@@ -180,7 +182,7 @@ class _Step:
         self.conversation = conversation
         self.now = now
         self.ticket: Ticket | None = None  # opened or touched by this turn
-        self.wording = Wording(desk.book, desk.standard, lambda community_id: tx.community(community_id).name)
+        self.wording = Wording(kit.book, kit.standard, lambda community_id: tx.community(community_id).name)
 
     @property
     def state(self) -> DialogueState:
@@ -243,7 +245,9 @@ class _Step:
             return leave_queue(state, callback=choice == "callback")
         if heard.emergency:
             return replace(self.decide(heard, ""), then=Then.WAIT)
-        return Decision(state, (), options=state.options, then=Then.WAIT, reason="waits for a person")
+        silent = heard.source is Source.NOBODY and self.conversation.channel is Channel.PHONE
+        say = (Say("handoff.still_waiting"),) if silent else ()  # a caller needs to hear that the line is alive
+        return Decision(state, say, options=state.options, then=Then.WAIT, reason="waits for a person")
 
     # --- facts ---
 
@@ -302,15 +306,23 @@ class _Step:
         tx, now, standard = self.tx, self.now, self.kit.standard
         match command:
             case OpenTicket():
-                self.ticket, _ = open_ticket(tx, self._request(command, state), standard=standard, now=now)
+                request = TicketRequest(
+                    kind=command.kind,
+                    symptom=command.symptom,
+                    conversation_id=self.conversation.id,
+                    known=self._known(state),
+                )
+                self.ticket, _ = open_ticket(tx, request, standard=standard, now=now)
                 tickets = tuple(dict.fromkeys((*state.ticket_ids, self.ticket.id)))
                 state = replace(state, ticket_ids=tickets)
                 return replace(state, emergency_ticket_id=self.ticket.id) if self.ticket.emergency else state
             case LearnAddress():
-                request = self._request(OpenTicket("", ""), state)
-                self.ticket = learn_address(tx, command.ticket_id, request, standard=standard, now=now)
+                known = self._known(state)
+                self.ticket = learn_address(tx, command.ticket_id, known, standard=standard, now=now)
             case NudgeTicket():
-                self.ticket = nudge(tx, command.ticket_id, by="resident", now=now)
+                case = Case(tx, tx.ticket(command.ticket_id, for_update=True), standard=standard, now=now)
+                nudge(case, by="resident")
+                self.ticket = case.ticket
             case RequestHandoff():
                 watch_queue(tx, self._move(Floor.QUEUE), now)
             case LeaveQueue():
@@ -326,28 +338,30 @@ class _Step:
             self.conversation = replace(moved, state=self.conversation.state)
         return self.conversation
 
-    def _request(self, command: OpenTicket, state: DialogueState) -> TicketRequest:
+    def _known(self, state: DialogueState) -> Learned:
         """What the slots know; without an address the caller's only registered home, marked as not confirmed."""
         slots, address, home_id = state.slots, state.slots.address, state.home_id
-        details = {
-            name: value
-            for name, value in (
-                ("part", slots.part), ("place_at_home", slots.place_at_home), ("temperature", slots.temperature),
-                ("visit_time", slots.visit_time), ("story", slots.story),
-            )
-            if value
-        }  # fmt: skip
+        told = {
+            "part": slots.part,
+            "place_at_home": slots.place_at_home,
+            "temperature": slots.temperature,
+            "visit_time": slots.visit_time,
+            "story": slots.story,
+        }
+        details = {name: value for name, value in told.items() if value}
         if not address.is_findable and not state.home_denied and self.conversation.peer:
             homes = self.tx.households_by_phone(self.conversation.peer)
             if len(homes) == 1:
                 address, home_id = household_address(homes[0]), homes[0].id
         if home_id is not None and not state.home_confirmed:
             details["address_unconfirmed"] = "yes"
-        phone = to_e164(slots.phone) or self.conversation.peer
-        return TicketRequest(
-            kind=command.kind, conversation_id=self.conversation.id, household_id=home_id, address=address,
-            contact_name=slots.name, contact_phone=phone, symptom=command.symptom, details=details,
-        )  # fmt: skip
+        return Learned(
+            address=address,
+            household_id=home_id,
+            contact_name=slots.name,
+            contact_phone=to_e164(slots.phone) or self.conversation.peer,
+            details=details,
+        )
 
     # --- say ---
 
@@ -368,10 +382,11 @@ class _Step:
             if last and options:
                 data["quick_replies"] = [{"choice": o.choice, "label": o.label} for o in options]
             tx.add_message(conversation.id, author=Author.BOT, text=one.chat, at=self.now, data=data)
+        last_seq = tx.conversation(conversation.id).last_seq
         tx.save_conversation(replace(conversation, state=state.to_json(), last_at=self.now, household_id=state.home_id))
         reply = Reply(
             said=tuple(said), quick_replies=options, expect=decision.expect, then=decision.then,
-            turn_number=tx.turn_count(conversation.id) + 1, ticket_ids=state.ticket_ids,
+            turn_number=tx.turn_count(conversation.id) + 1, ticket_ids=state.ticket_ids, last_seq=last_seq,
         )  # fmt: skip
         tx.store_reply(conversation.id, key, reply.to_json())
         return reply
@@ -398,6 +413,7 @@ class _Step:
     def _context(self, say: Say, state: DialogueState) -> dict[str, object]:
         """What scripts may name without the policy knowing it: the ticket's number and promise, the address in words."""
         context: dict[str, object] = {
+            **self.kit.facts,
             "address": self.wording.address(state.slots.address),
             "phone": as_said(to_e164(state.slots.phone) or self.conversation.peer),
             "symptom": self.wording.symptom(state.symptom),

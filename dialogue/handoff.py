@@ -7,15 +7,13 @@ call to speak it. The deliverers at the bottom are the worker's side of it; each
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from fulfillment.open_ticket import TicketRequest, open_ticket
-
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.ports import DialogueStore, DialogueTx
 from dialogue.script_book import ScriptBook
+from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import NewTask, Task, TaskKind
 from fulfillment.ports import Carrier
 from fulfillment.standard import Standard
-from fulfillment.ticket import Address
 from kernel.clock import Clock
 from kernel.errors import AlreadyTaken, BadInput, CarrierRefused, StaleEpoch
 
@@ -237,25 +235,9 @@ class HandoffDeliveries:
             conversation = tx.conversation(task.payload["conversation_id"], for_update=True)
             if conversation.floor is not Floor.QUEUE or conversation.epoch != task.payload["epoch"]:
                 return
-            address, household_id = Address(), conversation.household_id
-            if household_id is not None:
-                home = tx.household(household_id)
-                address = Address(home.community_id, home.building, home.unit, home.room)
-            ticket, _ = open_ticket(
-                tx,
-                TicketRequest(
-                    kind="callback",
-                    conversation_id=conversation.id,
-                    household_id=household_id,
-                    address=address,
-                    contact_name="",
-                    contact_phone=conversation.peer,
-                    symptom="",
-                    details={},
-                ),
-                standard=self.standard,
-                now=now,
-            )
+            known = Learned(household_id=conversation.household_id, contact_phone=conversation.peer)
+            request = TicketRequest("callback", symptom="", conversation_id=conversation.id, known=known)
+            ticket, _ = open_ticket(tx, request, standard=self.standard, now=now)
             said = self.book.say("handoff.nobody_free", number=ticket.number)
             message = tx.add_message(
                 conversation.id,

@@ -14,6 +14,7 @@ from dialogue.conversation import Channel, Expect, QuickReply, Then
 from dialogue.decision import Command, Decision, LearnAddress, LeaveQueue, NudgeTicket, OpenTicket, RequestHandoff, Say
 from dialogue.state import DialogueState, heard_address, merge
 from fulfillment.company import OtherUnit
+from fulfillment.standard import TicketKind
 from fulfillment.ticket import Address
 
 #: Asked at most once each; whatever is answered is taken, nothing is insisted on.
@@ -39,6 +40,7 @@ class Matter:
     account: str = ""
     unit: str = ""
     safety: str = ""
+    follow_up: str = ""  # ticket kind that is offered after the answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,10 @@ class Policy:
     """The company's tables, and one decision per turn. Immutable, safe to share between threads."""
 
     def __init__(
-        self, matters: Mapping[str, Matter], asks: Mapping[str, Sequence[str]], directory: Mapping[str, OtherUnit]
+        self, matters: Mapping[str, Matter], kinds: Mapping[str, TicketKind], directory: Mapping[str, OtherUnit]
     ) -> None:
         self._matters = matters
-        self._asks = asks
+        self._kinds = kinds
         self._directory = directory
 
     def decide(self, state: DialogueState, heard: Understanding, facts: Facts, choice: str = "") -> Decision:
@@ -133,8 +135,8 @@ class Policy:
     def matter(self, intent: str) -> Matter | None:
         return self._matters.get(intent)
 
-    def asks(self, kind: str) -> Sequence[str]:
-        return self._asks[kind]
+    def kind(self, key: str) -> TicketKind:
+        return self._kinds[key]
 
     def unit(self, key: str, facts: Facts, community_id: int | None) -> OtherUnit:
         """The unit in charge, by community where it matters (property manager)."""
@@ -252,6 +254,11 @@ class _Turn:
         self.set_slots(community_id=a.community_id, building=a.building, unit=a.unit, room=a.room, place="")
 
     @property
+    def is_urgent(self) -> bool:
+        """The alarm has left; what is asked now only helps to find the home and to call back."""
+        return self.state.matter in EMERGENCIES
+
+    @property
     def is_service_intent(self) -> bool:
         return self.policy.matter(self.heard.intent) is not None
 
@@ -283,7 +290,7 @@ class _Turn:
             self.tell("safety.leak_inside_again")
             if self.address_changed:
                 self.learn_address()
-            return self.next_urgent("already alarmed")
+            return self.next_urgent("already alarmed") if self.is_urgent else self.resume_or_more("already alarmed")
         self.put_aside()
         self.set(matter=kind, symptom=symptom)
         self.tell(f"safety.{kind}")
@@ -320,14 +327,10 @@ class _Turn:
             case Intent.REPEAT:
                 self.say = [Say("repeat")]
                 return self.done(options=self.before.options, reason="repeat")
-            case Intent.GOODBYE:
-                return self.goodbye("good-bye")
-            case Intent.THANK if self.asked in ("", "more"):
-                return self.goodbye("thanks")
-            case Intent.TICKET_STATUS:
-                return self.tell_cases("ticket.status", nudge=False)
-            case Intent.TICKET_NUDGE:
-                return self.tell_cases("ticket.nudged", nudge=True)
+            case Intent.GOODBYE | Intent.THANK if self.heard.intent is Intent.GOODBYE or self.asked in ("", "more"):
+                return self.goodbye("good-bye or thanks")
+            case Intent.TICKET_STATUS | Intent.TICKET_NUDGE:
+                return self.tell_cases(nudge=self.heard.intent is Intent.TICKET_NUDGE)
             case _:
                 return None
 
@@ -351,16 +354,14 @@ class _Turn:
         if matter is None:
             return self.small_talk()
         self.set(asked="", tries=0)
-        if matter.ticket:
-            return self.start(matter.ticket)
         if matter.answer:
-            self.tell(f"knowledge.{matter.answer}")
-            return self.resume_or_more("answered")
+            return self.tell_answer(matter)
         if matter.account:
             return self.account(matter)
         if matter.unit:
             return self.other_unit(matter)
-        return self.start(matter.emergency)  # an emergency intent below its operating point: asked like any case
+        # an emergency intent that reaches this point is below its operating point: asked about like any case
+        return self.start(matter.ticket or matter.emergency)
 
     def not_understood(self) -> Decision:
         """Never a shrug: the keypad menu without a model, "did you mean" with one, then the menu, then a person."""
@@ -368,7 +369,7 @@ class _Turn:
             return self.menu("model unavailable")
         guess = self.policy.matter(self.heard.runner_up) if self.heard.runner_up else None
         if guess is not None and not self.asked and guess.intent != self.before.guess:
-            self.set(guess=guess.intent)
+            self.set(guess=guess.intent, symptom=self.state.symptom or self.heard.text)
             return self.ask(
                 "mean",
                 "hearing.did_you_mean",
@@ -388,7 +389,7 @@ class _Turn:
         return None
 
     def answer_home(self) -> Decision | None:
-        """ "Is it this home?" Parts of another address, or a no, make it another home ("no, unit three" changes the unit alone)."""
+        """Is it this home? Parts of another address, or a no, make it another home ("no, unit three" changes the unit alone)."""
         if self.address_changed:
             proposed = next((h for h in self.facts.caller_homes), None)
             if (
@@ -399,7 +400,7 @@ class _Turn:
                 self.take_home(proposed)
                 self.set(slots=merge(self.state.slots, self.heard).slots)
             self.set(home_id=None, home_denied=True)
-            if self.state.emergency_ticket_id is not None:
+            if self.is_urgent:
                 self.learn_address()
             return self.next_step("another home")
         if self.heard.intent is Intent.AFFIRM:
@@ -416,9 +417,9 @@ class _Turn:
     def answer_address(self) -> Decision | None:
         """Any part of an address helps; after one failed try the words themselves are taken, a person will read them."""
         if heard_address(self.heard):
-            if self.doubtful and self.state.emergency_ticket_id is None:
+            if self.doubtful and not self.is_urgent:
                 return self.confirm_community()
-            if self.state.emergency_ticket_id is not None:
+            if self.is_urgent:
                 self.learn_address()
             return self.next_step("address heard")
         if self.heard.intent in (Intent.DENY, Intent.AFFIRM, Intent.GREET) or not self.heard.text:
@@ -428,7 +429,7 @@ class _Turn:
                 "address", "ask.community_unknown", options=(HUMAN,), expect=Expect.ADDRESS, reason="community unknown"
             )
         self.set_slots(place=self.heard.text[:200])
-        if self.state.emergency_ticket_id is not None:
+        if self.is_urgent:
             self.learn_address()
         return self.next_step("address as words")
 
@@ -504,6 +505,14 @@ class _Turn:
             return self.menu("guess denied")
         return None
 
+    def answer_offer(self) -> Decision | None:
+        """What was just explained can be noted for the resident at once (J1, done on his behalf)."""
+        if self.heard.intent is Intent.AFFIRM:
+            return self.start(self.before.guess)
+        if self.heard.intent is Intent.DENY:
+            return self.anything_else("nothing to note")
+        return None
+
     def answer_coordinate(self) -> Decision | None:
         if self.heard.intent is Intent.AFFIRM:
             return self.start("other_unit")
@@ -524,31 +533,37 @@ class _Turn:
 
     def put_aside(self) -> None:
         """A second matter: the first one is kept for afterwards."""
-        if self.state.matter and self.state.emergency_ticket_id is None:
+        if self.state.matter and not self.is_urgent:
             self.set(suspended=(*self.state.suspended, (self.state.matter, self.state.symptom)))
 
     def start(self, kind: str) -> Decision:
         known = next((c for c in self.facts.open_cases if c.kind == kind), None)
-        if known is not None and kind not in ("question", "other_unit", "complaint", "suggestion"):
+        if known is not None and not self.policy.kind(kind).repeatable:
             self.commands.append(NudgeTicket(known.id))
             self.tell("ticket.known_already", number=known.number)
             return self.resume_or_more("open already")
         if self.state.matter != kind:
             self.put_aside()
-        self.set(matter=kind, symptom=self.heard.text or self.state.symptom, asked="", tries=0)
+        self.set(matter=kind, symptom=self.symptom_of_new_matter(), asked="", tries=0)
         if self.doubtful:
             return self.confirm_community()
         return self.next_step("new matter")
 
+    def symptom_of_new_matter(self) -> str:
+        """The resident's own words; after a "yes" to a question of ours, the words that led to it."""
+        if self.heard.intent is Intent.AFFIRM or self.asked == "mean" or not self.heard.text:
+            return self.before.symptom
+        return self.heard.text
+
     def next_step(self, reason: str) -> Decision:
         """The next thing that must be known of the matter, or the read-back, or the ticket."""
-        if self.state.emergency_ticket_id is not None or any(isinstance(c, OpenTicket) for c in self.commands):
+        if self.is_urgent:
             return self.next_urgent(reason)
         if not self.state.matter:
             return self.anything_else(reason)
         home = self.home
         slots = self.state.slots
-        for item in self.policy.asks(self.state.matter):
+        for item in self.policy.kind(self.state.matter).asks:
             if item == "address":
                 question = self.ask_address(home, reason)
             elif (
@@ -659,7 +674,7 @@ class _Turn:
         return self.resume_or_more(reason)
 
     def resume_or_more(self, reason: str) -> Decision:
-        """Back to the matter that was put aside, or: anything else? (G11)"""
+        """Back to the matter that was put aside, or G11: anything else?"""
         if self.state.matter:
             return self.next_step(reason)
         if self.state.suspended:
@@ -720,10 +735,28 @@ class _Turn:
         if not silent:
             self.tell("ticket.corrected" if corrected else "ticket.address_updated")
 
+    def tell_answer(self, matter: Matter) -> Decision:
+        """The answer, then the offer to note it for the resident where something can be noted (J1)."""
+        self.tell(f"knowledge.{matter.answer}")
+        if matter.follow_up and not self.state.matter:
+            self.set(guess=matter.follow_up, symptom=self.heard.text)
+            title = self.policy.kind(matter.follow_up).title
+            return self.ask(
+                "offer",
+                "ask.offer_ticket",
+                title=title,
+                options=(YES, NO, HUMAN),
+                expect=Expect.YES_NO,
+                reason="answered",
+            )
+        return self.resume_or_more("answered")
+
     def account(self, matter: Matter) -> Decision:
         """Card number, butler, arrears: only for the home whose registered number calls (F4, F5); else noted (N12)."""
         home = self.home
         if home is None or self.facts.channel is not Channel.PHONE or home not in self.facts.caller_homes:
+            self.tell(f"knowledge.{matter.intent}")
+            self.set_slots(story=self.heard.text)
             return self.start("question")
         if matter.account == "card_number":
             self.tell("ticket.account_card_number", card=home.card_number)
@@ -755,13 +788,13 @@ class _Turn:
             return self.next_step("small talk")
         return None
 
-    def tell_cases(self, key: str, *, nudge: bool) -> Decision:
+    def tell_cases(self, *, nudge: bool) -> Decision:
         if not self.facts.open_cases:
             self.tell("ticket.none_open")
         for case in self.facts.open_cases[:3]:
             if nudge:
                 self.commands.append(NudgeTicket(case.id))
-            self.tell(key, number=case.number, ticket_id=case.id)
+            self.tell("ticket.nudged" if nudge else "ticket.status", number=case.number, ticket_id=case.id)
         return self.resume_or_more("asked about tickets")
 
     def unclear(self, key: str, reason: str) -> Decision:
@@ -835,5 +868,6 @@ DETAIL_EXPECT = {"contact_phone": Expect.PHONE}
 EXPECT_OF = {
     "address": Expect.ADDRESS, "place": Expect.ADDRESS, "community": Expect.ADDRESS, "contact_phone": Expect.PHONE,
     "home": Expect.YES_NO, "leak": Expect.YES_NO, "mean": Expect.YES_NO, "read_back": Expect.YES_NO,
-    "coordinate": Expect.YES_NO, "menu": Expect.MENU,
+    "coordinate": Expect.YES_NO,
+    "offer": Expect.YES_NO, "menu": Expect.MENU,
 }  # fmt: skip

@@ -49,7 +49,7 @@ class Wording:
         told: list[Both] = []
         for clock in self._told(clocks):
             when = self.when(clock.due_by, now)
-            key = f"words.promise_{self._standard.clock_rule(clock.rule).stops}"
+            key = f"words.promise_{self._standard.rule(clock.rule).stops}"
             told.append(Both(self._book.word(key, {"when": when.voice}), self._book.word(key, {"when": when.chat})))
         if not told:
             nothing = self._book.word("words.promise_none")
@@ -66,7 +66,7 @@ class Wording:
             "title": self._standard.kind(ticket.kind).title,
             "state": self.state(ticket),
             "clocks": [
-                {"title": self._standard.clock_rule(c.rule).title, "clause": c.clause, "due_by": c.due_by.isoformat()}
+                {"title": self._standard.rule(c.rule).title, "clause": c.clause, "due_by": c.due_by.isoformat()}
                 for c in self._told(clocks)
             ],
         }
@@ -79,5 +79,5 @@ class Wording:
 
     def _told(self, clocks: Sequence[TicketClock]) -> Sequence[TicketClock]:
         running = [c for c in clocks if c.state is ClockState.RUNNING]
-        by_stop: Mapping[str, TicketClock] = {self._standard.clock_rule(c.rule).stops: c for c in reversed(running)}
+        by_stop: Mapping[str, TicketClock] = {self._standard.rule(c.rule).stops: c for c in reversed(running)}
         return [by_stop[stop] for stop in _TOLD if stop in by_stop]

@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     twilio_from_number: str = Field(
         "+15005550006", pattern=r"^\+\d{6,15}$", description="The hotline's own number, E.164"
     )
+    duty_phone: str = Field(
+        pattern=r"^\+\d{6,15}$",
+        description="Dialled, after the leak instruction, when this product itself fails during a call: a person on duty, E.164",
+    )
     twilio_api_base_url: HttpUrl = Field(
         HttpUrl(CARRIER_API),
         description="The carrier's REST API; anything but Twilio's own is treated as not a real carrier",

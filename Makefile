@@ -1,0 +1,54 @@
+# Every command of README and CI. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+VENV := .venv/bin
+
+# The newest Python that is 3.11 or later; everything else is brought by `make setup`.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+
+.PHONY: help setup run nlu test check bench lock screens clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: prerequisites ## all of the set-up: both environments, model, database, sample company (nothing that is there is done again)
+	@$(PYTHON) ops/setup.py app nlu model settings database
+
+run: setup ## start everything under one supervisor and print the addresses (Ctrl-C stops all of it)
+	@exec $(VENV)/python -m ops.run
+
+nlu: prerequisites ## the understanding server alone, in the foreground, on 127.0.0.1:5005
+	@$(PYTHON) ops/setup.py app nlu model
+	@exec bot/.venv/bin/python bot/serve.py
+
+test: prerequisites ## the whole gate: lint, types, contracts, then every test on SQLite, PostgreSQL, Rasa and Chromium
+	@$(PYTHON) ops/setup.py dev nlu model settings database system
+	@$(MAKE) --no-print-directory check
+	@$(VENV)/python -m pytest
+
+check: prerequisites ## lint, types, import floors
+	@$(PYTHON) ops/setup.py dev
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/mypy
+	@$(VENV)/lint-imports
+
+bench: prerequisites ## one turn against a bare parse, callers against Rasa's own channel, memory (writes docs/bench.md)
+	@$(PYTHON) ops/setup.py dev nlu model settings database
+	@$(VENV)/python -m ops.bench
+
+screens: prerequisites ## screenshots of the main pages into docs/screens/
+	@$(PYTHON) ops/setup.py dev nlu model settings database system
+	@$(VENV)/python -m ops.screens
+
+lock: prerequisites ## resolve requirements*.in again and lock them with hashes
+	@$(PYTHON) ops/setup.py app lock
+
+clean: ## remove environments, models, database (asks nothing; .env stays)
+	rm -rf .venv bot/.venv bot/models bot/.rasa var
+
+.PHONY: prerequisites
+prerequisites:
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11 or later is missing: install python3.11 (Debian: apt install python3.11 python3.11-venv, macOS: brew install python@3.11)" >&2; exit 1; }
+	@command -v git >/dev/null || { echo "make: git is missing: install git" >&2; exit 1; }

@@ -1,0 +1,51 @@
+"""The dialogue's tables of data/: which intent is what matter, and the facts that answers are filled with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dialogue.policy import Matter
+from kernel.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """data/matters.yml joined with data/knowledge.yml. `facts` fill the parameters of the answers."""
+
+    matters: Mapping[str, Matter]
+    facts: Mapping[str, str]
+
+
+def load_knowledge(data_dir: Path) -> Knowledge:
+    """Raises ConfigurationError naming the file and the entry."""
+    matters = _read(data_dir / "matters.yml")
+    knowledge = _read(data_dir / "knowledge.yml")
+    answers = knowledge.get("answers", {})
+    found: dict[str, Matter] = {}
+    for intent, row in matters.items():
+        try:
+            matter = Matter(intent=intent, **row)
+        except TypeError as exc:
+            msg = f"{data_dir / 'matters.yml'}: {intent}: {exc}"
+            raise ConfigurationError(msg) from exc
+        if matter.answer and matter.answer not in answers:
+            msg = f"{data_dir / 'matters.yml'}: {intent}: answer {matter.answer} is not in knowledge.yml"
+            raise ConfigurationError(msg)
+        follow_up = answers.get(matter.answer, {}).get("follow_up") or ""
+        found[intent] = Matter(intent=intent, **row, follow_up=follow_up)
+    return Knowledge(matters=found, facts={k: str(v) for k, v in knowledge.get("facts", {}).items()})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as exc:
+        msg = f"{path}: {exc}"
+        raise ConfigurationError(msg) from exc
+    if not isinstance(content, dict):
+        msg = f"{path}: must be a mapping"
+        raise ConfigurationError(msg)
+    return content

@@ -1,0 +1,1 @@
+"""Set-up, start, measurements: programs for people and CI, not part of the product."""

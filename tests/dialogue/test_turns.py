@@ -1,0 +1,388 @@
+"""The dialogue over fake rooms: each test is a conversation and what became of it."""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.understanding import Intent
+from dialogue.conversation import Author, Channel, Floor, Then, Turn
+from fulfillment.outbox import Lane
+from fulfillment.ticket import TicketState
+from kernel.errors import AlreadyTaken, BadInput, StaleEpoch
+from tests.dialogue.talk import Talk
+
+KNOWN = "+8613800000001"  # 阳光花园 3号楼2单元501
+LEASE = timedelta(seconds=30)
+STRANGER = "+8613900000000"
+
+
+def forwards(talk: Talk) -> bool:
+    return talk.store.claim(Lane.EMERGENCY, talk.clock.now(), LEASE, "t") is not None
+
+
+def test_the_first_sentence_is_the_standards_own() -> None:
+    assert Talk().voice == "您好,华暖集团温心01号为您服务,请问有什么可以帮您?"
+
+
+def test_a_known_caller_with_a_leak_is_told_what_to_do_before_anything_is_asked_and_the_alarm_is_due() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("暖气爆了", Intent.LEAK_INSIDE)
+    assert talk.scripts == ["safety.leak_inside", "ticket.emergency_forwarded", "ask.is_this_home"]
+    assert not talk.reply.said[0].interruptible
+    (ticket,) = talk.tickets
+    assert (ticket.kind, ticket.household_id, ticket.details["address_unconfirmed"]) == ("leak_inside", 1, "yes")
+    assert forwards(talk)
+    talk.says("是的", Intent.AFFIRM)
+    assert talk.scripts == ["greeting.anything_else"]
+
+
+def test_a_leak_of_a_stranger_is_forwarded_as_soon_as_the_community_is_known() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("暖气爆了", Intent.LEAK_INSIDE)
+    assert talk.scripts == ["safety.leak_inside", "ticket.emergency_waiting_address", "ask.address_urgent"]
+    assert not forwards(talk)
+    talk.says("阳光花园", Intent.INFORM, community=1)
+    assert talk.scripts == ["ticket.address_updated", "ask.building"]
+    assert forwards(talk)
+    talk.says("三号楼二单元501", Intent.INFORM, building=3, unit=2, room=501)
+    assert talk.tickets[0].address.room == "501"
+    assert talk.tickets[0].contact_phone == STRANGER
+
+
+def test_a_leak_elsewhere_than_the_callers_home_moves_the_ticket() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("暖气爆了", Intent.LEAK_INSIDE)
+    talk.says("不是,是我妈家", Intent.DENY)
+    assert talk.scripts == ["ask.address_urgent"]
+    talk.says("翠湖苑1号楼1单元101", Intent.INFORM, community=2, building=1, unit=1, room=101)
+    (ticket,) = talk.tickets
+    assert ticket.address.community_id == 2
+
+
+def test_no_unit_three_changes_the_unit_of_the_proposed_home_alone() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("家里不热", Intent.NO_HEAT)
+    assert talk.scripts == ["ask.is_this_home"]
+    talk.says("不对,是三单元", Intent.DENY, unit=3)
+    state = talk.store_state()
+    assert (
+        state["slots"]["community_id"],
+        state["slots"]["building"],
+        state["slots"]["unit"],
+        state["slots"]["room"],
+    ) == (1, "3", "3", "501")
+
+
+def test_unsure_asks_one_short_question_and_a_second_unsure_answer_counts_as_yes() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("暖器管报门", Intent.FALLBACK, perhaps=True)
+    assert talk.voice.startswith("请问是暖气管道漏水吗?")
+    talk.says("嗯那个", Intent.FALLBACK)
+    assert talk.scripts[0] == "safety.leak_inside"
+    assert talk.tickets[0].symptom == "暖器管报门"
+
+
+def test_not_a_leak_after_all() -> None:
+    talk = Talk()
+    talk.says("暖器管报门", Intent.FALLBACK, perhaps=True)
+    talk.says("不是", Intent.DENY)
+    assert talk.tickets == []
+
+
+def test_hanging_up_on_the_leak_question_counts_as_yes() -> None:
+    talk = Talk()
+    talk.says("暖器管报门", Intent.FALLBACK, perhaps=True)
+    talk.hotline.hang_up(talk.id)
+    assert [t.kind for t in talk.tickets] == ["leak_inside"]
+
+
+def test_a_cold_room_of_a_known_caller_is_confirmed_not_interrogated() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("屋里只有十四度", Intent.COLD_ROOM, temperature=14)
+    assert talk.scripts == ["ask.is_this_home"]
+    talk.says("对", Intent.AFFIRM)
+    assert talk.scripts == ["ask.visit_time"]
+    talk.says("明天下午", Intent.INFORM, time="明天下午")
+    assert talk.scripts == ["ticket.opened", "greeting.anything_else"]
+    (ticket,) = talk.tickets
+    assert (ticket.kind, ticket.contact_phone, ticket.details["temperature"]) == ("cold_room", KNOWN, "14")
+    assert ticket.number.replace("-", " , ")[0] in talk.voice
+    talk.says("没有了", Intent.DENY)
+    assert talk.reply.then is Then.HANG_UP
+
+
+def test_a_stranger_is_asked_everything_once_and_hears_it_read_back() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.says("家里一直不热", Intent.NO_HEAT)
+    asked = [*talk.scripts]
+    for text, more in (
+        ("阳光花园3号楼1单元201", {"community": 1, "building": 3, "unit": 1, "room": 201}),
+        ("暖气片", {"part": "radiator"}),
+        ("13812345678", {"phone": "13812345678"}),
+        ("我姓刘", {}),
+        ("周六上午", {"time": "周六上午"}),
+    ):
+        talk.says(text, Intent.INFORM, **more)
+        asked += talk.scripts
+    assert asked == [
+        "ask.address",
+        "ask.part",
+        "ask.contact_phone",
+        "ask.contact_name",
+        "ask.visit_time",
+        "ask.read_back",
+    ]
+    assert "阳光花园3号楼1单元201" in talk.reply.said[0].chat
+    assert "13812345678" in talk.reply.said[0].chat
+    talk.taps("yes")
+    (ticket,) = talk.tickets
+    assert (ticket.contact_name, ticket.contact_phone, ticket.symptom) == ("我姓刘", "+8613812345678", "家里一直不热")
+
+
+def test_a_correction_at_the_read_back_is_read_back_again() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.says(
+        "家里一直不热",
+        Intent.NO_HEAT,
+        community=1,
+        building=3,
+        unit=1,
+        room=201,
+        phone="13812345678",
+        part="radiator",
+        time="今晚",
+    )
+    talk.says("老王", Intent.INFORM)
+    assert talk.scripts == ["ask.read_back"]
+    talk.says("不对,是三单元", Intent.DENY, unit=3)
+    assert talk.scripts == ["ask.read_back"]
+    assert "3单元201" in talk.reply.said[0].chat
+    talk.says("对了", Intent.AFFIRM)
+    assert talk.tickets[0].address.unit == "3"
+
+
+def test_a_second_matter_is_taken_and_the_first_one_resumed() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("家里不热", Intent.NO_HEAT)
+    talk.says("对了先问一下怎么交费", Intent.BILL_PAY)
+    assert talk.scripts == ["knowledge.bill_pay", "ask.address"]
+
+
+def test_an_emergency_in_the_middle_of_another_matter_comes_first() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("家里不热", Intent.NO_HEAT)
+    talk.says("哎呀喷水了", Intent.LEAK_INSIDE)
+    assert talk.scripts[0] == "safety.leak_inside"
+    talk.says("阳光花园3号楼2单元501", Intent.INFORM, community=1, building=3, unit=2, room=501)
+    assert [t.kind for t in talk.tickets] == ["leak_inside"]
+    assert talk.scripts[-1].startswith("ask.")  # back at the cold room, the address is known
+
+
+def test_two_equal_communities_are_offered() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.says("某花园不热", Intent.NO_HEAT, community=[1, 2])
+    assert talk.scripts == ["ask.which_community"]
+    assert [q.label for q in talk.reply.quick_replies][:2] == ["阳光花园", "翠湖苑"]
+    talk.taps("community:2")
+    assert talk.scripts == ["ask.building"]
+
+
+def test_silence_is_asked_about_twice_then_the_keypad_then_a_person() -> None:
+    talk = Talk()
+    seen = []
+    for _ in range(5):
+        talk.turn()
+        seen.append(talk.scripts[0])
+    assert seen[:3] == ["hearing.not_heard", "hearing.not_heard_noise", "hearing.which_matter"]
+    assert seen[-1] == "handoff.waiting"
+    assert talk.reply.then is Then.WAIT
+
+
+def test_without_the_model_the_keypad_menu_leads_everywhere() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("呜哩哇啦", Intent.FALLBACK, model=False)
+    assert talk.scripts == ["hearing.which_matter"]
+    talk.presses("1")
+    assert talk.scripts[0] == "safety.leak_inside"
+
+
+def test_the_fee_menu_by_keypad() -> None:
+    talk = Talk()
+    talk.says("呜哩哇啦", Intent.FALLBACK, model=False)
+    talk.presses("4")
+    assert talk.scripts == ["hearing.which_fee"]
+    talk.presses("2")
+    assert talk.scripts[0] == "knowledge.bill_price"
+
+
+def test_low_confidence_asks_did_you_mean() -> None:
+    talk = Talk()
+    talk.says("那个票", Intent.FALLBACK, runner_up=Intent.BILL_INVOICE)
+    assert "开发票" in talk.voice
+    talk.says("对", Intent.AFFIRM)
+    assert talk.scripts[0] == "knowledge.bill_invoice"
+
+
+def test_out_of_scope_names_the_unit_in_the_standards_words_and_offers_help() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.says("我家停电了", Intent.OUT_OF_SCOPE, other_unit="electricity")
+    first = talk.reply.said[0].chat
+    assert first.startswith("对不起,您反映的问题不在我集团公司的管理权限之内,应由")
+    assert "95598" in first
+    assert talk.reply.said[1].chat == "如果需要协调,我帮您反映一下"
+    talk.taps("yes")
+    assert talk.scripts == ["ask.contact_phone"]
+
+
+def test_gas_sends_people_out_of_the_room_first() -> None:
+    talk = Talk()
+    talk.says("有煤气味", Intent.GAS_SMELL)
+    assert talk.voice.startswith("请马上离开屋子")
+    assert talk.tickets == []
+
+
+def test_asking_for_a_person_at_every_step_and_nobody_comes() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("转人工", Intent.ASK_HUMAN)
+    assert talk.reply.then is Then.WAIT
+    talk.clock.advance(minutes=4)
+    task = talk.store.claim(Lane.ORDINARY, talk.clock.now(), LEASE, "t")
+    assert task is not None
+    talk.deliveries.watch_queue(task)
+    talk.deliveries.watch_queue(task)  # carried out twice after a crash
+    assert [t.kind for t in talk.tickets] == ["callback"]
+    with talk.store.read() as tx:
+        said = [m.data.get("script") for m in tx.messages(talk.id)]
+    assert said.count("handoff.nobody_free") == 1
+
+
+def test_a_callback_instead_of_waiting() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("转人工", Intent.ASK_HUMAN)
+    talk.presses("1")
+    assert talk.scripts == ["handoff.callback_noted", "handoff.back"]
+    assert [t.contact_phone for t in talk.tickets] == [STRANGER]
+
+
+def test_exactly_one_operator_has_the_floor_and_the_bot_is_silent() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.handoff.take_over(talk.id, 1)
+    with pytest.raises(AlreadyTaken, match="小李"):
+        talk.handoff.take_over(talk.id, 2)
+    talk.says("怎么交费", Intent.BILL_PAY)
+    assert talk.reply.said == ()
+    talk.handoff.say(talk.id, 1, "您好", "c1")
+    talk.handoff.say(talk.id, 1, "您好", "c1")
+    with pytest.raises(StaleEpoch):
+        talk.handoff.say(talk.id, 2, "抢答", "c2")
+    with pytest.raises(BadInput):
+        talk.handoff.say(talk.id, 1, "   ", "c3")
+    with talk.store.read() as tx:
+        assert [m.text for m in tx.messages(talk.id) if m.author is Author.OPERATOR] == ["您好"]
+    talk.handoff.hand_back(talk.id, 1)
+    talk.says("怎么交费", Intent.BILL_PAY)
+    assert talk.scripts[0] == "knowledge.bill_pay"
+
+
+def test_a_leak_said_to_an_operator_still_opens_its_ticket() -> None:
+    talk = Talk(Channel.PHONE, peer=KNOWN)
+    talk.handoff.take_over(talk.id, 1)
+    talk.says("现在开始漏水了", Intent.LEAK_INSIDE)
+    assert talk.reply.said == ()
+    assert [t.kind for t in talk.tickets] == ["leak_inside"]
+    assert forwards(talk)
+
+
+def test_an_operator_who_vanishes_loses_the_floor_to_the_queue() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.handoff.take_over(talk.id, 1)
+    talk.clock.advance(seconds=91)
+    task = talk.store.claim(Lane.ORDINARY, talk.clock.now(), LEASE, "t")
+    assert task is not None
+    talk.deliveries.release_conversation(task)
+    with talk.store.read() as tx:
+        assert tx.conversation(talk.id).floor is Floor.QUEUE
+
+
+def test_a_repeated_turn_gets_the_same_reply_and_nothing_twice() -> None:
+    talk = Talk(peer=KNOWN)
+    first = talk.says("暖气爆了", Intent.LEAK_INSIDE)
+    again = talk.hotline.handle_turn(Turn(talk.id, "turn-1", text="暖气爆了"))
+    assert again == first
+    assert len(talk.tickets) == 1
+    with talk.store.read() as tx:
+        assert [m.text for m in tx.messages(talk.id) if m.author is Author.RESIDENT] == ["暖气爆了"]
+
+
+def test_a_hang_up_in_the_middle_leaves_a_ticket_with_what_is_known() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("家里不热", Intent.NO_HEAT)
+    talk.hotline.hang_up(talk.id)
+    talk.hotline.hang_up(talk.id)
+    (ticket,) = talk.tickets
+    assert (ticket.kind, ticket.contact_phone, ticket.state) == ("no_heat", STRANGER, TicketState.NEW)
+
+
+def test_a_hang_up_after_the_greeting_leaves_nothing() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.hotline.hang_up(talk.id)
+    assert talk.tickets == []
+
+
+def test_a_street_leak_is_thanked_for_in_the_standards_words() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("人民路井盖那里冒热气", Intent.LEAK_STREET)
+    assert "请放心,我们会立即安排查漏抢修" in talk.voice
+    assert talk.tickets[0].address.text == "人民路井盖那里冒热气"
+    assert forwards(talk)
+    talk.says("人民路和建设街交叉口", Intent.INFORM)
+    assert talk.tickets[0].address.text == "人民路和建设街交叉口"
+
+
+def test_an_unknown_community_is_asked_once_more_and_then_taken_as_words() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("家里不热", Intent.NO_HEAT)
+    talk.says("老机械厂家属院", Intent.FALLBACK)
+    assert talk.scripts == ["ask.community_unknown"]
+    talk.says("就是老机械厂家属院", Intent.FALLBACK)
+    assert talk.store_state()["slots"]["place"] == "就是老机械厂家属院"
+    assert talk.scripts == ["ask.part"]
+
+
+def test_repeat_says_the_last_reply_again() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("怎么交费", Intent.BILL_PAY)
+    before = talk.voice
+    talk.says("再说一遍", Intent.REPEAT)
+    assert talk.voice == before
+
+
+def test_ticket_status_and_nudge() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("暖气爆了", Intent.LEAK_INSIDE)
+    talk.says("是", Intent.AFFIRM)
+    talk.says("我的工单到哪了", Intent.TICKET_STATUS)
+    assert talk.scripts[0] == "ticket.status"
+    talk.says("快点啊", Intent.TICKET_NUDGE)
+    assert talk.scripts[0] == "ticket.nudged"
+    assert talk.tickets[0].nudges == 1
+
+
+def test_card_number_only_for_the_registered_number() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("卡号多少", Intent.BILL_CARD_NUMBER)
+    assert "100001" in talk.voice.replace(" ", "")
+    stranger = Talk(Channel.CHAT, peer="")
+    stranger.says("卡号多少", Intent.BILL_CARD_NUMBER)
+    assert "100001" not in stranger.voice.replace(" ", "")
+    assert stranger.scripts == ["knowledge.bill_card_number", "ask.contact_phone"]
+
+
+def test_suspension_is_explained_and_noted_on_request() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("想报停", Intent.BILL_SUSPEND)
+    assert talk.scripts == ["knowledge.bill_suspend", "ask.offer_ticket"]
+    talk.says("要", Intent.AFFIRM)
+    assert talk.scripts == ["ask.is_this_home"]
+    talk.says("是", Intent.AFFIRM)
+    assert [t.kind for t in talk.tickets] == ["suspend"]
