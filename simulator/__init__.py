@@ -1,1 +1,4 @@
-"""A telephone network on this machine: the part of the carrier's API that the product uses."""
+"""A telephone network on this machine: the part of Twilio that the product uses.
+
+It is not a carrier. It knows the product only over HTTP (webhooks out, REST in) and imports nothing of it.
+"""

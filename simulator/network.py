@@ -1,0 +1,397 @@
+"""The network itself: telephones, calls, texts, and everything that can be done with them.
+
+One lock guards it all; every waiting is a condition on that lock, and no webhook is made while it is held.
+"""
+
+import re
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+import structlog
+
+from simulator.calls import (
+    Call,
+    Callback,
+    CallOver,
+    CallStatus,
+    Diverted,
+    Input,
+    InputKind,
+    Leg,
+    Source,
+)
+from simulator.config import Config, words
+from simulator.engine import Walk
+from simulator.grammar import Grammar
+from simulator.pace import Pace
+from simulator.phones import Phone, PhoneState, Text
+from simulator.webhooks import Webhooks
+
+_LOG = structlog.get_logger()
+_VOICEMAIL_AFTER_SECONDS = 8.0
+_VOICEMAIL_RECORDS_SECONDS = 60.0
+_SETUP_SECONDS = 0.5
+_KEPT = 2000
+_CALLABLE = re.compile(r"\+\d{3,15}")
+_UNREACHABLE_HANDSET = 30003  # Twilio's error code of an undelivered text
+
+
+class Impossible(Exception):
+    """The telephone cannot do that now; the message says why."""
+
+
+class Network:
+    """See the module. `close` ends every call."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.pace = Pace(config.speed, config.patience)
+        self.webhooks = Webhooks(config.auth_token, config.webhook_limit)
+        self.grammar = Grammar(config.twiml_xsd)
+        self.lock = threading.RLock()
+        self.phones: dict[str, Phone] = {p.number: Phone(p.number, p.label, p.kind) for p in config.phones}
+        self.calls: dict[str, Call] = {}
+        self.texts: dict[str, Text] = {}
+        self.recordings: dict[str, str] = {}
+        self.violations: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self.faults: deque[str] = deque()
+        self.revision = 0
+        self._watchers = threading.Condition(self.lock)
+        self._next_slot = 0.0
+        self._greeting: str = words()["voicemail_greeting"]
+
+    def close(self) -> None:
+        with self.lock:
+            live = [call for call in self.calls.values() if not call.over]
+        for call in live:
+            self.hang_up(call)
+        self.webhooks.close()
+
+    # -- watching ----------------------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        with self.lock:
+            self.revision += 1
+            self._watchers.notify_all()
+
+    def wait_for_change(self, after: int, seconds: float) -> int:
+        """The revision, at once if it differs from `after`, at the latest after `seconds` real seconds."""
+        with self.lock:
+            self._watchers.wait_for(lambda: self.revision != after, seconds)
+            return self.revision
+
+    def violation(self, call: Call, url: str, message: str) -> None:
+        _LOG.warning("violation", call=call.sid, url=url, violation=message)
+        self.violations.append(
+            {"at": datetime.now(UTC).isoformat(), "call_sid": call.sid, "url": url, "message": message}
+        )
+        self.changed()
+
+    # -- what people do ----------------------------------------------------------------------------------------
+
+    def phone(self, number: str) -> Phone:
+        """The telephone of that number; any number that is used becomes one."""
+        with self.lock:
+            if number not in self.phones:
+                self.phones[number] = Phone(number)
+                self.changed()
+            return self.phones[number]
+
+    def dial(self, number: str, to: str, *, withheld: bool = False) -> Call:
+        """A telephone calls the hotline. Raises Impossible."""
+        if to not in self.config.hotline_numbers:
+            raise Impossible(f"{to} is not a number of the hotline ({', '.join(self.config.hotline_numbers)})")
+        if not _CALLABLE.fullmatch(number):
+            raise Impossible(f"{number} is not E.164")
+        with self.lock:
+            phone = self.phone(number)
+            if phone.call is not None:
+                raise Impossible(f"{number} is in a call")
+            status = (Callback(self.config.status_url),) if self.config.status_url else ()
+            fallback = self.config.voice_fallback_url
+            shown = self.config.withheld_as if withheld else number
+            leg = Leg(number, "inbound", shown, to, callbacks=status, fallback=Source(fallback) if fallback else None)
+            call = self._add(leg)
+            phone.call = phone.last_call = call
+            call.set_status(CallStatus.RINGING)
+            call.event("dialing")
+        self._start(self._incoming, call)
+        return call
+
+    def answer(self, number: str) -> Call:
+        """Raises Impossible."""
+        with self.lock:
+            call = self._live(number)
+            if call.phase != "ringing":
+                raise Impossible(f"{number} does not ring")
+            if not self.phone(number).can_answer:
+                raise Impossible(f"{number} is set to {self.phone(number).state}")
+            self.answered(call)
+            return call
+
+    def put_down(self, number: str) -> Call:
+        """Hangs up; a ringing telephone declines. Raises Impossible."""
+        call = self._live(number)
+        if call.phase == "ringing":
+            self.finish(call, CallStatus.BUSY)
+        else:
+            self.hang_up(call)
+        return call
+
+    def put_in(self, number: str, given: Input) -> bool | None:
+        """Words or keys; as Call.take. Raises Impossible."""
+        with self.lock:
+            call = self._live(number)
+            if not call.answered and not given.polite:
+                raise Impossible(f"{number} is not connected")
+            return call.take(given)
+
+    def set_phone(self, number: str, *, state: str | None = None, label: str | None = None) -> Phone:
+        """Raises Impossible."""
+        with self.lock:
+            phone = self.phone(number)
+            if state is not None:
+                try:
+                    phone.state = PhoneState(state)
+                except ValueError as exc:
+                    raise Impossible(f"state must be one of {', '.join(PhoneState)}") from exc
+            phone.label = phone.label if label is None else label
+            self.changed()
+            return phone
+
+    def _live(self, number: str) -> Call:
+        call = self.phones[number].call if number in self.phones else None
+        if call is None:
+            raise Impossible(f"{number} has no call")
+        return call
+
+    # -- what the product asks ---------------------------------------------------------------------------------
+
+    def place(self, leg: Leg, source: Source) -> Call:
+        """An outgoing call by the REST API, at the account's calls per second."""
+        return self._outgoing_call(leg, source)
+
+    def start_leg(self, leg: Leg, announcement: Source | None) -> Call:
+        """A leg of <Dial>."""
+        return self._outgoing_call(leg, announcement)
+
+    def send_text(self, text: Text) -> Text:
+        with self.lock:
+            self.texts[text.sid] = text
+            self.phone(text.to)
+            self.changed()
+        threading.Thread(target=self._deliver, args=(text,), name=text.sid, daemon=True).start()
+        return text
+
+    # -- the life of a call ------------------------------------------------------------------------------------
+
+    def answered(self, call: Call) -> None:
+        """Idempotent."""
+        with self.lock:
+            if call.answered or not call.set_status(CallStatus.IN_PROGRESS):
+                return
+            call.event("answered")
+        self._tell(call, "answered")
+
+    def hang_up(self, call: Call) -> None:
+        """By whichever side."""
+        self.finish(call, CallStatus.COMPLETED if call.answered else CallStatus.CANCELED)
+
+    def finish(self, call: Call, status: CallStatus) -> None:
+        """Idempotent: the first end counts."""
+        with self.lock:
+            in_queue = call.started is None
+            if not call.set_status(status):
+                return
+            call.event(status.value)
+            self.disconnect(call)
+            phone = self.phones.get(call.leg.number)
+            if phone is not None and phone.call is call:
+                phone.call = None
+            self.changed()
+        # As at Twilio: a call cancelled in the queue reports nothing.
+        if not (in_queue and status is CallStatus.CANCELED):
+            self._tell(call, "completed")
+
+    def connect(self, one: Call, other: Call) -> None:
+        with self.lock:
+            one.bridge, other.bridge = other, one
+            for call in (one, other):
+                call.event("connected")
+                call.wake()
+
+    def disconnect(self, call: Call) -> None:
+        with self.lock:
+            partner, call.bridge = call.bridge, None
+            if partner is not None:
+                partner.bridge = None
+                partner.wake()
+                call.wake()
+
+    def form(self, call: Call) -> dict[str, str]:
+        """The parameters of every request about a call."""
+        leg = call.leg
+        form = {
+            "CallSid": call.sid,
+            "AccountSid": self.config.account_sid,
+            "From": leg.from_,
+            "To": leg.to,
+            "Caller": leg.from_,
+            "Called": leg.to,
+            "CallStatus": call.status.value,
+            "ApiVersion": "2010-04-01",
+            "Direction": leg.direction,
+        }
+        return form | ({"ParentCallSid": leg.parent.sid} if leg.parent else {})
+
+    def _add(self, leg: Leg) -> Call:
+        with self.lock:
+            call = Call(leg, self.lock, self.changed)
+            self.calls[call.sid] = call
+            if len(self.calls) > _KEPT:
+                oldest = next((sid for sid, old in self.calls.items() if old.over), None)
+                if oldest:
+                    del self.calls[oldest]
+            return call
+
+    def _outgoing_call(self, leg: Leg, source: Source | None) -> Call:
+        call = self._add(leg)
+        self.changed()
+        self._start(self._outgoing, call, source)
+        return call
+
+    def _start(self, run: Any, call: Call, *more: Any) -> None:
+        def guarded() -> None:
+            try:
+                run(call, *more)
+            except CallOver:
+                pass
+            finally:
+                # Whatever happens to the thread, its call does not stay open.
+                self.hang_up(call)
+
+        threading.Thread(target=guarded, name=call.sid, daemon=True).start()
+
+    def _incoming(self, call: Call) -> None:
+        Walk(self, call).run(Source(self.config.voice_url))
+
+    def _outgoing(self, call: Call, source: Source | None) -> None:
+        if call.leg.parent is None:
+            self._wait_for_slot(call)
+        self._ring(call)
+        walk = Walk(self, call)
+        if source is not None:
+            walk.run(source, "number" if call.leg.parent else "call")
+        if call.leg.parent is not None:
+            call.ready = True
+            call.wake()
+            try:
+                call.wait_until(lambda: False)
+            except Diverted as diverted:
+                call.left = True
+                self.disconnect(call)
+                call.event("redirected")
+                walk.run(diverted.source)
+
+    def _wait_for_slot(self, call: Call) -> None:
+        if not self.config.calls_per_second:
+            return
+        with self.lock:
+            now = time.monotonic()
+            slot = max(now, self._next_slot)
+            self._next_slot = slot + self.pace.machine(1 / self.config.calls_per_second)
+            call.queue_ms = round((slot - now) * 1000)
+        call.sleep(slot - now)
+
+    def _ring(self, call: Call) -> None:
+        """Until it is answered. Raises CallOver."""
+        self._tell(call, "initiated")
+        call.sleep(self.pace.machine(_SETUP_SECONDS))
+        with self.lock:
+            call.check()
+            call.started = datetime.now(UTC)
+            phone = self.phone(call.leg.number)
+            taken = phone.call is not None or phone.state is PhoneState.BUSY
+            off = phone.state is PhoneState.OFF
+            phone.last_call = phone.last_call if phone.call else call
+            if not taken and not off:
+                phone.call = call
+                call.set_status(CallStatus.RINGING)
+                call.event("ringing")
+        if taken or off:
+            self.finish(call, CallStatus.BUSY if taken else CallStatus.FAILED)
+            raise CallOver
+        self._tell(call, "ringing")
+        limit = call.leg.ring_seconds
+        takes_messages = phone.state is PhoneState.VOICEMAIL and limit > _VOICEMAIL_AFTER_SECONDS
+        rings = self.pace.person(_VOICEMAIL_AFTER_SECONDS if takes_messages else limit)
+        if call.wait_until(lambda: call.answered, rings):
+            return
+        if not takes_messages:
+            self.finish(call, CallStatus.NO_ANSWER)
+            raise CallOver
+        self.answered(call)
+        threading.Thread(target=self._voicemail, args=(call,), name=f"voicemail {call.sid}", daemon=True).start()
+
+    def _voicemail(self, call: Call) -> None:
+        """Speaks its greeting whoever listens, records silently, hangs up by itself."""
+        until = time.monotonic() + self.pace.person(_VOICEMAIL_RECORDS_SECONDS)
+        with self.lock:
+            call.take(Input(InputKind.SPEECH, self._greeting))
+        while not call.over and time.monotonic() < until:
+            time.sleep(0.05)
+        self.hang_up(call)
+
+    def _tell(self, call: Call, event: str) -> None:
+        """Status callbacks, in the background: they may overtake each other, as at Twilio; SequenceNumber tells."""
+        now = datetime.now(UTC)
+        with self.lock:
+            form = self.form(call)
+            targets = [c for c in call.callbacks if event in c.events]
+            if event == "initiated":
+                form["CallStatus"] = "initiated"
+            if event == "completed":
+                form |= {"CallDuration": str(call.seconds), "Duration": str(-(-call.seconds // 60))}
+            form |= {
+                "Timestamp": format_datetime(now),
+                "CallbackSource": "call-progress-events",
+                "SequenceNumber": str(call.sequence),
+            }
+            call.sequence += 1 if targets else 0
+        for target in targets:
+            self.webhooks.notify(target.url, target.method, form)
+
+    # -- texts -------------------------------------------------------------------------------------------------
+
+    def _deliver(self, text: Text) -> None:
+        for status in ("sent", "delivered"):
+            time.sleep(self.pace.machine(_SETUP_SECONDS))
+            with self.lock:
+                phone = self.phone(text.to)
+                text.status, text.updated = status, datetime.now(UTC)
+                text.sent = text.sent or text.updated
+                if status == "delivered" and phone.state is PhoneState.OFF:
+                    text.status, text.error_code = "undelivered", _UNREACHABLE_HANDSET
+                elif status == "delivered":
+                    phone.texts.append(text)
+                form = self._text_form(text)
+                self.changed()
+            if text.callback:
+                self.webhooks.notify(text.callback, "POST", form)
+
+    def _text_form(self, text: Text) -> dict[str, str]:
+        form = {
+            "MessageSid": text.sid,
+            "SmsSid": text.sid,
+            "AccountSid": self.config.account_sid,
+            "From": text.from_,
+            "To": text.to,
+            "MessageStatus": text.status,
+            "SmsStatus": text.status,
+            "ApiVersion": "2010-04-01",
+        }
+        return form | ({"ErrorCode": str(text.error_code)} if text.error_code else {})

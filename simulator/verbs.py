@@ -1,0 +1,348 @@
+"""The TwiML verbs. Each takes the walk and its element, and returns where to go next, or None for the next verb."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+from uuid import uuid4
+from xml.etree.ElementTree import Element
+
+from simulator.calls import HOTLINE, NETWORK, Call, Callback, CallOver, CallStatus, Input, InputKind, Leg, Source
+
+if TYPE_CHECKING:
+    from simulator.engine import Walk
+    from simulator.network import Network
+
+_SOUND_SECONDS = 2.0
+# Twilio plays loop="0" until the call ends; a thousand times is long enough for a call on a desk.
+_ENDLESS = 1000
+# "auto" stops at the first pause in speech.
+_AUTO_SECONDS = 1.0
+_DEFAULT_TIMEOUT = 5.0
+_DEFAULT_RING = 30.0
+_DEFAULT_TIME_LIMIT = 14_400.0
+
+
+class LeaveQueue(Exception):
+    """<Leave>: out of the queue, on with the action of <Enqueue>."""
+
+
+# -- speaking ----------------------------------------------------------------------------------------------------
+
+
+def say(walk: "Walk", verb: Element) -> None:
+    words = " ".join("".join(verb.itertext()).split())
+    for _ in range(_times(verb)):
+        if words and _speak(walk, "say", words, walk.pace.speech(words)):
+            return
+
+
+def play(walk: "Walk", verb: Element) -> None:
+    sound = verb.get("digits") or (verb.text or "").strip()
+    for _ in range(_times(verb)):
+        if _speak(walk, "play", sound, walk.pace.machine(_SOUND_SECONDS)):
+            return
+
+
+def pause(walk: "Walk", verb: Element) -> None:
+    walk.call.sleep(walk.pace.machine(_number(verb, "length", 1.0)), until_input=True)
+
+
+def _speak(walk: "Walk", kind: str, text: str, seconds: float) -> bool:
+    """True if the person at the telephone cut in."""
+    call = walk.call
+    if call.has_input():
+        return True
+    line = call.add_line(HOTLINE, kind, text)
+    call.speaking = True
+    try:
+        line.cut = call.sleep(seconds, until_input=True)
+    finally:
+        call.speaking = False
+        call.wake()
+    return line.cut
+
+
+# -- listening ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Listening:
+    kinds: frozenset[InputKind]
+    timeout: float
+    speech_timeout: float
+    digits: int | None
+    finish_on: str
+    barge_in: bool
+
+    @classmethod
+    def of(cls, verb: Element) -> "_Listening":
+        names = verb.get("input", "dtmf").split()
+        timeout = _number(verb, "timeout", _DEFAULT_TIMEOUT)
+        kinds = {InputKind.SPEECH if name == "speech" else InputKind.DIGITS for name in names}
+        return cls(
+            kinds=frozenset(kinds),
+            timeout=timeout,
+            speech_timeout=_number(verb, "speechTimeout", _AUTO_SECONDS) if verb.get("speechTimeout") else timeout,
+            digits=int(_number(verb, "numDigits", 0)) or None,
+            finish_on=verb.get("finishOnKey", "#"),
+            barge_in=verb.get("bargeIn", "true") != "false",
+        )
+
+
+def gather(walk: "Walk", verb: Element) -> Source | None:
+    call, how = walk.call, _Listening.of(verb)
+    call.listen(how.kinds, barge_in=how.barge_in)
+    try:
+        for prompt in verb:
+            PROMPTS.get(prompt.tag, unsupported)(walk, prompt)
+        first = call.next_input(walk.pace.person(how.timeout))
+        result = _heard(walk, how, first) if first and first.kind is not InputKind.SILENCE else {}
+    finally:
+        if not call.over:
+            call.listen(())
+    if not result and verb.get("actionOnEmptyResult", "false") != "true":
+        return None
+    if not result and InputKind.DIGITS in how.kinds:
+        result = {"Digits": ""}
+    return walk.action(verb, result)
+
+
+def _heard(walk: "Walk", how: _Listening, first: Input) -> dict[str, str]:
+    """In "dtmf speech" the first one detected wins."""
+    return _heard_words(walk, how, first) if first.kind is InputKind.SPEECH else _heard_keys(walk, how, first)
+
+
+def _heard_words(walk: "Walk", how: _Listening, first: Input) -> dict[str, str]:
+    words = [first.text]
+    # Words that follow within the silence limit belong to the same utterance.
+    while more := walk.call.next_input(walk.pace.machine(how.speech_timeout), own_turn=False):
+        if more.kind is InputKind.SPEECH:
+            words.append(more.text)
+    # The confidence is not always there, as at Twilio.
+    return {"SpeechResult": "".join(words)} | ({"Confidence": first.confidence} if first.confidence else {})
+
+
+def _heard_keys(walk: "Walk", how: _Listening, first: Input) -> dict[str, str]:
+    pressed = ""
+    given: Input | None = first
+    while given is not None and given.kind is not InputKind.SILENCE:
+        for key in given.text if given.kind is InputKind.DIGITS else "":
+            if key in how.finish_on:
+                if pressed:  # without a digit before it the key ends nothing
+                    return {"Digits": pressed, "FinishedOnKey": key, "msg": "Gather End"}
+                continue
+            pressed += key
+            if len(pressed) == how.digits:
+                return {"Digits": pressed, "FinishedOnKey": "", "msg": "Gather End"}
+        given = walk.call.next_input(walk.pace.person(how.timeout))
+    return {"Digits": pressed, "FinishedOnKey": "", "msg": "Gather End"} if pressed else {}
+
+
+def record(walk: "Walk", verb: Element) -> Source | None:
+    call = walk.call
+    call.event("beep")
+    call.listen((InputKind.SPEECH, InputKind.DIGITS))
+    words: list[str] = []
+    ended_by = ""
+    timeout = walk.pace.person(_number(verb, "timeout", _DEFAULT_TIMEOUT))
+    try:
+        while given := call.next_input(timeout):
+            if given.kind is InputKind.SILENCE:
+                break
+            if given.kind is InputKind.DIGITS:
+                if ended_by := next((k for k in given.text if k in verb.get("finishOnKey", "1234567890*#")), ""):
+                    break
+                continue
+            words.append(given.text)
+        call.listen(())
+    except CallOver:
+        if words:  # Twilio asks for the action even then; nobody hears the answer
+            action = walk.action(verb, _recording(walk, words) | {"Digits": "hangup"})
+            walk.network.webhooks.notify(action.url, action.method, walk.form() | dict(action.params))
+        raise
+    call.event("recorded")
+    return walk.action(verb, _recording(walk, words) | {"Digits": ended_by}) if words else None
+
+
+def _recording(walk: "Walk", words: list[str]) -> dict[str, str]:
+    sid = "RE" + uuid4().hex
+    text = "".join(words)
+    walk.network.recordings[sid] = text
+    config = walk.network.config
+    url = f"http://{config.host}:{config.port}/2010-04-01/Accounts/{config.account_sid}/Recordings/{sid}"
+    return {"RecordingSid": sid, "RecordingUrl": url, "RecordingDuration": str(max(1, math.ceil(len(text) * 0.2)))}
+
+
+# -- leaving -----------------------------------------------------------------------------------------------------
+
+
+def redirect(walk: "Walk", verb: Element) -> Source:
+    # A document that sends to itself without a word would otherwise spin as fast as the machine can.
+    walk.call.sleep(0.01)
+    return walk.there((verb.text or "").strip(), verb.get("method", "POST"))
+
+
+def hangup(walk: "Walk", _verb: Element) -> NoReturn:
+    walk.network.finish(walk.call, CallStatus.COMPLETED)
+    raise CallOver
+
+
+def reject(walk: "Walk", verb: Element) -> NoReturn:
+    refused = CallStatus.BUSY if verb.get("reason") == "busy" else CallStatus.NO_ANSWER
+    walk.network.finish(walk.call, CallStatus.COMPLETED if walk.call.answered else refused)
+    raise CallOver
+
+
+def leave(_walk: "Walk", _verb: Element) -> NoReturn:
+    raise LeaveQueue
+
+
+def enqueue(walk: "Walk", verb: Element) -> Source:
+    """Only the waiting: its music and its end by <Leave>, by the REST API or by hanging up."""
+    walk.call.event("queued")
+    try:
+        while verb.get("waitUrl"):
+            walk.nested(walk.there(verb.get("waitUrl", ""), verb.get("waitUrlMethod", "POST")), "wait")
+            walk.call.sleep(0.05)
+        walk.call.wait_until(lambda: False)
+    except LeaveQueue:
+        pass
+    return walk.action(verb, {"QueueResult": "leave", "QueueSid": "QU" + uuid4().hex, "QueueTime": "0"})
+
+
+# -- another telephone -------------------------------------------------------------------------------------------
+
+
+def dial(walk: "Walk", verb: Element) -> Source | None:
+    call, network = walk.call, walk.network
+    legs = [network.start_leg(_leg(walk, verb, number), _whisper(walk, number)) for number in _numbers(verb)]
+    call.event("dialing")
+    partner: Call | None = None
+    status = CallStatus.CANCELED
+    try:
+        partner = _first_to_answer(call, legs)
+        status = CallStatus.COMPLETED if partner else _why_nobody(legs)
+        if partner is None:
+            call.event(status.value)
+        else:
+            _hang_up(network, [leg for leg in legs if leg is not partner])
+            network.connect(call, partner)
+            _talk(call, partner, walk.pace.person(_number(verb, "timeLimit", _DEFAULT_TIME_LIMIT)))
+    except CallOver:
+        if verb.get("action"):  # the caller hung up: Twilio still tells the action, nobody hears the answer
+            action = walk.action(verb, _dial_result(status, partner))
+            network.webhooks.notify(action.url, action.method, walk.form() | dict(action.params))
+        raise
+    finally:
+        network.disconnect(call)
+        _hang_up(network, legs)
+    return walk.action(verb, _dial_result(status, partner)) if verb.get("action") else None
+
+
+def _first_to_answer(call: Call, legs: list[Call]) -> Call | None:
+    def connectable() -> list[Call]:
+        return [leg for leg in legs if leg.ready and not leg.over]
+
+    call.wait_until(lambda: bool(connectable()) or all(leg.over for leg in legs))
+    return next(iter(connectable()), None)
+
+
+def _talk(call: Call, partner: Call, seconds: float) -> None:
+    call.wait_until(lambda: partner.over or call.bridge is not partner, seconds)
+    call.event("disconnected")
+
+
+def _why_nobody(legs: list[Call]) -> CallStatus:
+    outcomes = {leg.status for leg in legs}
+    if CallStatus.BUSY in outcomes:
+        return CallStatus.BUSY
+    # A leg that was answered but hung up in its announcement counts as nobody.
+    if outcomes & {CallStatus.NO_ANSWER, CallStatus.COMPLETED, CallStatus.CANCELED}:
+        return CallStatus.NO_ANSWER
+    return CallStatus.FAILED
+
+
+def _hang_up(network: "Network", legs: list[Call]) -> None:
+    for leg in legs:
+        if not leg.left:
+            network.finish(leg, CallStatus.COMPLETED if leg.answered else CallStatus.CANCELED)
+
+
+def _dial_result(status: CallStatus, best: Call | None) -> dict[str, str]:
+    result = {"DialCallStatus": status.value, "DialBridged": "true" if best else "false"}
+    if best is not None:
+        result |= {"DialCallSid": best.sid, "DialCallDuration": str(best.seconds)}
+    return result
+
+
+def _numbers(verb: Element) -> list[Element]:
+    """<Dial>+86…</Dial> and <Dial><Number>…</Number></Dial>."""
+    numbers = verb.findall("Number")
+    if not numbers and (verb.text or "").strip():
+        plain = Element("Number")
+        plain.text = verb.text
+        numbers = [plain]
+    return numbers
+
+
+def _leg(walk: "Walk", verb: Element, number: Element) -> Leg:
+    to = "".join(c for c in (number.text or "") if c.isdigit() or c == "+")
+    callbacks: tuple[Callback, ...] = ()
+    if number.get("statusCallback"):
+        events = frozenset(number.get("statusCallbackEvent", "completed").split())
+        target = walk.there(number.get("statusCallback", ""), number.get("statusCallbackMethod", "POST"))
+        callbacks = (Callback(target.url, target.method, events),)
+    return Leg(
+        number=to,
+        direction="outbound-dial",
+        from_=verb.get("callerId")
+        or (walk.call.leg.from_ if walk.call.leg.direction == "inbound" else walk.call.leg.to),
+        to=to,
+        parent=walk.call,
+        callbacks=callbacks,
+        ring_seconds=_number(verb, "timeout", _DEFAULT_RING),
+    )
+
+
+def _whisper(walk: "Walk", number: Element) -> Source | None:
+    url = number.get("url")
+    return walk.there(url, number.get("method", "POST")) if url else None
+
+
+# -- the rest ----------------------------------------------------------------------------------------------------
+
+
+def unsupported(walk: "Walk", verb: Element) -> None:
+    walk.call.add_line(NETWORK, "unsupported", verb.tag)
+    walk.violation(f"<{verb.tag}> is not supported by this network")
+
+
+def _times(verb: Element) -> int:
+    return int(_number(verb, "loop", 1)) or _ENDLESS
+
+
+def _number(verb: Element, name: str, default: float) -> float:
+    """An attribute as a number; "auto" and nonsense are the default, as at Twilio (which warns)."""
+    try:
+        return max(0.0, float(verb.get(name, default)))
+    except ValueError:
+        return default
+
+
+Verb = Callable[["Walk", Element], Source | None]
+
+PROMPTS: dict[str, Callable[["Walk", Element], None]] = {"Say": say, "Play": play, "Pause": pause}
+VERBS: dict[str, Verb] = {
+    "Say": say,
+    "Play": play,
+    "Pause": pause,
+    "Gather": gather,
+    "Record": record,
+    "Redirect": redirect,
+    "Hangup": hangup,
+    "Reject": reject,
+    "Leave": leave,
+    "Enqueue": enqueue,
+    "Dial": dial,
+}

@@ -1,0 +1,143 @@
+"""Requests to the product, as Twilio makes them: form-encoded, signed, 15 seconds, one retry."""
+
+import base64
+import hmac
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import urljoin
+from uuid import uuid4
+
+import httpx
+import structlog
+
+_LOG = structlog.get_logger()
+_MAX_REDIRECTS = 5
+_MAX_BYTES = 64 * 1024
+_XML_TYPES = ("text/xml", "application/xml", "text/html")
+
+
+class WebhookFailed(Exception):
+    """No usable answer. `code` is Twilio's error code."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`url` is where the answer came from after redirects: the base of relative addresses in it."""
+
+    body: bytes
+    url: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class _Request:
+    url: str
+    method: str
+    params: Mapping[str, str]
+    token: str
+
+
+def signature(auth_token: str, url: str, form: Mapping[str, str]) -> str:
+    """X-Twilio-Signature, written after Twilio's description and not with its library, which judges it in the tests."""
+    signed = url + "".join(name + form[name] for name in sorted(form))
+    return base64.b64encode(hmac.digest(auth_token.encode(), signed.encode(), "sha1")).decode()
+
+
+class Webhooks:
+    """The network's side of every webhook. `fetch` waits for TwiML, `notify` reports and does not wait."""
+
+    def __init__(self, auth_token: str, limit_seconds: float) -> None:
+        self._auth_token = auth_token
+        self._limit = limit_seconds
+        self._closed = False
+        # No kept connections: a stale one would look like a connection failure and be retried.
+        # trust_env off: a proxy of this machine must not stand between two of its processes.
+        self._client = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), trust_env=False)
+        self._background = ThreadPoolExecutor(max_workers=16, thread_name_prefix="callback")
+
+    def close(self) -> None:
+        """No more status callbacks; a request that is under way ends by itself."""
+        self._closed = True
+        self._background.shutdown(wait=False, cancel_futures=True)
+
+    def fetch(self, url: str, method: str, params: Mapping[str, str], *, repeat: bool = False) -> list[Answer]:
+        """TwiML. With `repeat` the same request is made twice and both answers are returned. Raises WebhookFailed."""
+        token = str(uuid4())
+        answers = [self._fetch(_Request(url, method, params, token)) for _ in range(2 if repeat else 1)]
+        for answer in answers:
+            if not answer.content_type.lower().startswith(_XML_TYPES):
+                raise WebhookFailed(12300, f"invalid Content-Type {answer.content_type!r}")
+        return answers
+
+    def notify(self, url: str, method: str, params: Mapping[str, str]) -> None:
+        """A status callback: in the background, its answer is ignored, a failure is logged."""
+        if not self._closed:
+            self._background.submit(self._notify, _Request(url, method, dict(params), str(uuid4())))
+
+    def _notify(self, request: _Request) -> None:
+        try:
+            self._fetch(request)
+        except WebhookFailed as exc:
+            _LOG.warning("status callback failed", url=request.url, code=exc.code, reason=exc.reason)
+
+    def _fetch(self, request: _Request) -> Answer:
+        deadline = time.monotonic() + self._limit
+        for _ in range(_MAX_REDIRECTS):
+            response, body = self._send_with_retry(request, deadline)
+            if response.has_redirect_location:
+                # As at Twilio: followed by GET, and the form (the digits) is lost.
+                url = urljoin(request.url, response.headers["location"])
+                request = _Request(url, "GET", {}, request.token)
+                continue
+            if response.is_error:
+                raise WebhookFailed(11200, f"HTTP {response.status_code} from {request.url}")
+            return Answer(body, request.url, response.headers.get("content-type", ""))
+        raise WebhookFailed(11200, f"too many redirects from {request.url}")
+
+    def _send_with_retry(self, request: _Request, deadline: float) -> tuple[httpx.Response, bytes]:
+        try:
+            try:
+                return self._send(request, deadline)
+            except httpx.ConnectError:
+                # Twilio's default: one retry, on connection failure only.
+                return self._send(request, deadline)
+        except httpx.TimeoutException as exc:
+            raise WebhookFailed(11200, f"no answer within {self._limit:g} s from {request.url}") from exc
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            raise WebhookFailed(11205, f"connection failure: {request.url}: {exc}") from exc
+
+    def _send(self, request: _Request, deadline: float) -> tuple[httpx.Response, bytes]:
+        url = httpx.URL(request.url)
+        form: Mapping[str, str] = request.params
+        if request.method == "GET":
+            url, form = url.copy_merge_params(request.params) if form else url, {}
+        headers = {
+            "X-Twilio-Signature": signature(self._auth_token, str(url), form),
+            "I-Twilio-Idempotency-Token": request.token,
+            "User-Agent": "TwilioProxy/1.1 (simulated)",
+            "Accept": "*/*",
+        }
+        left = max(0.001, deadline - time.monotonic())
+        outgoing = self._client.build_request(
+            request.method, url, headers=headers, data=dict(form) or None, timeout=httpx.Timeout(left)
+        )
+        response = self._client.send(outgoing, stream=True)
+        try:
+            body = b""
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > _MAX_BYTES:
+                    raise WebhookFailed(11750, f"answer over 64 kB from {request.url}")
+                # httpx limits each wait, not their sum: a dripping answer must not outlive the limit.
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("dripping answer", request=outgoing)
+            return response, body
+        finally:
+            response.close()
