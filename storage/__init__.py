@@ -1,1 +1,5 @@
-"""The only room that speaks SQL."""
+"""The only room that speaks SQL. Its door is `Store`."""
+
+from storage.store import Store
+
+__all__ = ["Store"]

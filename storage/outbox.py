@@ -1,0 +1,139 @@
+"""Promised side effects, as rows under leases."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, RowMapping, Update, case, func, or_, select, update
+
+from fulfillment.outbox import Lane, NewTask, Task, TaskKind, lane_of
+from storage import schema
+from storage.rows import Rows
+from storage.schema import TaskState
+
+MOST_OVERDUE = 100
+_FREE = {"owner": None, "token": None, "lease_until": None}
+
+
+class OutboxRows(Rows):
+    """The outbox part of `dialogue.ports.DialogueTx`, and what `Store` needs for claims."""
+
+    def enqueue(self, task: NewTask) -> None:
+        self._write(
+            self._insert(schema.outbox)
+            .values(
+                key=task.key,
+                kind=task.kind.value,
+                lane=lane_of(task.kind),
+                state=TaskState.PENDING,
+                due_at=task.due_at,
+                payload=task.payload,
+                ticket_id=task.ticket_id,
+                tries=0,
+                error="",
+            )
+            .on_conflict_do_nothing(index_elements=["key"])
+        )
+
+    def bring_forward(self, key: str, due_at: datetime) -> bool:
+        """True also if the task was due earlier anyway; it is never put off."""
+        columns = schema.outbox.c
+        earlier = case((columns.due_at > due_at, due_at), else_=columns.due_at)
+        unclaimed = update(schema.outbox).where(columns.key == key, schema.IS_PENDING, columns.token.is_(None))
+        return self._write(unclaimed.values(due_at=earlier)) > 0
+
+    def cancel_tasks(self, ticket_id: int, kinds: Sequence[str]) -> int:
+        """A task somebody is working on is cancelled too: its worker loses the lease and changes nothing more."""
+        columns = schema.outbox.c
+        pending = update(schema.outbox).where(columns.ticket_id == ticket_id, columns.kind.in_(kinds))
+        return self._write(pending.where(schema.IS_PENDING).values(state=TaskState.CANCELLED, **_FREE))
+
+    def task_done(self, task: Task) -> bool:
+        return self._write(_held(task).values(state=TaskState.DONE, **_FREE)) > 0
+
+    def task_again(self, task: Task, due_at: datetime, error: str) -> bool:
+        return self._write(_held(task).values(due_at=due_at, error=error, **_FREE)) > 0
+
+    def task_dead(self, task: Task, error: str) -> bool:
+        return self._write(_held(task).values(state=TaskState.DEAD, error=error, **_FREE)) > 0
+
+    def holds(self, task: Task) -> bool:
+        """In a write transaction the answer stays true until its end: the row is locked, claims pass over it."""
+        columns = schema.outbox.c
+        statement = select(columns.id).where(columns.id == task.id, columns.token == task.token, schema.IS_PENDING)
+        return self._first(self._locked(statement) if self._writable else statement) is not None
+
+    def overdue_tasks(self, before: datetime) -> Sequence[tuple[str, str, datetime, int]]:
+        columns = schema.outbox.c
+        rows = [
+            (row["kind"], row["key"], row["due_at"], row["tries"])
+            for state in (schema.IS_PENDING, schema.IS_DEAD)  # two queries, each with its partial index
+            for row in self._all(
+                select(columns.kind, columns.key, columns.due_at, columns.tries)
+                .where(state, columns.due_at < before)
+                .order_by(columns.due_at)
+                .limit(MOST_OVERDUE)
+            )
+        ]
+        return sorted(rows, key=lambda row: row[2])[:MOST_OVERDUE]
+
+    # --- for Store, each in a short transaction of its own
+
+    def claim(self, lane: Lane, now: datetime, lease_until: datetime, owner: str) -> Task | None:
+        """The earliest due task, taken. A try is counted here: a task that kills its worker uses its tries up as well."""
+        columns = schema.outbox.c
+        earliest = (
+            select(columns.id)
+            .where(
+                columns.lane == lane,
+                schema.IS_PENDING,
+                columns.due_at <= now,
+                or_(columns.lease_until.is_(None), columns.lease_until <= now),
+                _known(),
+            )
+            .order_by(columns.due_at, columns.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+            .scalar_subquery()
+        )
+        taken = (
+            update(schema.outbox)
+            .where(columns.id == earliest)
+            .values(owner=owner, token=uuid4().hex, lease_until=lease_until, tries=columns.tries + 1)
+        )
+        row = self._write_returning(taken.returning(schema.outbox))
+        return _task(row) if row else None
+
+    def next_due(self, lane: Lane) -> datetime | None:
+        columns = schema.outbox.c
+        of_lane = select(func.min(func.coalesce(columns.lease_until, columns.due_at)).label("at"))
+        row = self._first(of_lane.where(columns.lane == lane, schema.IS_PENDING, _known()))
+        at: datetime | None = row["at"] if row else None
+        return at
+
+    def release_leases(self, owner: str) -> int:
+        held = update(schema.outbox).where(schema.outbox.c.owner == owner, schema.IS_PENDING)
+        return self._write(held.values(**_FREE))
+
+
+def _held(task: Task) -> Update:
+    columns = schema.outbox.c
+    return update(schema.outbox).where(columns.id == task.id, columns.token == task.token, schema.IS_PENDING)
+
+
+def _known() -> ColumnElement[bool]:
+    """Kinds of a newer release are left to its workers."""
+    return schema.outbox.c.kind.in_([kind.value for kind in TaskKind])
+
+
+def _task(row: RowMapping) -> Task:
+    return Task(
+        id=row["id"],
+        kind=TaskKind(row["kind"]),
+        key=row["key"],
+        due_at=row["due_at"],
+        payload=row["payload"],
+        ticket_id=row["ticket_id"],
+        tries=row["tries"],
+        token=row["token"],
+    )

@@ -1,0 +1,297 @@
+"""Every table, in one page. `storage/migrations` builds the same; a test compares the two on both engines.
+
+Conditions of partial indexes are written with literals, because neither planner can use a partial index for a query
+whose condition hides in a bound parameter.
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Time,
+    UniqueConstraint,
+    literal_column,
+)
+
+from dialogue.conversation import Author, Channel, Floor
+from fulfillment.company import OperatorRole, StaffRole
+from fulfillment.outbox import Lane
+from fulfillment.ticket import OPEN_STATES, AttemptOutcome, ClockState, TicketState
+from storage.columns import UtcDateTime, Words, words_of
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class TaskState(StrEnum):
+    """A task's way through the outbox. Being claimed is no state: it is a pending task with a lease."""
+
+    PENDING = "pending"
+    DONE = "done"
+    DEAD = "dead"  # gave up; shown on the health page
+    CANCELLED = "cancelled"
+
+
+# --- the company -----------------------------------------------------------------------------------------------------
+
+station = Table(
+    "station",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("code", Words, nullable=False, unique=True),
+    Column("name", Words, nullable=False),
+    Column("address", Words, nullable=False),
+    Column("phone", Words, nullable=False),
+)
+
+staff = Table(
+    "staff",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", Words, nullable=False, unique=True),
+    Column("name", Words, nullable=False),
+    Column("phone", Words, nullable=False, index=True),
+    Column("station_id", ForeignKey(station.c.id)),
+    Column("active", Boolean, nullable=False),
+)
+
+community = Table(
+    "community",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("code", Words, nullable=False, unique=True),
+    Column("name", Words, nullable=False),
+    Column("aliases", JSON, nullable=False),
+    Column("station_id", ForeignKey(station.c.id), nullable=False),
+    Column("butler_id", ForeignKey(staff.c.id), nullable=False),
+    Column("deputy_id", ForeignKey(staff.c.id)),
+    Column("property_unit", Words, nullable=False),
+    Column("property_phone", Words, nullable=False),
+)
+
+duty = Table(
+    "duty",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("role", words_of(StaffRole), nullable=False),
+    Column("staff_id", ForeignKey(staff.c.id), nullable=False),
+    Column("station_id", ForeignKey(station.c.id)),
+    Column("weekdays", JSON, nullable=False),
+    Column("start", Time, nullable=False),
+    Column("until", Time, nullable=False),
+)
+
+household = Table(
+    "household",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("card_number", Words, nullable=False, unique=True),
+    Column("community_id", ForeignKey(community.c.id), nullable=False),
+    Column("building", Words, nullable=False),
+    Column("unit", Words, nullable=False),
+    Column("room", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("phone", Words, nullable=False, index=True),
+    Column("installation", Words, nullable=False),
+    Column("area_m2", Float, nullable=False),
+    Column("paid", Boolean, nullable=False),
+    Column("vulnerable", Boolean, nullable=False),
+    Index(None, "community_id", "building", "unit", "room"),
+)
+
+operator = Table(
+    "operator",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("login", Words, nullable=False, unique=True),
+    Column("name", Words, nullable=False),
+    Column("role", words_of(OperatorRole), nullable=False),
+    Column("phone", Words, nullable=False),
+    Column("password_hash", Words, nullable=False),
+    Column("active", Boolean, nullable=False),
+)
+
+# --- conversations ---------------------------------------------------------------------------------------------------
+
+conversation = Table(
+    "conversation",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("channel", words_of(Channel), nullable=False),
+    Column("external_id", Words, nullable=False),
+    Column("peer", Words, nullable=False),
+    Column("floor", words_of(Floor), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False, index=True),
+    Column("last_at", UtcDateTime, nullable=False),
+    Column("state", JSON, nullable=False),
+    Column("household_id", ForeignKey(household.c.id)),
+    Column("operator_id", ForeignKey(operator.c.id)),
+    Column("epoch", Integer, nullable=False),
+    Column("last_seq", Integer, nullable=False),
+    Column("waiting_since", UtcDateTime),
+    Column("seen_by_operator_at", UtcDateTime),
+    UniqueConstraint("channel", "external_id"),
+)
+LIVE = conversation.c.floor != literal_column("'ended'")
+Index("ix_conversation_live", conversation.c.floor, sqlite_where=LIVE, postgresql_where=LIVE)
+
+message = Table(
+    "message",
+    metadata,
+    Column("conversation_id", ForeignKey(conversation.c.id), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("author", words_of(Author), nullable=False),
+    Column("text", Words, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("client_id", Words),
+    UniqueConstraint("conversation_id", "client_id"),
+)
+
+turn = Table(
+    "turn",
+    metadata,
+    Column("conversation_id", ForeignKey(conversation.c.id), primary_key=True),
+    Column("key", Words, primary_key=True),
+    Column("stored_reply", JSON, nullable=False),
+)
+
+# --- tickets ---------------------------------------------------------------------------------------------------------
+
+ticket_counter = Table(
+    "ticket_counter",
+    metadata,
+    # MMDD without the year: the next year goes on where this one ended, so that a number people say aloud stays unique.
+    Column("day", Words, primary_key=True),
+    Column("last", Integer, nullable=False),
+)
+
+ticket = Table(
+    "ticket",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("number", Words, nullable=False, unique=True),
+    Column("kind", Words, nullable=False),
+    Column("state", words_of(TicketState), nullable=False),
+    Column("emergency", Boolean, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False, index=True),
+    Column("conversation_id", ForeignKey(conversation.c.id), index=True),
+    Column("household_id", ForeignKey(household.c.id), index=True),
+    Column("community_id", ForeignKey(community.c.id)),
+    Column("building", Words, nullable=False),
+    Column("unit", Words, nullable=False),
+    Column("room", Words, nullable=False),
+    Column("address_text", Words, nullable=False),
+    Column("contact_name", Words, nullable=False),
+    Column("contact_phone", Words, nullable=False, index=True),
+    Column("symptom", Words, nullable=False),
+    Column("details", JSON, nullable=False),
+    Column("assignee_id", ForeignKey(staff.c.id)),
+    Column("owner_id", ForeignKey(operator.c.id)),
+    Column("acknowledged_at", UtcDateTime),
+    Column("acknowledged_by", Words, nullable=False),
+    Column("nudges", Integer, nullable=False),
+    Column("alarm_exhausted_at", UtcDateTime),
+    Column("rev", Integer, nullable=False),
+)
+IS_OPEN = ticket.c.state.in_([literal_column(f"'{state}'") for state in sorted(OPEN_STATES)])
+Index("ix_ticket_open", ticket.c.opened_at, sqlite_where=IS_OPEN, postgresql_where=IS_OPEN)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ticket_id", ForeignKey(ticket.c.id), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("key", Words, nullable=False),
+    Column("params", JSON, nullable=False),
+)
+
+clock = Table(
+    "clock",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ticket_id", ForeignKey(ticket.c.id), nullable=False, index=True),
+    Column("rule", Words, nullable=False),
+    Column("clause", Words, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("due_by", UtcDateTime, nullable=False),
+    Column("state", words_of(ClockState), nullable=False),
+    Column("stopped_at", UtcDateTime),
+    Column("breached_at", UtcDateTime),
+    Column("rev", Integer, nullable=False),
+)
+IS_RUNNING = clock.c.state == literal_column("'running'")
+Index(
+    "uq_clock_running",
+    clock.c.ticket_id,
+    clock.c.rule,
+    unique=True,
+    sqlite_where=IS_RUNNING,
+    postgresql_where=IS_RUNNING,
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("ticket_id", ForeignKey(ticket.c.id), nullable=False, index=True),
+    Column("step", Integer, nullable=False),
+    Column("staff_id", ForeignKey(staff.c.id), nullable=False),
+    Column("role", Words, nullable=False),
+    Column("phone", Words, nullable=False),
+    Column("channel", Words, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("outcome", words_of(AttemptOutcome), nullable=False),
+    Column("provider_sid", Words, nullable=False),
+    Column("finished_at", UtcDateTime),
+)
+UNFINISHED = attempt.c.finished_at.is_(None)
+Index("ix_attempt_unfinished", attempt.c.staff_id, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
+
+# --- outbox ----------------------------------------------------------------------------------------------------------
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Words, nullable=False, unique=True),
+    # Plain words, not the enumeration: a task of a newer release must not stop an older worker (it passes over it).
+    Column("kind", Words, nullable=False),
+    Column("lane", words_of(Lane), nullable=False),
+    Column("state", words_of(TaskState), nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("ticket_id", ForeignKey(ticket.c.id), index=True),
+    Column("tries", Integer, nullable=False),
+    Column("error", Words, nullable=False),
+    Column("owner", Words),
+    Column("token", Words),
+    Column("lease_until", UtcDateTime),
+)
+IS_PENDING = outbox.c.state == literal_column("'pending'")
+IS_DEAD = outbox.c.state == literal_column("'dead'")
+Index(
+    "ix_outbox_pending",
+    outbox.c.lane,
+    outbox.c.due_at,
+    sqlite_where=IS_PENDING,
+    postgresql_where=IS_PENDING,
+)
+Index("ix_outbox_dead", outbox.c.due_at, sqlite_where=IS_DEAD, postgresql_where=IS_DEAD)

@@ -1,0 +1,183 @@
+"""Tickets, their clocks, timeline and alarm attempts, as rows."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, and_, case, func, insert, null, or_, select, update
+
+from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TicketState, TimelineEntry
+from kernel.clock import local
+from kernel.errors import Conflict, NotFound
+from storage import schema
+from storage.company import CompanyRows
+from storage.rows import values_of
+
+_ADDRESS_COLUMNS = {"community_id": "community_id", "building": "building", "unit": "unit", "room": "room"} | {
+    "text": "address_text"
+}
+
+
+class TicketRows(CompanyRows):
+    """The ticket part of `dialogue.ports.DialogueTx`."""
+
+    def add_ticket(self, ticket: Ticket) -> Ticket:
+        number = self._next_number(ticket.opened_at)
+        row = self._write_returning(
+            insert(schema.ticket).values(_ticket_values(ticket) | {"number": number}).returning(schema.ticket.c.id)
+        )
+        if row is None:
+            raise AssertionError("INSERT … RETURNING always returns its row")
+        return replace(ticket, id=row["id"], number=number)
+
+    def _next_number(self, opened_at: datetime) -> str:
+        """The counter row stays locked until the commit, so that two tickets never get one number."""
+        day = local(opened_at).strftime("%m%d")
+        counter = schema.ticket_counter
+        row = self._write_returning(
+            self._insert(counter)
+            .values(day=day, last=1)
+            .on_conflict_do_update(index_elements=["day"], set_={"last": counter.c.last + 1})
+            .returning(counter.c.last)
+        )
+        if row is None:
+            raise AssertionError("INSERT … ON CONFLICT DO UPDATE always returns its row")
+        return f"{day}-{row['last']:04d}"
+
+    def ticket(self, ticket_id: int, *, for_update: bool = False) -> Ticket:
+        statement = select(schema.ticket).where(schema.ticket.c.id == ticket_id)
+        row = self._first(self._locked(statement) if for_update else statement)
+        if row is None:
+            raise NotFound(f"no ticket {ticket_id}")
+        return _ticket(row)
+
+    def save_ticket(self, ticket: Ticket) -> Ticket:
+        saved = replace(ticket, rev=ticket.rev + 1)
+        columns = schema.ticket.c
+        written = self._write(
+            update(schema.ticket)
+            .where(columns.id == ticket.id, columns.rev == ticket.rev)
+            .values(_ticket_values(saved) | {"number": ticket.number})
+        )
+        if not written:
+            stored = self.ticket(ticket.id)
+            raise Conflict(f"ticket {ticket.number} was changed meanwhile: rev {stored.rev}, not {ticket.rev}")
+        return saved
+
+    def open_tickets(
+        self, *, household_id: int | None = None, conversation_id: str | None = None, contact_phone: str | None = None
+    ) -> Sequence[Ticket]:
+        columns = schema.ticket.c
+        given = {"household_id": household_id, "conversation_id": conversation_id, "contact_phone": contact_phone}
+        matches = [columns[name] == value for name, value in given.items() if value]
+        if not matches:
+            return []
+        statement = select(schema.ticket).where(or_(*matches), schema.IS_OPEN)
+        return [_ticket(row) for row in self._all(statement.order_by(columns.opened_at.desc(), columns.id.desc()))]
+
+    def tickets(
+        self, *, only_open: bool = False, kind: str | None = None, search: str = "", limit: int = 100, offset: int = 0
+    ) -> Sequence[Ticket]:
+        """Two queries instead of one sort: the open ones are few and need their clocks, the rest has an index by age."""
+        columns = schema.ticket.c
+        wanted = [columns.kind == kind] if kind is not None else []
+        if search:
+            searched = (columns.number, columns.contact_name, columns.contact_phone, columns.symptom)
+            wanted.append(or_(*(column.icontains(search, autoescape=True) for column in searched)))
+        newest = (columns.opened_at.desc(), columns.id.desc())
+
+        earliest = (
+            select(func.min(schema.clock.c.due_by))
+            .where(schema.clock.c.ticket_id == columns.id, schema.IS_RUNNING)
+            .scalar_subquery()
+        )
+        alarming = case((and_(columns.emergency, columns.state == TicketState.NEW), 0), else_=1)
+        open_ones = select(schema.ticket).where(schema.IS_OPEN, *wanted)
+        page = self._all(
+            open_ones.order_by(alarming, earliest.is_(null()), earliest, *newest).limit(limit).offset(offset)
+        )
+        if only_open or len(page) == limit:
+            return [_ticket(row) for row in page]
+        counted = self._first(select(func.count().label("n")).select_from(open_ones.subquery()))
+        before = max(0, offset - counted["n"]) if counted else 0
+        rest = select(schema.ticket).where(~schema.IS_OPEN, *wanted).order_by(*newest)
+        return [_ticket(row) for row in (*page, *self._all(rest.limit(limit - len(page)).offset(before)))]
+
+    def add_to_timeline(self, entry: TimelineEntry) -> None:
+        self._write(insert(schema.timeline).values(values_of(entry)))
+
+    def timeline(self, ticket_id: int) -> Sequence[TimelineEntry]:
+        columns = schema.timeline.c
+        statement = select(schema.timeline).where(columns.ticket_id == ticket_id).order_by(columns.at, columns.id)
+        return [
+            TimelineEntry(**{name: row[name] for name in row if name != "id"})  # the id only orders equal instants
+            for row in self._all(statement)
+        ]
+
+    def add_clock(self, clock: TicketClock) -> TicketClock:
+        columns = schema.clock.c
+        row = self._write_returning(
+            self._insert(schema.clock)
+            .values(values_of(clock, "id"))
+            .on_conflict_do_nothing(index_elements=["ticket_id", "rule"], index_where=schema.IS_RUNNING)
+            .returning(columns.id)
+        )
+        if row is not None:
+            return replace(clock, id=row["id"])
+        running = select(schema.clock).where(
+            columns.ticket_id == clock.ticket_id, columns.rule == clock.rule, schema.IS_RUNNING
+        )
+        first = self._first(running)
+        if first is None:
+            raise Conflict(f"the clock {clock.rule} was stopped by somebody else while it was being started")
+        return TicketClock(**first)
+
+    def clock(self, clock_id: int) -> TicketClock:
+        return TicketClock(**self._by_id(schema.clock, clock_id))
+
+    def save_clock(self, clock: TicketClock) -> None:
+        if not self._write(update(schema.clock).where(schema.clock.c.id == clock.id).values(values_of(clock, "id"))):
+            raise NotFound(f"no clock {clock.id}")
+
+    def clocks(self, ticket_ids: Sequence[int]) -> Mapping[int, Sequence[TicketClock]]:
+        columns = schema.clock.c
+        statement = select(schema.clock).where(columns.ticket_id.in_(ticket_ids)).order_by(columns.due_by, columns.id)
+        by_ticket: defaultdict[int, list[TicketClock]] = defaultdict(list, {ticket_id: [] for ticket_id in ticket_ids})
+        for row in self._all(statement):
+            by_ticket[row["ticket_id"]].append(TicketClock(**row))
+        return dict(by_ticket)
+
+    def add_attempt(self, attempt: Attempt) -> None:
+        self._write(insert(schema.attempt).values(values_of(attempt)))
+
+    def attempt(self, attempt_id: str) -> Attempt:
+        return Attempt(**self._by_id(schema.attempt, attempt_id))
+
+    def save_attempt(self, attempt: Attempt) -> None:
+        if not self._write(update(schema.attempt).where(schema.attempt.c.id == attempt.id).values(values_of(attempt))):
+            raise NotFound(f"no attempt {attempt.id}")
+
+    def attempts(self, ticket_id: int) -> Sequence[Attempt]:
+        columns = schema.attempt.c
+        statement = select(schema.attempt).where(columns.ticket_id == ticket_id)
+        return [
+            Attempt(**row) for row in self._all(statement.order_by(columns.started_at, columns.step, columns.channel))
+        ]
+
+    def busy_staff(self) -> frozenset[int]:
+        columns = schema.attempt.c
+        rows = self._all(select(columns.staff_id).where(columns.channel == "voice", schema.UNFINISHED).distinct())
+        return frozenset(row["staff_id"] for row in rows)
+
+
+def _ticket_values(ticket: Ticket) -> dict[str, Any]:
+    address = {column: getattr(ticket.address, name) for name, column in _ADDRESS_COLUMNS.items()}
+    return values_of(ticket, "id", "number", "address") | address
+
+
+def _ticket(row: RowMapping) -> Ticket:
+    address = Address(**{name: row[column] for name, column in _ADDRESS_COLUMNS.items()})
+    values = {name: row[name] for name in row if name not in _ADDRESS_COLUMNS.values()}
+    return Ticket(**values, address=address)
