@@ -19,6 +19,7 @@ from flask import Response, request
 from dialogue.conversation import Author, Channel, Floor, Message, Then, Turn
 from ivr.numbers import caller_number
 from ivr.ports import AnswersTurns, Book, Log, LogTx
+from ivr.spoken import without_control
 from ivr.twiml import ALL_SPOKEN, Sentence, TwimlWriter
 
 #: Longer monologues are cut before anybody stores or understands them.
@@ -137,7 +138,8 @@ class CallWebhooks:
 def heard(conversation_id: str, key: str) -> Turn:
     """The turn in this webhook's form. Keys win over words: the carrier reports whichever came first, never both."""
     digits = "".join(c for c in request.form.get("Digits", "") if c in "0123456789*#")[:LONGEST_DIGITS]
-    text = "" if digits else request.form.get("SpeechResult", "")[:LONGEST_SPEECH].strip()
+    words = request.form.get("SpeechResult", "")[:LONGEST_SPEECH]
+    text = "" if digits else without_control(words).strip()
     return Turn(conversation_id, key, text=text, digits=digits, confidence=_confidence() if text else None)
 
 

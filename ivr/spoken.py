@@ -13,9 +13,14 @@ _NUMBER = re.compile(r"(?<![\d.])(?:\+?86[- ]?(?=1\d{10}(?!\d)))?(\d+(?:-\d+)*)(
 _FEWEST_DIGITS = 5  # below, it is a quantity: "18", "2026", "1500" are read as numbers
 
 
+def without_control(text: str) -> str:
+    """`text` as XML 1.0 and PostgreSQL can hold it."""
+    return _NOT_XML.sub("", text)
+
+
 def speakable(text: str) -> str:
     """`text` as a speech synthesizer should get it. Idempotent; "" stays ""."""
-    clean = _NOT_XML.sub("", text).strip()[:LONGEST_SENTENCE]
+    clean = without_control(text).strip()[:LONGEST_SENTENCE]
     return _NUMBER.sub(lambda found: _digit_by_digit(found[0], found[1]), clean)
 
 
