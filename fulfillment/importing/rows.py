@@ -32,7 +32,7 @@ _MIDNIGHT = 24
 class RowProblem:
     """Why one row was not imported (or, among the warnings, what is doubtful about it).
 
-    `column` is the file's own heading, "" if the whole row is meant; `reason` a key, `sentence` the same for people.
+    `column` is the file's own heading, "" if the whole row is meant; `line` 0 means the whole file; `reason` a key, `sentence` the same for people.
     """
 
     file: str
@@ -42,7 +42,7 @@ class RowProblem:
     sentence: str
 
     def __str__(self) -> str:
-        return ":".join(part for part in (self.file, str(self.line), self.column, " " + self.sentence) if part)
+        return ":".join(part for part in (self.file, str(self.line or ""), self.column, " " + self.sentence) if part)
 
 
 class Names:
