@@ -1,0 +1,72 @@
+"""The chat as an application of its own, over fakes, on a real socket where a browser needs one."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from flask import Flask
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from werkzeug.serving import make_server
+
+from dialogue.conversation import Said
+from fulfillment.company import Operator, OperatorRole
+from kernel.clock import Clock, SystemClock
+from tests.fakes import FakeStore
+from tests.webchat.fake_hotline import PHONE, FakeHotline
+from webchat.blueprint import build_webchat
+from webchat.config import ChatConfig
+from webchat.stream import Pace
+
+
+class FakeScripts:
+    def say(self, key: str, **params: object) -> Said:
+        return Said(key, f"[{key}]", f"[{key}]{params or ''}")
+
+
+@dataclass
+class Site:
+    app: Flask
+    store: FakeStore
+    hotline: FakeHotline
+    operator: Operator
+
+
+CONFIG = ChatConfig(
+    secret="throw-away secret of the tests, 32+",
+    company_name="华暖示例热力",
+    hotline_phone=PHONE,
+    secure_cookies=False,
+    pace=Pace(keep_alive=0.5, longest=20),
+)
+
+
+def site(config: ChatConfig = CONFIG, clock: Clock | None = None, *, thinks: float = 0.0) -> Site:
+    clock = clock or SystemClock()
+    store = FakeStore()
+    with store.write() as tx:
+        operator = tx.upsert_operator(Operator(0, "zhangmin", "张敏", OperatorRole.OPERATOR, "", ""))
+    hotline = FakeHotline(store, clock, thinks)
+    app = Flask("tests.webchat")
+    limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
+    app.register_blueprint(build_webchat(hotline, store, FakeScripts(), clock, limiter, config))
+    return Site(app, store, hotline, operator)
+
+
+def with_limits(**limits: object) -> ChatConfig:
+    return replace(CONFIG, limits=replace(CONFIG.limits, **limits))  # type: ignore[arg-type] - names are checked by replace
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    """Its address while it runs."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

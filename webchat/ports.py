@@ -1,0 +1,42 @@
+"""What the chat needs from below. Kept to the few methods it calls; the lower floors' own classes fit as they are."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from dialogue.conversation import Channel, Conversation, Message, Reply, Said, Turn
+from fulfillment.company import Operator
+
+
+class Hotline(Protocol):
+    """dialogue.handle_turn.Hotline."""
+
+    def open(self, channel: Channel, external_id: str, peer: str) -> tuple[Conversation, Reply]: ...
+    def handle_turn(self, turn: Turn) -> Reply:
+        """Stores the utterance as a message whose client_id is the turn's key, and the answer. Idempotent by key."""
+        ...
+
+    def hang_up(self, conversation_id: str) -> None: ...
+
+
+class Scripts(Protocol):
+    """dialogue.script_book.ScriptBook."""
+
+    def say(self, key: str, **params: object) -> Said: ...
+
+
+class ChatTx(Protocol):
+    """The reads of dialogue.ports.DialogueTx that a chat page needs."""
+
+    def conversation(self, conversation_id: str) -> Conversation: ...
+    def conversation_by_external_id(self, channel: Channel, external_id: str) -> Conversation | None: ...
+    def messages(self, conversation_id: str, after: int = 0, limit: int = 200) -> Sequence[Message]: ...
+    def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None: ...
+    def operator(self, operator_id: int) -> Operator: ...
+
+
+class ChatStore(Protocol):
+    """dialogue.ports.DialogueStore, read side."""
+
+    def read(self) -> AbstractContextManager[ChatTx]: ...
+    def wait_for_change(self, seen: int, timeout: float) -> int: ...

@@ -1,0 +1,481 @@
+/* The resident's page: what is typed goes through the outbox, what happened comes from the log, "after N" until level. */
+
+import { Api, Refusal } from "./api.js";
+import * as outbox from "./outbox.js";
+import { View } from "./view.js";
+import { fill } from "./words.js";
+
+const RETRY = [1000, 2000, 4000, 8000, 15000]; // ms between tries of a send
+const POLL = 4000; // ms between looks while no stream is to be had
+const STREAM_AGAIN = 30000;
+const TYPING_AFTER = 300;
+const NEAR_BOTTOM = 140;
+
+const $ = (id) => document.getElementById(id);
+const body = document.body;
+const strings = JSON.parse(body.dataset.strings);
+const api = new Api(body.dataset.base);
+const view = new View($("log"), strings, body.dataset.images);
+const embedded = body.classList.contains("embedded");
+const title = document.title;
+
+const chat = {
+  conversation: null, // {id, floor, operator}
+  level: 0, // everything up to this seq is on the page
+  streamKey: "",
+  previous: null,
+  source: null,
+  lost: false, // the last request found no network
+  tries: 0,
+  sending: false,
+  started: false,
+  unread: 0,
+  shown: !embedded, // an embedded page is told by the widget when it is open
+};
+
+/* ---- what is seen ---- */
+
+function status() {
+  const node = $("status");
+  let kind = "connecting";
+  let text = strings.status_connecting;
+  if (chat.lost || navigator.onLine === false) {
+    kind = "offline";
+    text = strings.status_offline;
+  } else if (chat.conversation) {
+    kind = chat.conversation.floor;
+    const name = chat.conversation.operator;
+    text = kind === "operator" && !name ? strings.status_operator_unnamed : fill(strings[`status_${kind}`], { name });
+  }
+  if (node.dataset.kind === kind && node.textContent === text) return;
+  node.dataset.kind = kind;
+  node.textContent = text;
+}
+
+function visible() {
+  return chat.shown && !document.hidden;
+}
+
+function tellUnread() {
+  document.title = chat.unread ? fill(strings.unread_title, { count: chat.unread, title }) : title;
+  if (embedded && window.parent !== window) {
+    window.parent.postMessage({ from: "webchat", unread: chat.unread }, "*"); // a number, no secret
+  }
+}
+
+function seen() {
+  if (!visible() || !chat.unread) return;
+  chat.unread = 0;
+  tellUnread();
+}
+
+function atBottom() {
+  const talk = $("scroll");
+  return talk.scrollHeight - talk.scrollTop - talk.clientHeight < NEAR_BOTTOM;
+}
+
+/* To the end, but never past the first line of what is new: a long safety instruction is read from its beginning. */
+function scrollTo(firstNew) {
+  const talk = $("scroll");
+  const end = talk.scrollHeight - talk.clientHeight;
+  talk.scrollTop = firstNew ? Math.min(end, firstNew.offsetTop - 10) : end;
+  $("jump").hidden = true;
+}
+
+function showReplies(message) {
+  const box = $("replies");
+  box.textContent = "";
+  for (const reply of (message && message.quick_replies) || []) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = reply.label;
+    button.addEventListener("click", () => {
+      box.textContent = "";
+      send(reply.label, reply.choice);
+      $("text").focus({ preventScroll: true });
+    });
+    box.appendChild(button);
+  }
+}
+
+function showMessages(messages) {
+  const follow = atBottom();
+  let first = null;
+  let last = null;
+  let foreign = 0;
+  for (const message of messages) {
+    if (message.seq <= chat.level) continue;
+    const row = view.show(message);
+    chat.level = message.seq;
+    last = message;
+    if (message.author !== "resident") {
+      foreign += 1;
+      first = first || row;
+    }
+  }
+  if (!last) return;
+  showReplies(last);
+  if (chat.started && foreign && !visible()) {
+    chat.unread += foreign;
+    tellUnread();
+  }
+  if (follow || !chat.started) scrollTo(chat.started ? first : null);
+  else if (foreign) $("jump").hidden = false;
+}
+
+function showState(conversation) {
+  chat.conversation = conversation;
+  $("over").hidden = conversation.floor !== "ended";
+  $("end").hidden = conversation.floor === "ended";
+  if (conversation.floor === "ended") showReplies(null);
+  status();
+  typing();
+}
+
+let typingTimer = 0;
+function typing() {
+  clearTimeout(typingTimer);
+  const busy = () => chat.sending && !chat.lost && chat.conversation && chat.conversation.floor === "bot";
+  if (!busy()) {
+    $("typing").hidden = true;
+    return;
+  }
+  typingTimer = setTimeout(() => {
+    if (!busy() || !$("typing").hidden) return;
+    const follow = atBottom();
+    $("typing").hidden = false;
+    if (follow) scrollTo(null);
+  }, TYPING_AFTER);
+}
+
+/* ---- what happens ---- */
+
+function network(gone) {
+  chat.lost = gone;
+  for (const entry of outbox.waiting()) view.offline(entry.client_id, gone);
+  status();
+}
+
+function take(answer) {
+  network(false);
+  if (chat.conversation && answer.conversation.id !== chat.conversation.id) return;
+  showMessages(answer.messages);
+  chat.level = Math.max(chat.level, answer.level);
+  showState(answer.conversation);
+}
+
+async function catchUp() {
+  let answer;
+  do {
+    answer = await api.messages(chat.conversation.id, chat.level);
+    take(answer);
+  } while (answer.more);
+}
+
+/* A look at the log; the network may be gone, then the next one will see. */
+async function look() {
+  if (!chat.conversation) return;
+  try {
+    await catchUp();
+  } catch (error) {
+    if (!(error instanceof Refusal)) network(true);
+    else if (error.status === 401 || error.status === 404) await start();
+  }
+}
+
+let starting = null;
+function start(wish) {
+  if (!starting) {
+    starting = open(wish || {}).then(
+      () => { starting = null; },
+      (error) => { starting = null; throw error; },
+    );
+  }
+  return starting;
+}
+
+async function open(wish) {
+  const known = outbox.keep.get("webchat.conversation");
+  for (let tries = 0; ; tries += 1) {
+    try {
+      const answer = await api.session(Object.assign(known ? { conversation: known } : {}, wish));
+      const same = chat.conversation && chat.conversation.id === answer.conversation.id;
+      if (!same) {
+        if (chat.conversation && chat.level) view.divider($("log"), $("log").querySelector(".row_pending"));
+        else chat.previous = answer.previous;
+        chat.level = 0;
+        chat.conversation = answer.conversation;
+        outbox.keep.set("webchat.conversation", answer.conversation.id);
+        $("earlier").hidden = !chat.previous;
+      }
+      chat.streamKey = answer.stream;
+      take(answer);
+      if (answer.more) await catchUp();
+      if (!chat.started) {
+        chat.started = true;
+        scrollTo(null);
+      }
+      listen();
+      return;
+    } catch (error) {
+      if (!(error instanceof Refusal)) network(true);
+      await pause(RETRY[Math.min(tries, RETRY.length - 1)]);
+    }
+  }
+}
+
+let wake = null; // cuts a pause short
+function pause(ms) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    wake = () => { clearTimeout(timer); resolve(); };
+  });
+}
+
+function send(text, choice) {
+  const entry = { client_id: outbox.newId(), text, choice: choice || "", at: Date.now() };
+  outbox.add(entry);
+  view.wait(entry);
+  showReplies(null);
+  scrollTo(null);
+  flush();
+}
+
+let flushing = false;
+async function flush() {
+  if (flushing) {
+    if (wake) wake();
+    return;
+  }
+  flushing = true;
+  try {
+    for (let entry = outbox.waiting()[0]; entry; entry = outbox.waiting()[0]) await deliver(entry);
+  } finally {
+    flushing = false;
+    chat.sending = false;
+    typing();
+  }
+}
+
+/* One try of one entry. It leaves the outbox only when the server has answered for it. */
+async function deliver(entry) {
+  try {
+    if (!chat.conversation) await start();
+    if (chat.conversation.floor === "ended") await start({ fresh: true });
+    chat.sending = true;
+    typing();
+    const answer = await api.post("api/messages", {
+      conversation: chat.conversation.id,
+      client_id: entry.client_id,
+      text: entry.text,
+      choice: entry.choice,
+      after: chat.level,
+    });
+    chat.tries = 0;
+    chat.sending = false;
+    outbox.remove(entry.client_id);
+    take(answer);
+    if (answer.notice) view.note(answer.notice);
+    if (answer.more) await look();
+    if (!chat.source) listen();
+  } catch (error) {
+    chat.sending = false;
+    typing();
+    if (!(error instanceof Refusal)) {
+      network(true);
+    } else if (error.status === 401 || error.status === 404) {
+      await start();
+    } else if (error.status !== 429 && error.status < 500 && error.status !== 409) {
+      outbox.remove(entry.client_id);
+      view.fail(entry.client_id, error.message, () => send(entry.text, entry.choice));
+      return;
+    }
+    const ms = RETRY[Math.min(chat.tries, RETRY.length - 1)];
+    chat.tries += 1;
+    await pause(Math.max(ms, (error.retryAfter || 0) * 1000));
+  }
+}
+
+let pollTimer = 0;
+let streamTimer = 0;
+function listen() {
+  clearTimeout(streamTimer);
+  clearInterval(pollTimer);
+  if (chat.source) chat.source.close();
+  chat.source = null;
+  if (chat.conversation.floor === "ended") return;
+  const id = chat.conversation.id;
+  const source = api.events(chat.streamKey, chat.level);
+  chat.source = source;
+  source.addEventListener("open", () => network(false));
+  source.addEventListener("message", (event) => {
+    if (chat.conversation.id === id) showMessages([JSON.parse(event.data)]);
+  });
+  source.addEventListener("state", (event) => {
+    const state = JSON.parse(event.data);
+    if (chat.conversation.id !== state.id) return;
+    showState(state);
+    if (state.floor === "ended") {
+      source.close();
+      chat.source = null;
+    }
+  });
+  source.addEventListener("error", () => {
+    if (source.readyState !== EventSource.CLOSED || chat.source !== source) return; // the browser tries again by itself
+    chat.source = null; // refused: no seat, or the key is too old
+    pollTimer = setInterval(look, POLL);
+    streamTimer = setTimeout(() => start(), STREAM_AGAIN);
+    look();
+  });
+}
+
+async function showEarlier() {
+  const button = $("earlier");
+  button.disabled = true;
+  button.textContent = strings.earlier_loading;
+  const messages = [];
+  let after = 0;
+  let answer;
+  try {
+    do {
+      answer = await api.messages(chat.previous, after);
+      messages.push(...answer.messages);
+      after = answer.level;
+    } while (answer.more);
+  } catch (error) {
+    if (!(error instanceof Refusal)) network(true);
+    return;
+  } finally {
+    button.disabled = false;
+    button.textContent = strings.earlier;
+  }
+  const log = $("log");
+  log.setAttribute("aria-live", "off"); // old words are not news
+  const taller = view.prepend(messages);
+  $("scroll").scrollTop += taller;
+  setTimeout(() => log.setAttribute("aria-live", "polite"), 0);
+  chat.previous = answer.previous;
+  button.hidden = !chat.previous;
+}
+
+/* ---- hands ---- */
+
+const input = $("text");
+
+function fit() {
+  input.style.height = "auto";
+  input.style.height = `${input.scrollHeight}px`;
+  $("send").disabled = !input.value.trim();
+}
+
+function submit() {
+  const text = input.value.trim();
+  if (!text) return;
+  input.value = "";
+  fit();
+  send(text);
+}
+
+$("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  submit();
+  input.focus({ preventScroll: true });
+});
+input.addEventListener("input", fit);
+input.addEventListener("keydown", (event) => {
+  // isComposing: the Enter that picks a pinyin candidate sends nothing
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
+    event.preventDefault();
+    submit();
+  }
+});
+
+function setLarge(on) {
+  document.documentElement.classList.toggle("large", on);
+  $("larger").textContent = on ? strings.normal : strings.larger;
+  outbox.keep.set("webchat.large", on ? "1" : "");
+}
+
+function menu(open) {
+  $("menu").hidden = !open;
+  (open ? $("larger") : $("menu-open")).focus();
+}
+
+$("menu-open").addEventListener("click", () => menu(true));
+$("menu-close").addEventListener("click", () => menu(false));
+$("menu-mask").addEventListener("click", () => menu(false));
+$("menu").addEventListener("keydown", (event) => {
+  if (event.key !== "Tab") return;
+  const stops = Array.from($("menu").querySelectorAll("button, a")).filter((stop) => !stop.hidden);
+  const edge = event.shiftKey ? stops[0] : stops[stops.length - 1];
+  if (document.activeElement === edge) {
+    event.preventDefault();
+    (event.shiftKey ? stops[stops.length - 1] : stops[0]).focus();
+  }
+});
+$("larger").addEventListener("click", () => {
+  setLarge(!document.documentElement.classList.contains("large"));
+  menu(false);
+  scrollTo(null);
+});
+$("ask-person").addEventListener("click", () => {
+  menu(false);
+  send(strings.ask_person);
+});
+$("end").addEventListener("click", async () => {
+  menu(false);
+  if (!chat.conversation) return;
+  try {
+    take(await api.post("api/end", { conversation: chat.conversation.id, after: chat.level }));
+  } catch (error) {
+    if (error instanceof Refusal) view.note(error.message, true);
+    else network(true);
+  }
+});
+$("fresh").addEventListener("click", () => {
+  start({ fresh: true });
+  input.focus();
+});
+$("earlier").addEventListener("click", showEarlier);
+$("jump").addEventListener("click", () => scrollTo(null));
+$("scroll").addEventListener("scroll", () => {
+  if (atBottom()) $("jump").hidden = true;
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  if (!$("menu").hidden) menu(false);
+  else if (embedded) window.parent.postMessage({ from: "webchat", close: true }, "*");
+});
+$("close").addEventListener("click", () => window.parent.postMessage({ from: "webchat", close: true }, "*"));
+window.addEventListener("message", (event) => {
+  if (event.source !== window.parent || !event.data || event.data.to !== "webchat") return;
+  chat.shown = event.data.shown === true;
+  seen();
+  if (chat.shown) {
+    scrollTo(null);
+    input.focus();
+  }
+});
+
+function back() {
+  seen();
+  if (document.hidden) return;
+  if (wake) wake();
+  flush();
+  if (chat.conversation) look();
+}
+document.addEventListener("visibilitychange", back);
+window.addEventListener("online", () => {
+  back();
+  if (chat.conversation) listen();
+});
+window.addEventListener("offline", () => network(true));
+window.addEventListener("resize", () => {
+  if (atBottom()) scrollTo(null); // the keyboard came up
+});
+
+setLarge(outbox.keep.get("webchat.large") === "1");
+for (const entry of outbox.waiting()) view.wait(entry);
+fit();
+start().then(flush);

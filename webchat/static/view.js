@@ -1,0 +1,255 @@
+/* Draws bubbles and cards. Words of people reach the page through textContent only. */
+
+import { dueLabel, fill, timeLabel } from "./words.js";
+
+const PAUSE = 5 * 60 * 1000; // a longer silence gets a time line
+const STEP = /^\s*\d{1,2}[.、)]\s*/;
+const PHONE = /(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}|0\d{2,3}[- ]?\d{3,4}[- ]?\d{4}|400[- ]?\d{3,4}[- ]?\d{3,4}|12345|95598/g;
+const SVG = "http://www.w3.org/2000/svg";
+const ICONS = {
+  phone: "M6.6 10.8a15 15 0 0 0 6.6 6.6l2.2-2.2c.3-.3.7-.4 1-.2 1.1.4 2.4.6 3.6.6.6 0 1 .4 1 1V20c0 .6-.4 1-1 1A17 17 0 0 1 3 4c0-.6.4-1 1-1h3.5c.6 0 1 .4 1 1 0 1.3.2 2.5.6 3.6.1.3 0 .7-.2 1z",
+  warn: "M12 2 1 21h22zm1 15h-2v2h2zm0-8h-2v6h2z",
+};
+
+function el(tag, className, text) {
+  const node = document.createElement(tag);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
+function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("d", ICONS[name]);
+  path.setAttribute("fill", "currentColor");
+  path.setAttribute("fill-rule", "evenodd");
+  svg.appendChild(path);
+  return svg;
+}
+
+function dial(phone) {
+  return `tel:${phone.replace(/[^\d+]/g, "")}`;
+}
+
+/* Telephone numbers in our own words can be tapped; what residents write stays as it is. */
+function withNumbers(node, text) {
+  let from = 0;
+  for (const found of text.match(PHONE) || []) {
+    const at = text.indexOf(found, from);
+    const end = at + found.length;
+    const insideLonger = /[\d-]/.test(text.charAt(at - 1)) || /[\d-]/.test(text.charAt(end));
+    node.appendChild(document.createTextNode(text.slice(from, insideLonger ? end : at)));
+    if (!insideLonger) {
+      const link = el("a", "", found);
+      link.href = dial(found);
+      node.appendChild(link);
+    }
+    from = end;
+  }
+  node.appendChild(document.createTextNode(text.slice(from)));
+}
+
+export class View {
+  constructor(log, strings, images) {
+    this.log = log;
+    this.strings = strings;
+    this.images = images;
+    this.pending = new Map(); // client_id -> row
+  }
+
+  clear() {
+    this.log.textContent = "";
+    this.pending.clear();
+  }
+
+  /* A stored message at its place: above whatever still waits to be sent. Returns its row. */
+  show(message) {
+    const own = message.client_id && this.pending.get(message.client_id);
+    if (own) {
+      this.pending.delete(message.client_id);
+      own.parentNode.removeChild(own);
+    }
+    const row = this.row(message);
+    this.place(this.log, row, this.log.querySelector(".row_pending"));
+    if (!own) row.classList.add("row_new");
+    return row;
+  }
+
+  /* Words that are not stored yet. */
+  wait(entry) {
+    const row = this.row({ author: "resident", text: entry.text, at: new Date(entry.at).toISOString() });
+    row.classList.add("row_pending", "row_new");
+    const mark = el("span", "mark mark_spin");
+    mark.setAttribute("role", "img");
+    mark.setAttribute("aria-label", this.strings.sending);
+    row.querySelector(".line").insertBefore(mark, row.querySelector(".bubble"));
+    this.pending.set(entry.client_id, row);
+    this.place(this.log, row, null);
+    return row;
+  }
+
+  offline(clientId, gone) {
+    const row = this.pending.get(clientId);
+    if (!row || row.querySelector(".mark_fail")) return;
+    const note = row.querySelector(".under");
+    if (gone && !note) row.querySelector(".what").appendChild(el("p", "under", this.strings.waiting));
+    if (!gone && note) note.parentNode.removeChild(note);
+  }
+
+  /* It will not be sent by itself: says why, and lets the resident try again. */
+  fail(clientId, reason, again) {
+    const row = this.pending.get(clientId);
+    if (!row) return;
+    this.offline(clientId, false);
+    const mark = row.querySelector(".mark");
+    const button = el("button", "mark mark_fail", "!");
+    button.type = "button";
+    button.setAttribute("aria-label", this.strings.failed);
+    button.addEventListener("click", () => {
+      this.pending.delete(clientId);
+      row.parentNode.removeChild(row);
+      again();
+    });
+    mark.parentNode.replaceChild(button, mark);
+    row.querySelector(".what").appendChild(el("p", "under under_fail", reason || this.strings.failed));
+  }
+
+  note(text, warn) {
+    const line = el("p", warn ? "note note_warn" : "note", text);
+    this.log.insertBefore(line, this.log.querySelector(".row_pending"));
+    return line;
+  }
+
+  divider(container, before) {
+    container.insertBefore(el("p", "divider", this.strings.chat_divider), before);
+  }
+
+  /* An earlier chat, above everything; returns how tall it is. */
+  prepend(messages) {
+    const before = this.log.scrollHeight;
+    const part = el("div");
+    this.log.insertBefore(part, this.log.firstChild);
+    for (const message of messages) this.place(part, this.row(message), null);
+    this.divider(this.log, part.nextSibling);
+    return this.log.scrollHeight - before;
+  }
+
+  place(container, row, before) {
+    const previous = before ? before.previousElementSibling : container.lastElementChild;
+    const at = Number(row.dataset.at);
+    const last = previous && previous.dataset.at ? Number(previous.dataset.at) : 0;
+    if (at - last > PAUSE) {
+      const line = el("time", "time", timeLabel(at, Date.now(), this.strings));
+      line.dateTime = new Date(at).toISOString();
+      container.insertBefore(line, before);
+    }
+    container.insertBefore(row, before);
+  }
+
+  row(message) {
+    if (message.author === "system") {
+      const line = el("p", "note", message.text);
+      line.dataset.at = String(Date.parse(message.at));
+      return line;
+    }
+    const mine = message.author === "resident";
+    const row = el("div", mine ? "row row_me" : "row row_them");
+    row.dataset.at = String(Date.parse(message.at));
+    if (message.seq) row.dataset.seq = String(message.seq);
+    const picture = el("img", "avatar");
+    picture.src = `${this.images}${message.author}.svg`;
+    picture.alt = "";
+    const what = el("div", "what");
+    row.appendChild(picture);
+    row.appendChild(what);
+    if (message.author === "operator") {
+      what.appendChild(el("p", "who", fill(this.strings.author_operator, { name: message.operator || "" }).trim()));
+    } else {
+      const author = mine ? this.strings.author_resident : this.strings.author_bot;
+      what.appendChild(el("span", "unseen", fill(this.strings.says, { author })));
+    }
+    const card = message.card && this.card(message);
+    if (card) {
+      row.classList.add("row_wide");
+      what.appendChild(card);
+      return row;
+    }
+    const line = el("div", "line");
+    const bubble = el("div", "bubble");
+    if (mine) bubble.textContent = message.text;
+    else withNumbers(bubble, message.text);
+    line.appendChild(bubble);
+    what.appendChild(line);
+    return row;
+  }
+
+  card(message) {
+    if (message.card.kind === "safety") return this.warning(message, this.strings.safety_title);
+    if (message.card.kind === "call_unit") return this.warning(message, this.strings.unit_title);
+    if (message.card.kind === "ticket" && message.card.number) return this.ticket(message);
+    return null; // a kind of a newer server: the words alone are shown
+  }
+
+  /* Read out at once: this cannot wait for a pause. */
+  warning(message, title) {
+    const card = el("section", "card card_safety");
+    card.setAttribute("role", "alert");
+    const head = el("h2", "card__head");
+    head.appendChild(icon("warn"));
+    head.appendChild(el("span", "", title));
+    card.appendChild(head);
+    const body = el("div", "card__body");
+    let steps = null;
+    for (const text of message.text.split("\n")) {
+      if (STEP.test(text)) {
+        if (!steps) steps = body.appendChild(el("ol"));
+        const step = el("li");
+        withNumbers(step, text.replace(STEP, ""));
+        steps.appendChild(step);
+      } else if (text.trim()) {
+        steps = null;
+        const words = el("p");
+        withNumbers(words, text);
+        body.appendChild(words);
+      }
+    }
+    card.appendChild(body);
+    if (message.card.phone) {
+      const call = el("a", "call");
+      call.href = dial(String(message.card.phone));
+      call.appendChild(icon("phone"));
+      call.appendChild(el("span", "", fill(this.strings.call, { phone: message.card.phone })));
+      card.appendChild(call);
+    }
+    return card;
+  }
+
+  ticket(message) {
+    const strings = this.strings;
+    const info = message.card;
+    const card = el("section", "card card_ticket");
+    const head = el("h2", "card__head");
+    head.appendChild(el("span", "", info.title || strings.ticket_title));
+    if (info.state) head.appendChild(el("span", "card__state", info.state));
+    card.appendChild(head);
+    const body = el("div", "card__body");
+    withNumbers(body, message.text);
+    card.appendChild(body);
+    const facts = el("dl", "facts");
+    const number = facts.appendChild(el("div", "fact fact_number"));
+    number.appendChild(el("dt", "", strings.ticket_number));
+    number.appendChild(el("dd", "", info.number));
+    for (const clock of info.clocks || []) {
+      const fact = facts.appendChild(el("div", "fact"));
+      const what = fact.appendChild(el("dt", "", clock.title));
+      if (clock.clause) what.appendChild(el("small", "", fill(strings.ticket_clause, clock)));
+      const time = dueLabel(Date.parse(clock.due_by), Date.now(), strings);
+      fact.appendChild(el("dd", "", fill(strings.ticket_by, { time })));
+    }
+    card.appendChild(facts);
+    return card;
+  }
+}
