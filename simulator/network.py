@@ -7,9 +7,10 @@ import re
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -30,6 +31,8 @@ from simulator.grammar import Grammar
 from simulator.pace import Pace
 from simulator.phones import Phone, PhoneState, Text
 from simulator.webhooks import Webhooks
+
+T = TypeVar("T")
 
 _LOG = structlog.get_logger()
 _VOICEMAIL_AFTER_SECONDS = 8.0
@@ -171,13 +174,18 @@ class Network:
 
     # -- what the product asks ---------------------------------------------------------------------------------
 
-    def place(self, leg: Leg, source: Source) -> Call:
-        """An outgoing call by the REST API, at the account's calls per second."""
-        return self._outgoing_call(leg, source)
+    def place(self, leg: Leg, source: Source, accepted: Callable[[Call], T]) -> T:
+        """An outgoing call by the REST API. What `accepted` makes of it while it is still in the queue is returned."""
+        call = self._add(leg)
+        answer = accepted(call)
+        self._start(self._outgoing, call, source)
+        return answer
 
     def start_leg(self, leg: Leg, announcement: Source | None) -> Call:
         """A leg of <Dial>."""
-        return self._outgoing_call(leg, announcement)
+        call = self._add(leg)
+        self._start(self._outgoing, call, announcement)
+        return call
 
     def send_text(self, text: Text) -> Text:
         with self.lock:
@@ -256,15 +264,10 @@ class Network:
                 oldest = next((sid for sid, old in self.calls.items() if old.over), None)
                 if oldest:
                     del self.calls[oldest]
+            self.changed()
             return call
 
-    def _outgoing_call(self, leg: Leg, source: Source | None) -> Call:
-        call = self._add(leg)
-        self.changed()
-        self._start(self._outgoing, call, source)
-        return call
-
-    def _start(self, run: Any, call: Call, *more: Any) -> None:
+    def _start(self, run: Callable[..., None], call: Call, *more: Source | None) -> None:
         def guarded() -> None:
             try:
                 run(call, *more)

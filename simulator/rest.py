@@ -80,8 +80,9 @@ def _calls(api: Blueprint, network: Network) -> None:
         leg, source = new_leg(network, asked), given_source(asked)
         if source is None:
             raise Refused(21205, "Url parameter is required")
-        call = _may_fail(network, lambda: network.place(leg, source))
-        return call_json(network, call), HTTPStatus.CREATED
+        return _may_fail(
+            network, lambda: network.place(leg, source, lambda call: call_json(network, call))
+        ), HTTPStatus.CREATED
 
     @api.get(f"{_ACCOUNT}/Calls.json")
     def list_calls(account: str) -> dict[str, Any]:  # noqa: ARG001 - checked by the guard
