@@ -170,7 +170,7 @@ class Hotline:
 
 
 def _utterance_key(turn: Turn) -> str:
-    return f"turn:{turn.key}"
+    return turn.key
 
 
 class _Step:

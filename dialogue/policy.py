@@ -163,6 +163,8 @@ def understand_choice(choice: str, text: str) -> Understanding:
     return Understanding(text, intent, 1.0, emergency=intent in EMERGENCIES, source=Source.CHOICE, entities=entities)
 
 
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_FOREIGN = re.compile(r"[^\W\d_]{2,}")
 _ONLY_DIGITS = re.compile(r"\d{7,}")
 
 
@@ -367,6 +369,9 @@ class _Turn:
         """Never a shrug: the keypad menu without a model, "did you mean" with one, then the menu, then a person."""
         if not self.heard.model_available:
             return self.menu("model unavailable")
+        if _FOREIGN.search(self.heard.text) and not _CHINESE.search(self.heard.text):
+            self.tell("hearing.chinese_please")
+            return self.done(options=(HUMAN,), reason="not Chinese")
         guess = self.policy.matter(self.heard.runner_up) if self.heard.runner_up else None
         if guess is not None and not self.asked and guess.intent != self.before.guess:
             self.set(guess=guess.intent, symptom=self.state.symptom or self.heard.text)
@@ -545,6 +550,7 @@ class _Turn:
         if self.state.matter != kind:
             self.put_aside()
         self.set(matter=kind, symptom=self.symptom_of_new_matter(), asked="", tries=0)
+        self.tell("hearing.noting_down")
         if self.doubtful:
             return self.confirm_community()
         return self.next_step("new matter")

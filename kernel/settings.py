@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     )
     data_dir: Path = Field(HOME / "data", description="The service standard as tables, and the sample company")
     scripts_dir: Path = Field(HOME / "scripts_zh", description="Every sentence that is spoken or shown")
-    company_name: str = Field("华暖示例热力", min_length=1, description="Fills {company} in the standard's wording")
+    company_name: str = Field(min_length=1, description="Fills {company} in the standard's wording (G4a)")
     agent_number: str = Field("01", description="Fills {number} in greeting G4a when the bot answers")
 
     nlu_url: HttpUrl = Field(HttpUrl("http://127.0.0.1:5005"), description="The Rasa server; keep it on loopback")

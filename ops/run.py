@@ -1,5 +1,6 @@
 """Starts everything in the Procfile under one supervisor, waits until it is healthy, prints where to go. Ctrl-C stops all."""
 
+import json
 import os
 import socket
 import sys
@@ -11,12 +12,15 @@ import httpx
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
 
+from fulfillment.ticket import Address
 from kernel.errors import ConfigurationError
 from kernel.settings import Settings, load_settings
+from storage import Store
 
 HOME = Path(__file__).resolve().parent.parent
 #: The NLU server needs about 20 s for its first start.
 HEALTHY_WITHIN_SECONDS = 120
+SAMPLE_RESIDENTS = 6
 SAMPLE_PASSWORD_FILE = HOME / "var" / "sample-logins.txt"
 
 
@@ -49,9 +53,24 @@ def _for_the_network(settings: Settings) -> dict[str, str]:
         "SIMULATOR_HOTLINE_NUMBER": settings.twilio_from_number,
         "SIMULATOR_VOICE_URL": f"{settings.base_url}/ivr/calls",
         "SIMULATOR_STATUS_URL": f"{settings.base_url}/ivr/status",
+        "SIMULATOR_PHONES": json.dumps(_telephones(settings), ensure_ascii=False),
         "TWILIO_ACCOUNT_SID": settings.twilio_account_sid,
         "TWILIO_AUTH_TOKEN": settings.twilio_auth_token.get_secret_value(),
     }
+
+
+def _telephones(settings: Settings) -> list[dict[str, str]]:
+    """Whose telephones stand on the network's desk: a few residents, everybody who can be rung."""
+    store = Store(settings.database_url)
+    with store.read() as tx:
+        homes = [h for c in tx.communities()[:SAMPLE_RESIDENTS] for h in tx.households_at(Address(c.id))[:1] if h.phone]
+        residents = [{"number": h.phone, "label": h.name, "kind": "resident"} for h in homes]
+        staff = [
+            {"number": s.phone, "label": f"{s.number} {s.name}", "kind": "butler"} for s in tx.all_staff() if s.active
+        ]
+        operators = [{"number": o.phone, "label": o.name, "kind": "operator"} for o in tx.operators() if o.phone]
+    store.close()
+    return [*residents, *staff, *operators]
 
 
 def _ports(settings: Settings, processes: dict[str, str]) -> list[int]:

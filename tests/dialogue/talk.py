@@ -81,7 +81,8 @@ class Talk:
 
     @property
     def scripts(self) -> list[str]:
-        return [s.script for s in self.reply.said]
+        """What was said, without "one moment, I note it down" (G6), which opens every case."""
+        return [s.script for s in self.reply.said if s.script != "hearing.noting_down"]
 
     @property
     def voice(self) -> str:
