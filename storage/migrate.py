@@ -21,8 +21,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 0x484F_544C
 
 
-def upgrade(url: URL, to: str = "head") -> None:
-    """Brings the database to a revision; creates the file and its folder on SQLite. Raises StoreBusy, ConfigurationError."""
+def upgrade(url: URL, scripts: Path = MIGRATIONS) -> None:
+    """Brings the database to the head of `scripts`; creates the file and its folder on SQLite.
+
+    Raises StoreBusy, ConfigurationError.
+    """
     file = engines.sqlite_file(url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +34,7 @@ def upgrade(url: URL, to: str = "head") -> None:
         with translated(), engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-            command.upgrade(_config(connection), to)
+            command.upgrade(_config(connection, scripts), "head")
             _refuse_orphans(connection)
     finally:
         engine.dispose()
@@ -55,9 +58,9 @@ def wanted_heads() -> tuple[str, ...]:
     return tuple(ScriptDirectory(str(MIGRATIONS)).get_heads())
 
 
-def _config(connection: Connection) -> Config:
+def _config(connection: Connection, scripts: Path) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 

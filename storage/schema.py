@@ -286,12 +286,15 @@ outbox = Table(
     Column("lease_until", UtcDateTime),
 )
 IS_PENDING = outbox.c.state == literal_column("'pending'")
+IS_LEASED = outbox.c.token.is_not(None)  # and therefore pending: whatever ends a task ends its lease
 IS_DEAD = outbox.c.state == literal_column("'dead'")
 Index(
     "ix_outbox_pending",
     outbox.c.lane,
     outbox.c.due_at,
+    outbox.c.id,
     sqlite_where=IS_PENDING,
     postgresql_where=IS_PENDING,
 )
+Index("ix_outbox_leased", outbox.c.lane, outbox.c.lease_until, sqlite_where=IS_LEASED, postgresql_where=IS_LEASED)
 Index("ix_outbox_dead", outbox.c.due_at, sqlite_where=IS_DEAD, postgresql_where=IS_DEAD)

@@ -284,9 +284,16 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'dead'"),
     )
     op.create_index(
+        "ix_outbox_leased",
+        "outbox",
+        ["lane", "lease_until"],
+        sqlite_where=sa.text("token IS NOT NULL"),
+        postgresql_where=sa.text("token IS NOT NULL"),
+    )
+    op.create_index(
         "ix_outbox_pending",
         "outbox",
-        ["lane", "due_at"],
+        ["lane", "due_at", "id"],
         sqlite_where=sa.text("state = 'pending'"),
         postgresql_where=sa.text("state = 'pending'"),
     )
