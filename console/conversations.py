@@ -119,7 +119,7 @@ def _add_moves(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.OPERATOR)
     def dial_through(conversation_id: str) -> ResponseReturnValue:
         try:
-            rooms.handoff.dial_through(conversation_id, me().id, request.form.get("phone", "").strip())
+            rooms.handoff.dial_through(conversation_id, me().id)
             flash("dialling", "good")
         except BadInput:
             flash("no_phone", "bad")

@@ -117,7 +117,7 @@ def _to_login() -> ResponseReturnValue:
     address = url_for("console.login", next=request.path if request.method == "GET" else None)
     if request.headers.get("HX-Request"):
         return "", 401, {"HX-Redirect": url_for("console.login")}
-    if request.method == "GET" and request.accept_mimetypes.accept_html and "events" not in request.path:
+    if request.method == "GET" and request.endpoint != "console.events":
         return redirect(address)
     return "", 401
 

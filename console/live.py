@@ -123,7 +123,7 @@ def _stream(rooms: Rooms, topics: Topics, wanted: list[str], seat: Seat) -> Iter
     ends_at = time.monotonic() + LIFE_SECONDS
     sent: dict[str, str] = {}
     try:
-        yield "retry: 2000\n\n"
+        yield "retry: 1000\n\n"
         change = rooms.store.wait_for_change(0, 0)  # taken before the first look: nothing falls in between
         while time.monotonic() < ends_at:
             now = topics.versions(wanted, change)
@@ -134,6 +134,6 @@ def _stream(rooms: Rooms, topics: Topics, wanted: list[str], seat: Seat) -> Iter
                 time.sleep(_BREATH_SECONDS)
             seen, change = change, rooms.store.wait_for_change(change, BEAT_SECONDS)
             if seen == change:
-                yield "event: beat\ndata: \n\n"
+                yield "event: beat\ndata: beat\n\n"
     finally:
         seat.leave()

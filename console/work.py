@@ -8,7 +8,7 @@ from console.board import read_board
 from console.gate import allow, me
 from console.ports import Rooms
 from fulfillment.company import OperatorRole
-from kernel.errors import BadInput
+from kernel.errors import BadInput, NotFound
 
 log = structlog.get_logger()
 
@@ -34,6 +34,12 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.OPERATOR)
     def health() -> ResponseReturnValue:
         return render_template("console/health.html", health=rooms.health(), now=rooms.clock.now())
+
+    @blueprint.get("/<path:_path>")
+    @allow(OperatorRole.OPERATOR)
+    def elsewhere(_path: str) -> ResponseReturnValue:
+        """Addresses that do not exist belong to the console too: its error page, behind its login."""
+        raise NotFound("no such page")
 
     @blueprint.post("/reveal/<what>/<subject>")
     @allow(OperatorRole.OPERATOR)

@@ -4,12 +4,14 @@ const POLL_MS = 3000;
 const TRY_STREAM_AGAIN_MS = 20000;
 const BEAT_MS = 8000;
 const RETRY_PART_MS = 2000;
+const PATIENCE_MS = 3000; // a stream that ends of age is back sooner than this
 
 const latest = {}; // topic -> version the server told last
 const asked = new Map(); // address of a part -> version it was last asked for
 
 let source = null;
 let polling = 0;
+let worry = 0;
 
 const topics = () => [...new Set([...document.querySelectorAll("[data-topic]")].map((part) => part.dataset.topic))].join(",");
 const address = (extra = "") => `${document.body.dataset.events}?topics=${encodeURIComponent(topics())}${extra}`;
@@ -58,7 +60,8 @@ function startPolling() {
 
 function stopPolling() {
   window.clearInterval(polling);
-  polling = 0;
+  window.clearTimeout(worry);
+  polling = worry = 0;
   showConnection(false);
 }
 
@@ -68,9 +71,13 @@ function openStream() {
   source.addEventListener("open", stopPolling);
   source.addEventListener("versions", (event) => take(JSON.parse(event.data)));
   source.addEventListener("error", () => {
-    startPolling();
     // A refused stream (503, 401) is closed for good; a broken one reconnects by itself.
-    if (source.readyState === EventSource.CLOSED) window.setTimeout(openStream, TRY_STREAM_AGAIN_MS);
+    if (source.readyState === EventSource.CLOSED) {
+      startPolling();
+      window.setTimeout(openStream, TRY_STREAM_AGAIN_MS);
+    } else if (!worry) {
+      worry = window.setTimeout(startPolling, PATIENCE_MS);
+    }
   });
   // Timers of a hidden page are slowed to one a minute; what arrives on the stream is not.
   source.addEventListener("beat", beat);

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -10,8 +11,9 @@ from flask import Flask
 
 from console import Health, build_console
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from fulfillment.desk import Desk
+from fulfillment.standard import Standard
 from fulfillment.ticket import (
-    NEXT_STATES,
     Address,
     Attempt,
     AttemptOutcome,
@@ -22,7 +24,7 @@ from fulfillment.ticket import (
     TimelineEntry,
 )
 from kernel.clock import Clock
-from kernel.errors import AlreadyTaken, BadInput, Conflict, StaleEpoch
+from kernel.errors import AlreadyTaken, BadInput, StaleEpoch
 from tests.fakes import FakeStore, small_company
 
 PASSWORD = "correct horse battery"
@@ -30,35 +32,7 @@ _HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'`{{7*7}}"
 
 
-@dataclass(frozen=True)
-class Title:
-    title: str
-
-
-@dataclass(frozen=True)
-class FakeStandard:
-    kinds: dict[str, Title]
-    rules: dict[str, Title]
-
-
-STANDARD = FakeStandard(
-    kinds={
-        "leak_inside": Title("户内漏水"),
-        "leak_street": Title("室外管道漏水冒汽"),
-        "cold_room": Title("室温不达标"),
-        "temperature_test": Title("申请测温"),
-        "complaint": Title("投诉"),
-    },
-    rules={
-        "emergency_acknowledged": Title("紧急转接到人"),
-        "leak_contact": Title("联系用户"),
-        "leak_on_site": Title("到达现场"),
-        "repair_contact": Title("联系用户并约时间"),
-        "repair_on_site": Title("到达现场"),
-        "repair_done": Title("修复"),
-        "complaint_answered": Title("答复"),
-    },
-)
+STANDARD = Standard(Path(__file__).resolve().parents[2] / "data")
 
 SENTENCES = {
     "opened": "工单已建立",
@@ -147,58 +121,6 @@ class FakeHandoff:
         return found
 
 
-class FakeDesk:
-    """fulfillment.desk.Desk: states, timeline and clocks as far as a page shows them."""
-
-    def __init__(self, store: FakeStore, clock: Clock) -> None:
-        self.store, self.clock = store, clock
-
-    def acknowledge(self, ticket_id: int, *, by: str, staff_id: int | None = None) -> Ticket:
-        with self.store.write() as tx:
-            ticket = tx.ticket(ticket_id, for_update=True)
-            if ticket.acknowledged_by:
-                return ticket
-            now = self.clock.now()
-            seconds = int((now - ticket.opened_at).total_seconds())
-            tx.add_to_timeline(TimelineEntry(ticket_id, now, by, "accepted", {"name": by, "seconds": seconds}))
-            return tx.save_ticket(
-                replace(ticket, state=TicketState.ACKNOWLEDGED, acknowledged_by=by, acknowledged_at=now)
-            )
-
-    def assign(self, ticket_id: int, staff_id: int, *, by: str) -> Ticket:
-        with self.store.write() as tx:
-            name = tx.staff(staff_id).name
-            tx.add_to_timeline(TimelineEntry(ticket_id, self.clock.now(), by, "assigned", {"name": name}))
-            return tx.save_ticket(replace(tx.ticket(ticket_id, for_update=True), assignee_id=staff_id))
-
-    def note(self, ticket_id: int, text: str, *, by: str) -> None:
-        with self.store.write() as tx:
-            tx.add_to_timeline(TimelineEntry(ticket_id, self.clock.now(), by, "noted", {"text": text}))
-
-    def contacted(self, ticket_id: int, *, by: str) -> Ticket:
-        with self.store.write() as tx:
-            for clock in tx.clocks([ticket_id])[ticket_id]:
-                if "contact" in clock.rule and clock.state is ClockState.RUNNING:
-                    tx.save_clock(replace(clock, state=ClockState.KEPT, stopped_at=self.clock.now()))
-            tx.add_to_timeline(TimelineEntry(ticket_id, self.clock.now(), by, "contacted"))
-            return tx.ticket(ticket_id)
-
-    def change_state(self, ticket_id: int, to: TicketState, *, by: str, reason: str = "") -> Ticket:
-        with self.store.write() as tx:
-            ticket = tx.ticket(ticket_id, for_update=True)
-            if to not in NEXT_STATES[ticket.state]:
-                raise Conflict(f"{ticket.state} to {to}")
-            words = {"before": ticket.state, "after": to, "reason": reason}
-            tx.add_to_timeline(TimelineEntry(ticket_id, self.clock.now(), by, "state_changed", words))
-            return tx.save_ticket(replace(ticket, state=to))
-
-    def nudge(self, ticket_id: int, *, by: str) -> Ticket:
-        with self.store.write() as tx:
-            ticket = tx.ticket(ticket_id, for_update=True)
-            tx.add_to_timeline(TimelineEntry(ticket_id, self.clock.now(), by, "nudged", {"count": ticket.nudges + 1}))
-            return tx.save_ticket(replace(ticket, nudges=ticket.nudges + 1))
-
-
 @dataclass
 class Day:
     """What sample_day made: names for the ids the tests need."""
@@ -211,7 +133,7 @@ class Day:
     phone: str
 
 
-def sample_day(store: FakeStore, now: datetime) -> Day:
+def sample_day(store: FakeStore, now: datetime) -> Day:  # noqa: PLR0915 - a day is a list of what happened
     """Five conversations and six tickets in every state, around `now`."""
     small_company(store)
     _more_operators(store)
@@ -371,6 +293,8 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
     app.extensions["handoff"] = handoff
     settings = {"carrier_is_real": True, "health": lambda: Health(database=True, nlu=True)} | more
     app.register_blueprint(
-        build_console(store, handoff, FakeDesk(store, clock), STANDARD, clock, timeline_text=timeline_text, **settings)
+        build_console(
+            store, handoff, Desk(store, STANDARD, clock), STANDARD, clock, timeline_text=timeline_text, **settings
+        )
     )
     return app

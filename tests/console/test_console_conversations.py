@@ -1,0 +1,235 @@
+"""Reading, taking over, answering, handing back: what an operator does to a conversation."""
+
+import html
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import structlog
+from flask import Flask
+
+from dialogue.conversation import Author, Floor
+from dialogue.state import DialogueState, Slots
+from kernel.errors import StoreBusy
+from tests.console.conftest import Person, sign_in
+from tests.console.sample import HOSTILE, Day, FakeHandoff
+from tests.fakes import FakeStore, FixedClock
+
+
+def conversation(store: FakeStore, cid: str) -> Any:
+    with store.read() as tx:
+        return tx.conversation(cid)
+
+
+def operator_words(store: FakeStore, cid: str) -> list[str]:
+    with store.read() as tx:
+        return [m.text for m in tx.messages(cid) if m.author is Author.OPERATOR]
+
+
+@contextmanager
+def logged() -> Iterator[list[Any]]:
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+def client_id_on(page: str) -> str:
+    found = re.search(r'name="client_id" value="([0-9a-f]{32})"', page)
+    assert found
+    return found[1]
+
+
+def test_page_shows_transcript_understanding_and_household(xiaoli: Person, day: Day) -> None:
+    page = xiaoli.get(f"/conversations/{day.phone}").text
+    for shown in ("我家暖气片漏水了", "户内漏水 100%", "部位 暖气片", "危险词", "语音识别 91%"):
+        assert shown in page
+    for shown in ("陈静", "阳光花园3号楼2单元501", "100001", "已缴费", "王管家", "东城站", "1122-0001"):
+        assert shown in page
+
+
+def test_what_a_stranger_said_of_himself_is_shown(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    said = DialogueState(slots=Slots(community_id=2, building="7", name="郑先生"))
+    with store.write() as tx:
+        tx.save_conversation(replace(tx.conversation(day.bot), state=said.to_json()))
+    page = xiaoli.get(f"/conversations/{day.bot}").text
+    assert "尚未识别住户" in page
+    assert "翠湖苑7号楼" in page
+    assert "郑先生" in page
+
+
+def test_residents_words_stay_words(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    with store.write() as tx:
+        tx.upsert_household(replace(tx.household(3), name=HOSTILE))
+        tx.add_message(
+            day.waiting,
+            author=Author.RESIDENT,
+            text=HOSTILE,
+            at=tx.conversation(day.waiting).last_at,
+            data={"understanding": {"intent": HOSTILE, "entities": [{"kind": HOSTILE, "text": HOSTILE}]}},
+        )
+        tx.save_ticket(replace(tx.ticket(day.cold), symptom=HOSTILE, contact_name=HOSTILE, details={HOSTILE: HOSTILE}))
+    pages = (
+        "/",
+        f"/conversations/{day.waiting}",
+        f"/tickets/{day.cold}",
+        "/tickets",
+        f"/conversations/{day.waiting}/tail",
+    )
+    for path in pages:
+        page = xiaoli.get(path).text
+        assert "<script>alert" not in page, path
+        assert "<img src=x" not in page, path
+        assert HOSTILE[:20] in html.unescape(page), path
+
+
+def test_exactly_one_takes_over_and_the_other_sees_who(app: Flask, store: FakeStore, day: Day) -> None:
+    people = [sign_in(app, login) for login in ("xiaoli", "zhuguan", "admin")]
+    tokens = [person.token() for person in people]
+    start = threading.Barrier(3)
+    answers: list[Any] = [None] * 3
+
+    def take(n: int) -> None:
+        start.wait()
+        answers[n] = people[n].client.post(
+            f"/console/conversations/{day.waiting}/take-over", data={"csrf_token": tokens[n]}
+        )
+
+    threads = [threading.Thread(target=take, args=(n,)) for n in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winner = conversation(store, day.waiting).operator_id
+    name = {1: "小李", 2: "周主管", 3: "管理员"}[winner]
+    told = [person.told(answer) for person, answer in zip(people, answers, strict=True)]
+    assert sorted(told) == sorted(["", f"会话已由 {name} 接手", f"会话已由 {name} 接手"])
+    assert told[winner - 1] == ""
+
+
+def test_answer_once_however_often_it_is_sent(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    xiaoli.post(f"/conversations/{day.waiting}/take-over")
+    client_id = client_id_on(xiaoli.get(f"/conversations/{day.waiting}").text)
+    for _ in range(3):
+        answer = xiaoli.post(
+            f"/conversations/{day.waiting}/answer", live=True, text="马上安排师傅上门", client_id=client_id
+        )
+        assert answer.status_code == 200
+        assert client_id_on(answer.text) != client_id
+    assert operator_words(store, day.waiting) == ["马上安排师傅上门"]
+    assert "马上安排师傅上门" in xiaoli.get(f"/conversations/{day.waiting}/tail?after=0").text
+
+
+@pytest.mark.parametrize("text", ["", "   ", "长" * 2001])
+def test_unusable_answer_stays_in_the_box(xiaoli: Person, store: FakeStore, day: Day, text: str) -> None:
+    xiaoli.post(f"/conversations/{day.waiting}/take-over")
+    client_id = "a" * 32
+    answer = xiaoli.post(f"/conversations/{day.waiting}/answer", live=True, text=text, client_id=client_id)
+    assert answer.status_code == 409
+    assert "内容为空或过长" in answer.text
+    assert text in answer.text
+    assert client_id_on(answer.text) == client_id
+    assert operator_words(store, day.waiting) == []
+
+
+def test_who_does_not_hold_it_cannot_answer_hand_back_end_or_dial(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    """`held` belongs to the supervisor."""
+    answer = xiaoli.post(f"/conversations/{day.held}/answer", live=True, text="你好", client_id="b" * 32)
+    assert answer.status_code == 409
+    assert "已不由您处理" in answer.text
+    assert "你好" in answer.text
+    for action in ("hand-back", "end", "dial-through"):
+        assert "已不由您处理" in xiaoli.told(xiaoli.post(f"/conversations/{day.held}/{action}"))
+    assert conversation(store, day.held).operator_id == 2
+    page = xiaoli.get(f"/conversations/{day.held}").text
+    assert "周主管 正在接待" in page
+    assert 'id="composer"' not in page
+
+
+def test_hand_back_and_end(zhuguan: Person, store: FakeStore, day: Day) -> None:
+    assert zhuguan.told(zhuguan.post(f"/conversations/{day.held}/hand-back")) == "会话已交还机器人"
+    assert conversation(store, day.held).floor is Floor.BOT
+    assert "已不由您处理" in zhuguan.told(zhuguan.post(f"/conversations/{day.held}/hand-back"))
+    zhuguan.post(f"/conversations/{day.held}/take-over")
+    assert zhuguan.told(zhuguan.post(f"/conversations/{day.held}/end")) == "会话已结束"
+    assert conversation(store, day.held).floor is Floor.ENDED
+
+
+def test_a_caller_is_connected_with_my_telephone(app: Flask, xiaoli: Person, day: Day) -> None:
+    xiaoli.post(f"/conversations/{day.phone}/take-over")
+    assert "接通我的电话" in xiaoli.get(f"/conversations/{day.phone}").text
+    assert "正在接通" in xiaoli.told(xiaoli.post(f"/conversations/{day.phone}/dial-through"))
+    handoff: FakeHandoff = app.extensions["handoff"]
+    assert handoff.dialled == [(day.phone, 1, "+8613700000001")]
+
+
+def test_no_telephone_on_record_is_told(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    with store.write() as tx:
+        tx.upsert_operator(replace(tx.operator(1), phone=""))
+    xiaoli.post(f"/conversations/{day.phone}/take-over")
+    assert "没有登记电话" in xiaoli.told(xiaoli.post(f"/conversations/{day.phone}/dial-through"))
+
+
+def test_only_a_call_offers_the_telephone(zhuguan: Person, day: Day) -> None:
+    page = zhuguan.get(f"/conversations/{day.held}").text
+    assert 'id="composer"' in page
+    assert "接通我的电话" not in page
+
+
+def test_the_holders_page_tells_that_it_is_open(zhuguan: Person, store: FakeStore, clock: FixedClock, day: Day) -> None:
+    assert "data-beat" in zhuguan.get(f"/conversations/{day.held}").text
+    assert zhuguan.post(f"/conversations/{day.held}/heartbeat").status_code == 204
+    assert conversation(store, day.held).seen_by_operator_at == clock.now()
+
+
+def test_tail_continues_without_holes(xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day) -> None:
+    """A page that has seen nothing for 450 messages gets each of them exactly once."""
+    page = xiaoli.get(f"/conversations/{day.bot}").text
+    with store.write() as tx:
+        for n in range(450):
+            tx.add_message(day.bot, author=Author.RESIDENT, text=f"第{n}句", at=clock.now())
+    address = re.search(r'id="tail"[^>]*hx-get="/console([^"]+)"', page)
+    assert address
+    grown = xiaoli.get(html.unescape(address[1])).text
+    assert re.findall(r'id="m(\d+)"', grown) == [str(n) for n in range(1, 453)]
+    again = re.search(r'id="tail"[^>]*hx-get="/console([^"]+)"', grown)
+    assert again
+    assert re.findall(r'id="m(\d+)"', xiaoli.get(html.unescape(again[1])).text) == [str(n) for n in range(447, 453)]
+
+
+def test_numbers_are_masked_and_looking_is_on_record(xiaoli: Person, day: Day) -> None:
+    page = xiaoli.get(f"/conversations/{day.phone}").text
+    assert "138 **** 0001" in page
+    assert "138 0000 0001" not in page
+    assert "13800000001" not in page
+    with logged() as lines:
+        answer = xiaoli.post("/reveal/household/1", live=True)
+    assert "138 0000 0001" in answer.text
+    [line] = [line for line in lines if line["event"] == "audit.number_revealed"]
+    assert (line["operator"], line["what"], line["subject"]) == ("xiaoli", "household", "1")
+    assert "13800000001" not in str(lines)
+
+
+@pytest.mark.parametrize("path", ["/reveal/household/99", "/reveal/ticket/99", "/reveal/conversation/nobody"])
+def test_nobodys_number_is_not_found(xiaoli: Person, path: str) -> None:
+    assert xiaoli.post(path, live=True).status_code == 404
+
+
+def test_unknown_conversation_is_not_found(xiaoli: Person) -> None:
+    assert xiaoli.get("/conversations/nobody").status_code == 404
+    assert xiaoli.post("/conversations/nobody/take-over").status_code == 404
+
+
+def test_a_locked_database_is_told_politely(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    store.write_failures = [StoreBusy("locked")]
+    answer = xiaoli.post(f"/conversations/{day.waiting}/take-over")
+    assert answer.status_code == 503
+    assert "系统正忙" in answer.text
+
+
+def test_supervisor_sees_ended_conversations(zhuguan: Person, xiaoli: Person, day: Day) -> None:
+    zhuguan.post(f"/conversations/{day.held}/end")
+    assert day.held in zhuguan.get("/conversations").text
+    assert xiaoli.get("/conversations").status_code == 403

@@ -1,0 +1,134 @@
+"""The ticket list, a ticket's page, and what a person does to it."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from flask import Flask
+
+from fulfillment.ticket import Ticket, TicketState
+from tests.console.conftest import Person
+from tests.console.sample import Day
+from tests.fakes import FakeStore
+
+
+def ticket(store: FakeStore, ticket_id: int) -> Ticket:
+    with store.read() as tx:
+        return tx.ticket(ticket_id)
+
+
+def test_list_filters(xiaoli: Person) -> None:
+    def numbers(query: str) -> list[str]:
+        return re.findall(r'data-name="工单号"><a[^>]*>([^<]+)<', xiaoli.get(f"/tickets?{query}").text)
+
+    assert numbers("") == ["1122-0001", "1122-0003", "1122-0002", "1122-0004", "1122-0005"]
+    assert len(numbers("state=all")) == 6
+    assert numbers("state=all&kind=leak_inside") == ["1122-0001", "1121-0001"]
+    assert numbers("search=孙奶奶") == ["1122-0003", "1122-0004"]
+    assert numbers("search=nothing-like-it") == []
+    assert numbers("page=-4") == numbers("page=1")
+
+
+def test_pages(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    with store.write() as tx:
+        for _ in range(65):
+            tx.add_ticket(replace(tx.ticket(day.cold), id=0, number=""))
+    seen = []
+    for page in (1, 2, 3):
+        text = xiaoli.get(f"/tickets?page={page}").text
+        seen += re.findall(r'data-name="工单号"><a[^>]*>([^<]+)<', text)
+        assert ('rel="next"' in text) == (page < 3)
+        assert ('rel="prev"' in text) == (page > 1)
+    assert len(seen) == len(set(seen)) == 70
+
+
+def test_page_shows_clocks_timeline_and_attempts(xiaoli: Person, day: Day) -> None:
+    page = xiaoli.get(f"/tickets/{day.leak}").text
+    for shown in (
+        "紧急转接到人",
+        "G7e",
+        "F16",
+        "正在呼叫李管家",
+        "无人接听",
+        "振铃中",
+        "备岗管家",
+        "尚无人接单",
+        "客厅",
+    ):
+        assert shown in page
+
+
+def test_a_case_from_acceptance_to_closing(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    for action, told, state in (
+        ("acknowledge", "已接单", TicketState.ACKNOWLEDGED),
+        ("contacted", "已记录: 已联系住户", TicketState.ACKNOWLEDGED),
+        ("on-site", "工单状态已更新", TicketState.ON_SITE),
+        ("resolve", "工单状态已更新", TicketState.RESOLVED),
+        ("close", "工单状态已更新", TicketState.CLOSED),
+        ("reopen", "工单状态已更新", TicketState.ACKNOWLEDGED),
+    ):
+        assert xiaoli.told(xiaoli.post(f"/tickets/{day.leak}/{action}")) == told
+        assert ticket(store, day.leak).state is state
+    assert ticket(store, day.leak).acknowledged_by == "小李"
+
+
+def test_the_second_to_accept_sees_the_first(xiaoli: Person, zhuguan: Person, store: FakeStore, day: Day) -> None:
+    zhuguan.post(f"/tickets/{day.leak}/acknowledge")
+    assert xiaoli.told(xiaoli.post(f"/tickets/{day.leak}/acknowledge")) == "此前已由 周主管 接单"
+    assert ticket(store, day.leak).acknowledged_by == "周主管"
+
+
+def test_an_impossible_step_is_refused_politely(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    assert "状态已变化" in xiaoli.told(xiaoli.post(f"/tickets/{day.leak}/close"))
+    assert ticket(store, day.leak).state is TicketState.NEW
+    assert "办结</button>" not in xiaoli.get(f"/tickets/{day.leak}").text
+
+
+def test_cancelling_says_why(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    assert "不完整" in xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/cancel", reason="  "))
+    assert ticket(store, day.cold).state is TicketState.NEW
+    xiaoli.post(f"/tickets/{day.cold}/cancel", reason="住户说已经热了")
+    assert ticket(store, day.cold).state is TicketState.CANCELLED
+    with store.read() as tx:
+        assert tx.timeline(day.cold)[-1].params["reason"] == "住户说已经热了"
+
+
+def test_assign_and_note(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    assert xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/assign", staff_id="4")) == "已指派"
+    assert ticket(store, day.cold).assignee_id == 4
+    assert "不完整" in xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/assign", staff_id=""))
+    assert xiaoli.post(f"/tickets/{day.cold}/assign", staff_id="999").status_code == 404
+    assert xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/note", text="<b>晚上</b>七点后在家")) == "备注已保存"
+    page = xiaoli.get(f"/tickets/{day.cold}").text
+    assert "备注: &lt;b&gt;晚上&lt;/b&gt;七点后在家" in page
+    assert "不完整" in xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/note", text="字" * 2001))
+
+
+def test_a_nudge_pressed_twice_is_one(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    shown = re.search(r'name="seen" value="(\d+)"', xiaoli.get(f"/tickets/{day.cold}").text)
+    assert shown
+    for _ in range(2):
+        assert xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/nudge", seen=shown[1])) == "已催办"
+    assert ticket(store, day.cold).nudges == 3
+
+
+def test_unknown_ticket_or_action(xiaoli: Person, day: Day) -> None:
+    assert xiaoli.get("/tickets/999").status_code == 404
+    assert xiaoli.post("/tickets/999/acknowledge").status_code == 404
+    assert "操作未执行" in xiaoli.told(xiaoli.post(f"/tickets/{day.leak}/explode"))
+
+
+@pytest.mark.parametrize(
+    "wished", ["https://evil.example", "//evil.example", "/console//evil.example", "/console/\\evil"]
+)
+def test_an_action_returns_only_into_the_console(xiaoli: Person, day: Day, wished: str) -> None:
+    assert xiaoli.post(f"/tickets/{day.leak}/acknowledge", return_to=wished).location == f"/console/tickets/{day.leak}"
+
+
+def test_a_kind_the_standard_no_longer_has_is_still_shown(
+    app: Flask, xiaoli: Person, store: FakeStore, day: Day
+) -> None:
+    assert app
+    with store.write() as tx:
+        tx.save_ticket(replace(tx.ticket(day.cold), kind="of_last_year"))
+    assert "of_last_year" in xiaoli.get("/").text

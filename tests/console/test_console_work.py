@@ -1,0 +1,111 @@
+"""The work page, the alarm that cannot be overlooked, the health page, the administrator's lists."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+from flask import Flask
+
+from console import Health
+from fulfillment.outbox import NewTask, TaskKind
+from tests.console.conftest import Person, sign_in
+from tests.console.sample import Day, build_app
+from tests.fakes import FakeStore, FixedClock
+
+
+def test_queue_puts_emergencies_first_then_the_longest_wait(xiaoli: Person, day: Day) -> None:
+    page = xiaoli.get("/").text
+    order = re.findall(r'id="talk-([0-9a-f]{32})"', page)
+    assert order[:3] == [day.phone, day.waiting, day.held]
+    assert "2:00" in page  # since when the caller waits
+    assert "周主管" in page
+
+
+def test_clocks_show_clause_share_and_time_left(xiaoli: Person, clock: FixedClock) -> None:
+    def shown() -> list[tuple[str, str]]:
+        page = xiaoli.get("/parts/running").text
+        return re.findall(r'<span class="clock (\w+)".*?<time[^>]*>([^<]+)<', page, re.DOTALL)
+
+    page = xiaoli.get("/parts/running").text
+    assert "条款 G7e" in page
+    assert shown()[0] == ("calm", "7:18")
+    clock.advance(minutes=5)
+    assert shown()[0] == ("soon", "2:18")
+    clock.advance(minutes=1)
+    assert shown()[0] == ("urgent", "1:18")
+    clock.advance(minutes=2)
+    assert shown()[0] == ("over", "-0:42")
+
+
+def test_alarm_is_on_every_page_until_somebody_accepts(xiaoli: Person, day: Day) -> None:
+    pages = ("/", "/tickets", f"/tickets/{day.cold}", f"/conversations/{day.waiting}", "/health")
+    for path in pages:
+        page = xiaoli.get(path).text
+        assert 'data-sound="normal"' in page, path
+        assert "户内漏水 · 阳光花园3号楼2单元501" in page, path
+        assert "站点值班 张值班: 振铃中" in page, path
+    xiaoli.post(f"/tickets/{day.leak}/acknowledge")
+    for path in pages:
+        assert "data-sound" not in xiaoli.get(path).text, path
+
+
+def test_alarm_is_louder_when_nobody_answers(xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day) -> None:
+    with store.write() as tx:
+        tx.save_ticket(replace(tx.ticket(day.leak), alarm_exhausted_at=clock.now()))
+    page = xiaoli.get("/").text
+    assert 'data-sound="urgent"' in page
+    assert "所有值班人员均无应答" in page
+
+
+def test_forwarding_that_nobody_does_is_shouted(xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day) -> None:
+    due = clock.now()
+    with store.write() as tx:
+        tx.enqueue(NewTask(TaskKind.FORWARD_EMERGENCY, "forward-1-0", due, {"ticket_id": day.leak}, day.leak))
+        tx.enqueue(NewTask(TaskKind.WARN_CLOCK, "warn-1", due - timedelta(hours=1)))
+    clock.advance(seconds=60)
+    assert "转接程序没有运行" not in xiaoli.get("/").text
+    clock.advance(seconds=1)
+    assert "转接程序没有运行" in xiaoli.get("/").text
+    assert "1 项紧急转接" in xiaoli.get("/parts/alarms").text
+
+
+def test_health_page(store: FakeStore, clock: FixedClock, app: Flask) -> None:
+    assert "正常" in sign_in(app, "xiaoli").get("/health").text
+    ill = build_app(
+        store,
+        clock,
+        carrier_is_real=False,
+        health=lambda: Health(database=True, nlu=False, overdue=[("forward_emergency", "k", clock.now(), 2)]),
+    )
+    page = sign_in(ill, "xiaoli").get("/health").text
+    assert "没有应答" in page
+    assert "紧急转接" in page
+    assert "1 项任务逾期未执行" in page
+
+
+def test_simulated_network_is_said_on_every_page(store: FakeStore, clock: FixedClock, app: Flask, day: Day) -> None:
+    banner = "当前为本机模拟电话网, 未接入真实运营商"
+    person = sign_in(build_app(store, clock, carrier_is_real=False), "admin")
+    for path in (
+        "/",
+        "/tickets",
+        f"/tickets/{day.leak}",
+        f"/conversations/{day.bot}",
+        "/health",
+        "/administration",
+        "/nowhere",
+    ):
+        assert f'<p class="banner">{banner}</p>' in person.get(path).text, path
+    assert banner not in sign_in(app, "admin").get("/").text
+
+
+def test_parts_that_do_not_exist(xiaoli: Person) -> None:
+    assert xiaoli.get("/parts/..%2f..%2fsecrets").status_code == 404
+    assert xiaoli.get("/parts/side").status_code == 400
+
+
+def test_administrator_reads_accounts_staff_and_rota(admin: Person) -> None:
+    page = admin.get("/administration").text
+    for shown in ("zhuguan", "夜值班", "20:00 至 08:00", "全天", "值班中", "东城站"):
+        assert shown in page
+    assert "argon2" not in page
