@@ -28,11 +28,11 @@ class ClockWatch:
 
     def _look(self, task: Task, fact: str, *, breached: bool) -> None:
         with self._store.write() as tx:
+            clock = tx.clock(task.payload["clock_id"])
+            ticket = tx.ticket(clock.ticket_id, for_update=True)  # before its tasks, as everybody does
+            clock = tx.clock(clock.id)  # again: whoever held the ticket before may have stopped it
             if not tx.holds(task):
                 return
-            clock = tx.clock(task.payload["clock_id"])
-            ticket = tx.ticket(clock.ticket_id, for_update=True)
-            clock = tx.clock(clock.id)  # again: whoever held the ticket before may have stopped it
             case = Case(tx, ticket, standard=self._standard, now=self._clock.now())
             if clock.state is ClockState.RUNNING and clock.rev == task.payload["rev"]:
                 title = self._standard.rule(clock.rule).title

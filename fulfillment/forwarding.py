@@ -118,9 +118,9 @@ class Forwarding:
 
     def _promise(self, task: Task) -> _Step | None:
         with self._store.write() as tx:
+            ticket = tx.ticket(task.payload["ticket_id"], for_update=True)  # before its tasks, as whoever accepts does
             if not tx.holds(task):
                 return None
-            ticket = tx.ticket(task.payload["ticket_id"], for_update=True)
             if not ticket.needs_acknowledgement:
                 tx.task_done(task)
                 return None

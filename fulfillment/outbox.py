@@ -14,7 +14,9 @@ class TaskKind(StrEnum):
     """Every kind has exactly one deliverer (house test)."""
 
     FORWARD_EMERGENCY = "forward_emergency"  # {ticket_id, step}: ring and text the step's rung
-    WATCH_QUEUE = "watch_queue"  # {conversation_id, epoch}: nobody has taken a waiting resident; note a callback and say so
+    WATCH_QUEUE = (
+        "watch_queue"  # {conversation_id, epoch}: nobody has taken a waiting resident; note a callback and say so
+    )
     WATCH_ATTEMPT = "watch_attempt"  # {attempt_id}: ask the carrier what became of a call that stays silent
     WARN_CLOCK = "warn_clock"  # {clock_id}: most of the time is used up
     BREACH_CLOCK = "breach_clock"  # {clock_id}: due_by has passed

@@ -90,8 +90,8 @@ class Worker:
         self._deliver(task, lane)
         return True
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        log.info("worker_stopping", worker=self._name, signal=number)
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        # No logging here: the interrupted line of the main thread may hold the logger's lock, and the stop would hang.
         self.stop()
 
     def _work(self, lane: Lane) -> None:

@@ -1,0 +1,129 @@
+"""A whole fulfillment floor on fakes: the same objects as in the product, time moved by hand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, StrictUndefined
+
+from fulfillment.alarms import Alarms
+from fulfillment.clock_watch import ClockWatch
+from fulfillment.desk import Desk
+from fulfillment.forwarding import Forwarding
+from fulfillment.open_ticket import Learned, TicketRequest, learn_address, open_ticket
+from fulfillment.outbox import Lane, Task, TaskKind
+from fulfillment.ports import Deliverer
+from fulfillment.standard import Standard
+from fulfillment.ticket import Address, Attempt, Ticket, TicketClock
+from fulfillment.worker import Worker
+from tests.fakes import FakeCarrier, FakeStore, FixedClock, small_company
+
+HOME = Path(__file__).resolve().parents[2]
+GARDEN = Address(community_id=1, building="3", unit="2", room="501")  # butler 1, deputy 2
+LAKE = Address(community_id=2, building="1", unit="1", room="101")  # butler 2, deputy 1
+
+
+@cache
+def standard() -> Standard:
+    return Standard(HOME / "data")
+
+
+@cache
+def sentences() -> Mapping[str, str]:
+    return yaml.safe_load((HOME / "scripts_zh" / "timeline.yml").read_text(encoding="utf-8"))
+
+
+def not_here(task: Task) -> None:
+    msg = f"{task.kind} belongs to another room"
+    raise AssertionError(msg)
+
+
+@dataclass
+class Drill:
+    """`run()` carries out what is due now, `run_for` lets time pass and carries out what becomes due on the way."""
+
+    store: FakeStore = field(default_factory=lambda: small_company(FakeStore()))
+    clock: FixedClock = field(default_factory=FixedClock)
+    text_failure: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.carrier = FakeCarrier(self.store)
+        self.alarms = Alarms(self.store, standard(), self.clock)
+        self.desk = Desk(self.store, standard(), self.clock)
+        self.forwarding = Forwarding(self.store, self.carrier, standard(), self.clock, self._alarm_text)
+        self.watch = ClockWatch(self.store, standard(), self.clock)
+        self.worker = Worker(self.store, self.deliverers(), self.clock, name="w1")
+
+    def deliverers(self) -> dict[str, Deliverer]:
+        return dict.fromkeys(TaskKind, not_here) | {
+            TaskKind.FORWARD_EMERGENCY: self.forwarding.forward,
+            TaskKind.WATCH_ATTEMPT: self.forwarding.watch,
+            TaskKind.WARN_CLOCK: self.watch.warn,
+            TaskKind.BREACH_CLOCK: self.watch.breach,
+        }
+
+    def _alarm_text(self, ticket: Ticket, place: str) -> str:
+        if self.text_failure is not None:
+            raise self.text_failure
+        return f"{ticket.number} {place}"
+
+    def open(self, kind: str = "leak_inside", address: Address = GARDEN, **known: Any) -> Ticket:
+        conversation = known.pop("conversation_id", None)
+        request = TicketRequest(kind, "暖气管漏水了", conversation, Learned(address=address, **known))
+        with self.store.write() as tx:
+            ticket, _ = open_ticket(tx, request, standard=standard(), now=self.clock.now())
+        return ticket
+
+    def learn(self, ticket: Ticket, **learned: Any) -> Ticket:
+        with self.store.write() as tx:
+            return learn_address(tx, ticket.id, Learned(**learned), standard=standard(), now=self.clock.now())
+
+    def run(self) -> None:
+        for lane in Lane:
+            for _ in range(50):
+                if not self.worker.deliver_one(lane):
+                    break
+            else:
+                msg = f"{lane}: fifty tasks at one instant: something is rung in a circle"
+                raise AssertionError(msg)
+
+    def run_for(self, **units: float) -> None:
+        end = self.clock.now() + timedelta(**units)
+        self.run()
+        while (due := self._next_due()) is not None and due <= end:
+            self.clock.set(max(due, self.clock.now()))
+            self.run()
+        self.clock.set(end)
+
+    def _next_due(self) -> datetime | None:
+        return min((d for lane in Lane if (d := self.store.next_due(lane)) is not None), default=None)
+
+    def ticket(self, ticket: Ticket) -> Ticket:
+        return self.store.tables.tickets[ticket.id]
+
+    def clocks(self, ticket: Ticket) -> dict[str, TicketClock]:
+        """By rule; the last run of each."""
+        return {c.rule: c for c in self.store.tables.clocks.values() if c.ticket_id == ticket.id}
+
+    def attempts(self, ticket: Ticket, channel: str = "voice") -> list[Attempt]:
+        return [a for a in self.store.tables.attempts.values() if (a.ticket_id, a.channel) == (ticket.id, channel)]
+
+    def rung(self, ticket: Ticket) -> list[int]:
+        """Staff in the order in which the carrier was really asked to call them."""
+        by_id = self.store.tables.attempts
+        return [by_id[c.attempt_id].staff_id for c in self.carrier.calls if by_id[c.attempt_id].ticket_id == ticket.id]
+
+    def story(self, ticket: Ticket) -> list[str]:
+        """The keys of the timeline; every entry must have a sentence that its parameters fill."""
+        environment = Environment(undefined=StrictUndefined, autoescape=True)
+        entries = [e for e in self.store.tables.timeline if e.ticket_id == ticket.id]
+        for entry in entries:
+            assert environment.from_string(sentences()[entry.key]).render(entry.params).strip()
+        return [e.key for e in entries]
+
+    def no_answer(self, attempt: Attempt, status: str = "no-answer") -> None:
+        self.alarms.call_event(attempt.id, status=status, sequence=None, sid=attempt.provider_sid)

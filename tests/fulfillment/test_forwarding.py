@@ -1,0 +1,498 @@
+"""Danger reaches a human: who is rung, when, and what becomes of every way in which it can go wrong."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from fulfillment.company import Staff
+from fulfillment.outbox import Lane
+from fulfillment.ticket import Address, AttemptOutcome, TicketState
+from fulfillment.worker import LEASE
+from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown, StoreBusy
+from tests.fakes import (
+    BUTLER,
+    DEPUTY,
+    DUTY_CHIEF,
+    STATION_DUTY_BY_DAY,
+    STATION_DUTY_BY_NIGHT,
+    SUPERVISOR,
+    Happened,
+)
+from tests.fulfillment.drill import GARDEN, LAKE, Drill
+
+LADDER_BY_DAY = [BUTLER, DEPUTY, STATION_DUTY_BY_DAY, DUTY_CHIEF, SUPERVISOR]
+
+
+class Killed(BaseException):
+    """kill -9: nothing of the process runs on."""
+
+
+@pytest.fixture
+def drill() -> Drill:
+    return Drill()
+
+
+def test_the_butler_is_rung_and_texted_at_once_and_accepts(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    assert drill.rung(ticket) == [BUTLER]
+    assert [(t.to, t.body) for t in drill.carrier.texts] == [("+8613900000001", "1122-0001 阳光花园")]
+    drill.clock.advance(seconds=12)
+    brief = drill.alarms.accept(drill.attempts(ticket)[0].id)
+    assert (brief.accepted_by, brief.still_open, brief.community_name) == ("王管家", False, "阳光花园")
+    taken = drill.ticket(ticket)
+    assert (taken.state, taken.acknowledged_by, taken.assignee_id) == (TicketState.ACKNOWLEDGED, "王管家", BUTLER)
+    drill.run_for(minutes=9)
+    assert drill.rung(ticket) == [BUTLER]
+    assert drill.story(ticket)[:5] == ["opened", "forwarding_started", "call_placed", "text_sent", "accepted"]
+    accepted = next(e for e in drill.store.tables.timeline if e.key == "accepted")
+    assert accepted.params == {"name": "王管家", "seconds": 12}
+    assert drill.clocks(ticket)["emergency_acknowledged"].state == "kept"
+
+
+def test_no_answer_calls_the_next_one_at_once(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    drill.clock.advance(seconds=22)
+    drill.no_answer(drill.attempts(ticket)[0])
+    drill.run()
+    assert drill.rung(ticket) == [BUTLER, DEPUTY]
+
+
+def test_a_call_that_stays_silent_is_passed_after_its_time(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run_for(seconds=59)
+    assert drill.rung(ticket) == [BUTLER]
+    drill.run_for(seconds=2)
+    assert drill.rung(ticket) == [BUTLER, DEPUTY]
+
+
+def test_answered_and_hung_up_without_a_key_is_not_an_acknowledgement(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    attempt = drill.attempts(ticket)[0]
+    for status in ("ringing", "in-progress", "completed"):
+        drill.no_answer(attempt, status)
+    drill.run()
+    assert drill.ticket(ticket).needs_acknowledgement
+    assert drill.rung(ticket) == [BUTLER, DEPUTY]
+    assert [k for k in drill.story(ticket) if k.startswith("call_")] == [
+        "call_placed",
+        "call_ringing",
+        "call_answered",
+        "call_no_answer",
+        "call_placed",
+    ]
+
+
+def test_callbacks_out_of_order_and_twice_change_nothing(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    attempt = drill.attempts(ticket)[0]
+    for status in ("no-answer", "ringing", "no-answer", "queued", "in-progress"):
+        drill.no_answer(attempt, status)
+    assert drill.attempts(ticket)[0].outcome is AttemptOutcome.NO_ANSWER
+    drill.run()
+    assert drill.rung(ticket) == [BUTLER, DEPUTY]
+    assert drill.story(ticket).count("call_no_answer") == 1
+    assert "call_ringing" not in drill.story(ticket)
+
+
+def test_a_late_callback_of_the_first_rung_does_not_hurry_the_third(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run_for(seconds=61)
+    drill.no_answer(drill.attempts(ticket)[0])
+    drill.run()
+    assert drill.rung(ticket) == [BUTLER, DEPUTY]
+
+
+def test_key_two_passes_on_at_once(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    attempt = drill.attempts(ticket)[0]
+    drill.alarms.pass_on(attempt.id)
+    drill.alarms.pass_on(attempt.id)
+    drill.run()
+    assert drill.rung(ticket) == [BUTLER, DEPUTY]
+    assert drill.story(ticket).count("passed_on") == 1
+
+
+def test_whoever_passed_on_may_still_accept_on_the_same_call(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    attempt = drill.attempts(ticket)[0]
+    drill.alarms.pass_on(attempt.id)
+    assert drill.alarms.accept(attempt.id).accepted_by == "王管家"
+    drill.run()
+    assert drill.rung(ticket) == [BUTLER]
+
+
+def test_exactly_one_accepts_and_the_other_hears_who(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run_for(seconds=61)
+    butler, deputy = drill.attempts(ticket)
+    assert drill.alarms.accept(deputy.id).accepted_by == "李管家"
+    brief = drill.alarms.accept(butler.id)
+    assert (brief.accepted_by, drill.ticket(ticket).assignee_id) == ("李管家", DEPUTY)
+    assert drill.alarms.accept(deputy.id).accepted_by == "李管家"
+    assert drill.story(ticket).count("accepted") == 1
+    assert drill.story(ticket).count("accepted_late") == 1
+
+
+def test_acknowledged_before_the_worker_wakes_nobody_is_called(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.desk.acknowledge(ticket.id, by="小李")
+    drill.run_for(minutes=20)
+    assert drill.carrier.calls == drill.carrier.texts == []
+
+
+def test_a_step_that_was_claimed_before_the_acknowledgement_calls_nobody(drill: Drill) -> None:
+    ticket = drill.open()
+    task = drill.store.claim(Lane.EMERGENCY, drill.clock.now(), LEASE, "w1")
+    assert task is not None
+    drill.desk.acknowledge(ticket.id, by="小李")
+    drill.forwarding.forward(task)
+    assert drill.carrier.calls == []
+
+
+def test_acknowledged_while_the_call_is_placed_nobody_else_is_rung(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.store.after_commit = once(drill, lambda: drill.desk.acknowledge(ticket.id, by="小李"))
+    drill.run_for(minutes=20)
+    assert drill.rung(ticket) == [BUTLER]
+    assert drill.attempts(ticket)[0].provider_sid, "a real call is a fact, whoever holds the task"
+    assert drill.ticket(ticket).acknowledged_by == "小李"
+
+
+@pytest.mark.parametrize("state", [TicketState.CANCELLED, TicketState.RESOLVED, TicketState.ON_SITE])
+def test_a_case_that_moved_on_calls_nobody(drill: Drill, state: TicketState) -> None:
+    ticket = drill.open()
+    drill.desk.change_state(ticket.id, state, by="小李", reason="误报")
+    drill.run_for(minutes=20)
+    assert drill.carrier.calls == []
+
+
+def test_the_ladder_starts_again_as_often_as_it_takes(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run_for(minutes=30)
+    rung = drill.rung(ticket)
+    assert rung[:5] == LADDER_BY_DAY
+    assert rung[5:10] == LADDER_BY_DAY
+    assert len(rung) > 15
+    assert drill.ticket(ticket).alarm_exhausted_at is not None
+    assert drill.story(ticket).count("ladder_exhausted") >= 3
+    chief = drill.attempts(ticket)[-1]
+    drill.alarms.accept(chief.id)
+    drill.run_for(minutes=30)
+    assert len(drill.rung(ticket)) == len(rung)
+
+
+def test_between_two_rounds_there_is_a_breath_even_if_every_call_fails_at_once(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.carrier.call_failures = [CarrierRefused("no such number", 21211)] * 500
+    drill.run_for(minutes=5)
+    attempts = len(drill.attempts(ticket))
+    assert drill.rung(ticket) == []
+    assert 50 <= attempts <= 60, "five people every thirty seconds, neither silence nor a hot loop"
+    assert drill.story(ticket).count("carrier_failed") == attempts
+
+
+def test_nobody_at_all_alarms_and_waits_for_somebody(drill: Drill) -> None:
+    ticket = drill.open()
+    with drill.store.write() as tx:
+        staff = list(tx.all_staff())
+        for person in staff:
+            tx.upsert_staff(inactive(person))
+    drill.run_for(minutes=2)
+    assert drill.ticket(ticket).alarm_exhausted_at is not None
+    assert drill.story(ticket) == ["opened", "nobody_on_ladder"]
+    with drill.store.write() as tx:
+        tx.upsert_staff(staff[DUTY_CHIEF - 1])
+    drill.run_for(minutes=1)
+    assert drill.rung(ticket) == [DUTY_CHIEF]
+
+
+def test_a_refused_call_goes_to_the_next_one_at_once_and_the_text_still_leaves(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.carrier.call_failures = [CarrierRefused("not reachable", 21215)]
+    drill.run()
+    assert drill.rung(ticket) == [DEPUTY]
+    assert len(drill.carrier.texts) == 2
+    assert drill.attempts(ticket)[0].outcome is AttemptOutcome.FAILED
+
+
+def test_a_busy_carrier_is_asked_again_for_the_same_person_without_a_second_text(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.carrier.call_failures = [CarrierBusy("429", 1.5)]
+    drill.run()
+    assert drill.rung(ticket) == []
+    drill.run_for(seconds=2)
+    assert drill.rung(ticket) == [BUTLER]
+    assert len(drill.carrier.texts) == 1
+    assert len(drill.attempts(ticket)) == 1
+
+
+def test_a_carrier_that_stays_busy_costs_seconds_not_the_ladder(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.carrier.call_failures = [CarrierBusy("429", 1.0)] * 3
+    drill.run_for(seconds=5)
+    assert drill.rung(ticket) == [DEPUTY]
+
+
+def test_an_unknown_result_rings_the_next_one_and_is_looked_up_never_repeated(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.carrier.call_failures = [Happened(CarrierUnknown("timeout"))]
+    drill.run_for(seconds=5)
+    assert drill.rung(ticket) == [BUTLER, DEPUTY], "the butler's telephone rings once, although its answer was lost"
+    attempt = drill.attempts(ticket)[0]
+    assert attempt.provider_sid == drill.carrier.calls[0].sid
+    assert attempt.outcome is AttemptOutcome.PLACED
+    assert drill.alarms.accept(attempt.id).accepted_by == "王管家"
+
+
+def test_an_unknown_result_that_never_happened_frees_the_person_again(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.carrier.call_failures = [CarrierUnknown("502")]
+    drill.run_for(seconds=5)
+    assert drill.rung(ticket) == [DEPUTY]
+    assert BUTLER in busy(drill)
+    drill.run_for(seconds=60)
+    assert BUTLER not in busy(drill)
+
+
+def test_a_text_that_cannot_be_sent_or_worded_does_not_keep_the_telephone_from_ringing(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.text_failure = KeyError("alarm.text")
+    drill.run()
+    assert drill.rung(ticket) == [BUTLER]
+    assert drill.attempts(ticket, "text")[0].outcome is AttemptOutcome.FAILED
+    assert "text_failed" in drill.story(ticket)
+    drill.run_for(seconds=30)
+    assert drill.rung(ticket) == [BUTLER]
+
+
+def test_a_bug_in_the_carrier_room_rings_the_next_one(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.carrier.call_failures = [ZeroDivisionError("bug")]
+    drill.run()
+    assert drill.rung(ticket) == [DEPUTY]
+    assert "call_unknown" in drill.story(ticket)
+
+
+# --- crashes
+
+
+def test_killed_between_the_intent_and_the_call_it_is_dialled_once_by_the_next_worker(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.store.after_commit = once(drill, kill)
+    with pytest.raises(Killed):
+        drill.run()
+    assert drill.carrier.calls == []
+    drill.run_for(seconds=31)
+    assert drill.rung(ticket) == [BUTLER]
+    assert len(drill.attempts(ticket)) == 1
+
+
+def test_killed_between_the_call_and_its_record_it_is_found_not_dialled_again(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.carrier.call_failures = [Happened(Killed())]  # type: ignore[arg-type] # a kill is no Exception
+    with pytest.raises(Killed):
+        drill.run()
+    assert len(drill.carrier.calls) == 1
+    drill.run_for(seconds=31)
+    assert drill.rung(ticket) == [BUTLER]
+    assert drill.attempts(ticket)[0].provider_sid == drill.carrier.calls[0].sid
+    assert "call_found" in drill.story(ticket)
+    drill.run_for(seconds=61)
+    assert drill.rung(ticket) == [BUTLER, DEPUTY]
+
+
+def test_a_restarted_worker_takes_its_own_work_up_at_once(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.store.after_commit = once(drill, kill)
+    with pytest.raises(Killed):
+        drill.run()
+    assert drill.store.release_leases("w1") == 1
+    drill.run()
+    assert drill.rung(ticket) == [BUTLER]
+
+
+def test_accepted_after_the_crash_the_next_worker_calls_nobody(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.store.after_commit = once(drill, kill)
+    with pytest.raises(Killed):
+        drill.run()
+    drill.desk.acknowledge(ticket.id, by="小李")
+    drill.run_for(minutes=10)
+    assert drill.carrier.calls == []
+    assert busy(drill) == frozenset()
+
+
+def test_a_worker_that_lost_its_lease_records_its_call_but_plans_nothing(drill: Drill) -> None:
+    ticket = drill.open()
+    task = drill.store.claim(Lane.EMERGENCY, drill.clock.now(), LEASE, "slow")
+    assert task is not None
+
+    def hang() -> None:
+        drill.clock.advance(seconds=31)
+        drill.run()  # another worker takes over: it finds no call yet and dials
+
+    drill.store.after_commit = once(drill, hang)
+    drill.forwarding.forward(task)
+    steps = [k for k in drill.store.tables.tasks if k.startswith("forward-")]
+    assert steps == [f"forward-{ticket.id}-1", f"forward-{ticket.id}-2"]
+    assert len(drill.attempts(ticket)) == 1
+
+
+def test_a_locked_database_delays_and_loses_nothing(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.store.write_failures = [None, StoreBusy("locked")]  # tx1 succeeds, tx2 finds the database locked
+    drill.run_for(seconds=40)
+    assert drill.rung(ticket) == [BUTLER]
+    assert drill.attempts(ticket)[0].outcome is AttemptOutcome.PLACED
+    assert drill.ticket(ticket).needs_acknowledgement
+
+
+# --- silence
+
+
+def test_a_call_without_any_callback_is_asked_about(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    drill.carrier.statuses[drill.carrier.calls[0].sid] = "canceled"
+    drill.run_for(seconds=33)
+    assert drill.attempts(ticket)[0].outcome is AttemptOutcome.NO_ANSWER
+    assert drill.rung(ticket) == [BUTLER, DEPUTY]
+
+
+def test_a_call_that_never_ends_is_given_up_so_that_nobody_is_busy_for_ever(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    drill.carrier.statuses[drill.carrier.calls[0].sid] = "in-progress"
+    drill.desk.acknowledge(ticket.id, by="小李")
+    drill.run_for(minutes=4)
+    assert BUTLER in busy(drill)
+    drill.run_for(minutes=2)
+    assert busy(drill) == frozenset()
+
+
+def test_a_carrier_that_cannot_be_asked_is_given_up_too(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    drill.carrier.status_failures = [CarrierUnknown("timeout")] * 100
+    drill.desk.acknowledge(ticket.id, by="小李")
+    drill.run_for(minutes=6)
+    assert busy(drill) == frozenset()
+
+
+# --- where
+
+
+def test_without_an_address_the_company_wide_ladder_starts_after_a_short_grace(drill: Drill) -> None:
+    ticket = drill.open(address=Address())
+    drill.run_for(seconds=44)
+    assert drill.carrier.calls == []
+    drill.run_for(seconds=2)
+    assert drill.rung(ticket) == [DUTY_CHIEF]
+    drill.run_for(minutes=3)
+    assert drill.rung(ticket) == [DUTY_CHIEF, SUPERVISOR, STATION_DUTY_BY_DAY]
+
+
+def test_an_address_within_the_grace_rings_its_butler_at_once(drill: Drill) -> None:
+    ticket = drill.open(address=Address())
+    drill.run_for(seconds=20)
+    drill.learn(ticket, address=LAKE)
+    drill.run()
+    assert drill.rung(ticket) == [DEPUTY], "the deputy of one community is the butler of the other"
+    drill.run_for(seconds=50)
+    assert drill.rung(ticket)[:1] == [DEPUTY], "the grace's own step is the one that was brought forward"
+
+
+def test_an_address_during_the_company_wide_ladder_brings_the_butler_in_at_once(drill: Drill) -> None:
+    ticket = drill.open(address=Address())
+    drill.run_for(seconds=50)
+    assert drill.rung(ticket) == [DUTY_CHIEF]
+    drill.learn(ticket, address=GARDEN)
+    drill.run()
+    assert drill.rung(ticket) == [DUTY_CHIEF, BUTLER]
+    drill.run_for(minutes=6)
+    assert drill.rung(ticket)[:5] == [DUTY_CHIEF, BUTLER, DEPUTY, STATION_DUTY_BY_DAY, SUPERVISOR]
+
+
+def test_an_address_learned_while_a_call_is_being_placed_is_not_forgotten(drill: Drill) -> None:
+    ticket = drill.open(address=Address())
+    drill.run_for(seconds=44)
+    drill.clock.advance(seconds=1)
+    drill.store.after_commit = once(drill, lambda: drill.learn(ticket, address=GARDEN))
+    drill.run()
+    assert drill.rung(ticket) == [DUTY_CHIEF, BUTLER]
+
+
+def test_a_corrected_community_rings_its_butler_at_once(drill: Drill) -> None:
+    ticket = drill.open(address=GARDEN)
+    drill.run()
+    drill.learn(ticket, address=LAKE)
+    drill.run()
+    assert drill.rung(ticket) == [BUTLER, DEPUTY]
+
+
+def test_words_of_a_place_are_enough_to_send_somebody_at_once(drill: Drill) -> None:
+    ticket = drill.open("leak_street", address=Address(text="人民路和中山路口"))
+    drill.run()
+    assert drill.rung(ticket) == [DUTY_CHIEF]
+    assert drill.carrier.texts[0].body == "1122-0001 人民路和中山路口"
+
+
+def test_at_night_the_night_shift_is_rung(drill: Drill) -> None:
+    drill.clock.advance(hours=13)  # 23:00
+    ticket = drill.open()
+    drill.run_for(minutes=5)
+    assert drill.rung(ticket)[2] == STATION_DUTY_BY_NIGHT
+
+
+# --- several alarms
+
+
+def test_a_butler_on_another_alarm_is_left_to_it_and_rung_when_nobody_else_is_left(drill: Drill) -> None:
+    first = drill.open(household_id=1)
+    drill.run()
+    second = drill.open(household_id=2)
+    drill.run()
+    assert drill.rung(first) == [BUTLER]
+    assert drill.rung(second) == [DEPUTY]
+    assert "person_busy" in drill.story(second)
+
+
+def test_when_everybody_is_on_the_telephone_the_butler_is_rung_all_the_same(drill: Drill) -> None:
+    leaks = [drill.open(household_id=h) for h in (1, 2, 3)]
+    drill.run_for(seconds=1)
+    with drill.store.write() as tx:
+        for person in list(tx.all_staff())[STATION_DUTY_BY_DAY:]:
+            tx.upsert_staff(inactive(person))
+    drill.run_for(minutes=7)
+    for leak in leaks:
+        assert {BUTLER, DEPUTY} <= set(drill.rung(leak))
+
+
+def busy(drill: Drill) -> frozenset[int]:
+    with drill.store.read() as tx:
+        return tx.busy_staff()
+
+
+def kill() -> None:
+    raise Killed
+
+
+def once(drill: Drill, happening: Callable[[], object]) -> Callable[[], None]:
+    """Something that happens after the next commit and never again."""
+
+    def happen() -> None:
+        drill.store.after_commit = None
+        happening()
+
+    return happen
+
+
+def inactive(person: Staff) -> Staff:
+    return replace(person, active=False)
