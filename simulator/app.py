@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, render_template
+from flask import Flask, Response, render_template
 
 from simulator.config import Config, words
 from simulator.control import control_api
@@ -22,6 +22,13 @@ def create_app(config: Config) -> Flask:
     @app.get("/")
     def page() -> str:
         return render_template("desk.html", words=words(), hotline=config.hotline_numbers[0], speed=config.speed)
+
+    @app.after_request
+    def only_our_own(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = "default-src 'self'; frame-ancestors 'none'"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     @app.get("/healthz")
     def health() -> dict[str, Any]:
