@@ -50,7 +50,7 @@ from ivr.line import PhoneLine
 from kernel.clock import SystemClock
 from kernel.errors import ConfigurationError, HotlineError
 from kernel.privacy import mask_log_event
-from kernel.settings import Settings, load_settings
+from kernel.settings import Environment, Settings, load_settings
 from storage import Store
 from webchat.blueprint import build_webchat
 from webchat.config import ChatConfig, ChatLimits
@@ -323,6 +323,9 @@ def sample_company() -> None:
 
     def program() -> None:
         rooms = _rooms()
+        if rooms.settings.environment is Environment.PRODUCTION:
+            click.echo("ENVIRONMENT=production: the sample company stays out; import your own (import-company)")
+            return
         _import(rooms, [rooms.settings.data_dir / "company"])
         logins = HOME / "var" / "sample-logins.txt"
         fresh = {login: os.urandom(6).hex() for login in SAMPLE_LOGINS}
@@ -358,5 +361,7 @@ def _import(rooms: Rooms, paths: list[Path]) -> None:
         click.echo(f"{kind}: {count} imported, {report.unchanged.get(kind, 0)} unchanged")
     for problem in (*report.problems, *report.warnings):
         click.echo(str(problem), err=True)
+    for ignored in report.ignored:
+        click.echo(f"not read: {ignored}", err=True)
     if report.problems:
         raise click.exceptions.Exit(2)

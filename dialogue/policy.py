@@ -276,6 +276,8 @@ class _Turn:
         """Nothing was heard: G5 twice with the question again, then the keypad, then a person."""
         if self.heard.text or self.heard.source is Source.CHOICE:
             return None
+        if self.asked == "leak" and self.before.tries:
+            return None  # a second unsure answer counts as yes: rule `emergency`
         return self.unclear("hearing.not_heard" if self.before.tries == 0 else "hearing.not_heard_noise", "silence")
 
     def emergency(self) -> Decision | None:

@@ -82,6 +82,15 @@ def test_unsure_asks_one_short_question_and_a_second_unsure_answer_counts_as_yes
     assert talk.tickets[0].symptom == "暖器管报门"
 
 
+def test_silence_after_the_leak_question_is_asked_once_more_and_then_counts_as_yes() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("暖器管报门", Intent.FALLBACK, perhaps=True)
+    talk.turn()
+    assert talk.tickets == []
+    talk.turn()
+    assert [t.kind for t in talk.tickets] == ["leak_inside"]
+
+
 def test_not_a_leak_after_all() -> None:
     talk = Talk()
     talk.says("暖器管报门", Intent.FALLBACK, perhaps=True)
