@@ -1,0 +1,145 @@
+"""The telephone over the real dialogue: what a caller hears while the floor moves between bot and operator."""
+
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from bot.understanding import Intent
+from fulfillment.alarms import Alarms
+from fulfillment.outbox import Lane, TaskKind
+from ivr.blueprint import build_ivr
+from tests.dialogue.talk import BOOK, STANDARD, Talk, means
+from tests.ivr.conftest import BASE_URL, LINE, TOKEN
+from tests.twilio_judges import JudgedClient, action_of, spoken
+
+LEASE = timedelta(seconds=30)
+
+
+class Call:
+    """A caller on the line: hears documents, speaks or stays silent, and can be interrupted by the worker."""
+
+    def __init__(self) -> None:
+        self.talk = Talk(peer="+8613812345678")
+        app = Flask("telephone_test")
+        alarms = Alarms(self.talk.store, STANDARD, self.talk.clock)
+        app.register_blueprint(
+            build_ivr(hotline=self.talk.hotline, alarms=alarms, log=self.talk.store, book=BOOK, line=LINE)
+        )
+        self.carrier = JudgedClient(app.test_client(), BASE_URL, TOKEN)
+        self.heard: list[str] = []
+        self.over = False
+        self._fetch("/ivr/calls", {"CallSid": "CA1", "From": "+8613812345678"})
+
+    def says(self, text: str, intent: Intent = Intent.INFORM) -> None:
+        self.talk.understander.table[text] = means(text, intent)
+        self._fetch(self.next, {"SpeechResult": text, "Confidence": "0.9"})
+
+    def presses(self, key: str) -> None:
+        self._fetch(self.next, {"Digits": key})
+
+    def stays_silent(self, times: int = 1) -> None:
+        for _ in range(times):
+            if not self.over:
+                self._fetch(self.next, {})
+
+    def is_fetched(self) -> None:
+        """The worker delivers what is due; the carrier fetches the live call's next document."""
+        while task := self.talk.store.claim(Lane.ORDINARY, self.talk.clock.now(), LEASE, "test"):
+            if task.kind is TaskKind.SPEAK_TO_CALLER:
+                self.talk.deliveries.speak_to_caller(task)
+            with self.talk.store.write() as tx:
+                tx.task_done(task)
+        for _, path in self.talk.carrier.fetched:
+            self._fetch(path, {})
+        self.talk.carrier.fetched.clear()
+
+    def _fetch(self, path: str, form: dict[str, str]) -> None:
+        self.talk.clock.advance(seconds=4)
+        while True:
+            first = self.carrier.post(path, {"CallSid": "CA1"} | form)
+            document = self.carrier.speak(path, {"CallSid": "CA1"} | form)
+            if document.find("Gather") is None or spoken(document):  # an empty listening may learn something new
+                again = self.carrier.post(path, {"CallSid": "CA1"} | form)
+                assert again.data == first.data, "a repeated webhook must get the same bytes"
+            self.heard += spoken(document)
+            if document.find("Hangup") is not None:
+                self.over = True
+                return
+            self.next = action_of(document)
+            if document.find("Redirect") is None:
+                return
+            path, form = self.next, {}
+
+    def heard_since(self, mark: int) -> list[str]:
+        return self.heard[mark:]
+
+
+@pytest.fixture
+def call() -> Call:
+    return Call()
+
+
+def test_a_leak_is_answered_by_what_to_do_first(call: Call) -> None:
+    call.says("我家暖气漏水了", Intent.LEAK_INSIDE)
+    assert "马上关掉漏水暖气片前面的阀门" in " ".join(call.heard)
+    assert call.next.endswith("/turns/3")
+
+
+def test_a_whole_handoff(call: Call) -> None:
+    call.says("转人工", Intent.ASK_HUMAN)
+    assert "您请稍等" in call.heard[-1]
+    mark = len(call.heard)
+    call.stays_silent(2)
+    assert call.heard_since(mark) == []
+
+    call.talk.handoff.take_over(call.talk.id, 1)
+    call.talk.handoff.say(call.talk.id, 1, "您好,请问有什么可以帮您?", "m1")
+    call.stays_silent(2)
+    assert [w for w in call.heard_since(mark) if "有什么可以帮您" in w] == ["您好,请问有什么可以帮您?"]
+    assert sum("为您服务" in w for w in call.heard_since(mark)) == 1
+
+    mark = len(call.heard)
+    call.says("我想问问师傅到哪儿了")
+    call.talk.handoff.say(call.talk.id, 1, "师傅十分钟到。", "m2")
+    call.talk.handoff.say(call.talk.id, 1, "请您别着急。", "m3")
+    call.stays_silent(3)
+    assert call.heard_since(mark) == ["师傅十分钟到。", "请您别着急。"]
+
+    mark = len(call.heard)
+    call.talk.handoff.hand_back(call.talk.id, 1)
+    call.stays_silent(2)
+    assert call.heard_since(mark)[0] == "请问,您还有其他问题需要我帮助吗?"
+    assert "/turns/" in call.next
+
+
+def test_taken_over_while_the_bot_listens_the_worker_brings_the_call_into_the_loop(call: Call) -> None:
+    call.talk.handoff.take_over(call.talk.id, 1)
+    call.is_fetched()
+    assert "为您服务" in call.heard[-1]
+    assert "/hold/" in call.next
+
+
+def test_the_operators_end_hangs_up(call: Call) -> None:
+    call.says("转人工", Intent.ASK_HUMAN)
+    call.talk.handoff.take_over(call.talk.id, 1)
+    call.stays_silent()
+    call.talk.handoff.end(call.talk.id, 1)
+    call.stays_silent()
+    assert call.over
+    assert call.heard[-1] == "本次服务已结束,感谢您的信任,再见。"
+
+
+def test_the_callback_instead_of_waiting(call: Call) -> None:
+    call.says("转人工", Intent.ASK_HUMAN)
+    call.presses("1")
+    assert any("登记回电" in words for words in call.heard)
+    assert [t.kind for t in call.talk.tickets] == ["callback"]
+    assert "/turns/" in call.next
+
+
+def test_nobody_comes_and_the_caller_is_spoken_to(call: Call) -> None:
+    call.says("转人工", Intent.ASK_HUMAN)
+    mark = len(call.heard)
+    call.stays_silent(8)
+    assert any("您请稍等" in words for words in call.heard_since(mark))
