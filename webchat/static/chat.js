@@ -18,6 +18,7 @@ const api = new Api(body.dataset.base);
 const view = new View($("log"), strings, body.dataset.images);
 const embedded = body.classList.contains("embedded");
 const title = document.title;
+const input = $("text");
 
 const chat = {
   conversation: null, // {id, floor, operator}
@@ -50,6 +51,11 @@ function status() {
   if (node.dataset.kind === kind && node.textContent === text) return;
   node.dataset.kind = kind;
   node.textContent = text;
+}
+
+/* The button that had the focus is gone; a finger has none, and the focus would bring up its keyboard. */
+function byKeyboard(event) {
+  return event.detail === 0;
 }
 
 function visible() {
@@ -89,10 +95,10 @@ function showReplies(message) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = reply.label;
-    button.addEventListener("click", () => {
+    button.addEventListener("click", (event) => {
       box.textContent = "";
       send(reply.label, reply.choice);
-      $("text").focus({ preventScroll: true });
+      if (byKeyboard(event)) input.focus({ preventScroll: true });
     });
     box.appendChild(button);
   }
@@ -360,8 +366,6 @@ async function showEarlier() {
 
 /* ---- hands ---- */
 
-const input = $("text");
-
 function fit() {
   input.style.height = "auto";
   input.style.height = `${input.scrollHeight}px`;
@@ -432,9 +436,9 @@ $("end").addEventListener("click", async () => {
     else network(true);
   }
 });
-$("fresh").addEventListener("click", () => {
+$("fresh").addEventListener("click", (event) => {
   start({ fresh: true });
-  input.focus();
+  if (byKeyboard(event)) input.focus();
 });
 $("earlier").addEventListener("click", showEarlier);
 $("jump").addEventListener("click", () => scrollTo(null));
@@ -454,7 +458,7 @@ window.addEventListener("message", (event) => {
   seen();
   if (chat.shown) {
     scrollTo(null);
-    input.focus();
+    if (window.matchMedia("(pointer: fine)").matches) input.focus();
   }
 });
 
