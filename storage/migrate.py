@@ -29,6 +29,7 @@ def upgrade(url: URL, scripts: Path = MIGRATIONS) -> None:
     file = engines.sqlite_file(url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # residents' data is the service's alone (N17); SQLite's side files follow its mode
     engine = engines.for_migration(url)
     try:
         with translated(), engine.begin() as connection:

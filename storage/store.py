@@ -71,13 +71,14 @@ class Store:
 
     def backup(self, path: str | Path) -> None:
         """Writes a consistent copy of a SQLite database while it is in use; an older file of that name is replaced at
-        the very end. Raises ConfigurationError on PostgreSQL, which has pg_dump.
+        the very end. Raises ConfigurationError on PostgreSQL, which has pg_dump; OSError where no file can be written.
         """
         if not self._engines.is_sqlite:
             raise ConfigurationError("a PostgreSQL database is backed up with pg_dump")
         target = Path(path)
         part = target.with_name(target.name + ".part")
         part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
         with translated(), closing(self._engines.write.raw_connection()) as connection:
             connection.cursor().execute("VACUUM INTO ?", (str(part),))
         with part.open("rb") as copy:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -56,7 +57,7 @@ class Cluster:
         """Drops it, whoever is still connected."""
         self.run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def run(self, statement: sql.Composable, database: str = "postgres") -> None:
+    def run(self, statement: sql.SQL | sql.Composed, database: str = "postgres") -> None:
         with psycopg.connect(
             host="127.0.0.1", port=self.port, user="postgres", dbname=database, autocommit=True
         ) as connection:
@@ -101,7 +102,7 @@ def postgres_url(postgres_cluster: Cluster) -> str:
 
 @contextmanager
 def _running(programs: Path, home: Path) -> Iterator[Cluster]:
-    user: dict[str, object] = {}
+    user: dict[str, Any] = {}
     if os.geteuid() == 0:
         user = {"user": "postgres", "group": "postgres", "extra_groups": []}
         shutil.chown(home, "postgres", "postgres")
@@ -117,11 +118,16 @@ def _running(programs: Path, home: Path) -> Iterator[Cluster]:
     if made.returncode != 0:
         pytest.fail(f"initdb failed: {made.stderr}")
     settings = [f"port={port}", "listen_addresses=127.0.0.1", f"unix_socket_directories={home}", *_FAST]
-    server = [programs / "postgres", "-D", data, *(part for setting in settings for part in ("-c", setting))]
+    server: list[str | Path] = [
+        programs / "postgres",
+        "-D",
+        data,
+        *(part for setting in settings for part in ("-c", setting)),
+    ]
     with (
         log.open("w") as out,
         subprocess.Popen(
-            ["/bin/sh", "-c", _UNTIL_STDIN_CLOSES, "sh", *server],
+            ["/bin/sh", "-c", _UNTIL_STDIN_CLOSES, "sh", *map(str, server)],
             cwd=home,
             stdin=subprocess.PIPE,
             stdout=out,
