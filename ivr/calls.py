@@ -13,6 +13,7 @@ into the loop, when an operator takes over while the bot still listens; interrup
 """
 
 from collections.abc import Sequence
+from zlib import crc32
 
 from flask import Response, request
 
@@ -30,6 +31,8 @@ ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 COMPANY_EVERY = 8
 #: Operators' lines older than this many messages before `after` were spoken long ago.
 _LOOK_BACK = 100
+#: No call listens this often: 3 s each, and the carrier ends a call after 24 h.
+_STEPS_OF_A_CALL = 100_000
 #: The operator's end of a conversation: nothing is listened to after it.
 _END = "handoff.ended"
 
@@ -132,7 +135,9 @@ class CallWebhooks:
         # The bot is silent while a telephone is connected: its last line stays the same for a repeated delivery.
         after = max((m.seq for m in lines if m.author is Author.BOT), default=0)
         said = [Sentence(self._book.say(script).voice)]
-        return twiml(self._writer.continue_hold(conversation_id, said, after=after))
+        # A step the loop has not used, and the same one for a repeated delivery.
+        step = crc32(request.form.get("DialCallSid", "").encode()) + _STEPS_OF_A_CALL
+        return twiml(self._writer.wait(conversation_id, said, after=after, step=step))
 
 
 def heard(conversation_id: str, key: str) -> Turn:

@@ -64,10 +64,7 @@ class TwimlWriter:
         if reply.then is Then.HANG_UP:
             return self.goodbye(said)
         if reply.then is Then.WAIT:
-            response = VoiceResponse()
-            self._say(response, said)
-            response.redirect(self._line.url(_hold(conversation_id, reply.last_seq, 1)), method="POST")
-            return _xml(response)
+            return self.wait(conversation_id, said, after=reply.last_seq, step=1)
         return self.listen(conversation_id, said, turn=reply.turn_number + 1, expect=reply.expect)
 
     def listen(
@@ -89,11 +86,11 @@ class TwimlWriter:
         response.hangup()
         return _xml(response)
 
-    def continue_hold(self, conversation_id: str, said: Sequence[Sentence], *, after: int) -> str:
-        """Back to the hold loop at once (after a telephone was dialled through)."""
+    def wait(self, conversation_id: str, said: Sequence[Sentence], *, after: int, step: int) -> str:
+        """Speaks to the end and enters the hold loop at once."""
         response = VoiceResponse()
         self._say(response, said)
-        response.redirect(self._line.url(_hold(conversation_id, after, 1)), method="POST")
+        response.redirect(self._line.url(_hold(conversation_id, after, step)), method="POST")
         return _xml(response)
 
     def dial(self, said: Sequence[Sentence], *, to: str, action: str) -> str:
