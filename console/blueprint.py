@@ -53,8 +53,6 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
             PERMANENT_SESSION_LIFETIME=SHIFT,
             # A console page stays open for a whole shift; its token lives as long as the session it is bound to.
             WTF_CSRF_TIME_LIMIT=None,
-            # The webhooks are guarded by the carrier's signature; the console protects itself in `gate`.
-            WTF_CSRF_CHECK_DEFAULT=False,
         )
         gate.set_up(app, rooms)
         if own_limiter:

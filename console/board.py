@@ -10,6 +10,7 @@ from console.ports import Rooms
 from dialogue.conversation import Conversation, Message
 from dialogue.ports import DialogueTx
 from dialogue.state import DialogueState
+from fulfillment.clocks import ClockEvent
 from fulfillment.company import Community, Duty, Household, Staff, Station
 from fulfillment.dispatch import is_on_duty
 from fulfillment.outbox import TaskKind
@@ -52,6 +53,7 @@ class ClockRow:
     clock: TicketClock
     title: str
     share: float
+    stops: ClockEvent | None  # what it waits for; None if the standard no longer has its rule
 
     @property
     def level(self) -> str:
@@ -303,7 +305,7 @@ def _clock_row(rooms: Rooms, clock: TicketClock, now: datetime) -> ClockRow:
     whole = (clock.due_by - clock.started_at).total_seconds()
     until = clock.stopped_at or now
     share = (until - clock.started_at).total_seconds() / whole if whole > 0 else 1.0
-    return ClockRow(clock, rule.title if rule else clock.rule, max(0.0, share))
+    return ClockRow(clock, rule.title if rule else clock.rule, max(0.0, share), rule.stops if rule else None)
 
 
 def _place(address: Address, communities: Mapping[int, str]) -> Place:

@@ -76,6 +76,8 @@ def set_up(app: Flask, rooms: Rooms) -> None:
 
     logins.user_loader(load)
     if "csrf" not in app.extensions:
+        # The webhooks are guarded by the carrier's signature; here `guard` checks the token.
+        app.config["WTF_CSRF_CHECK_DEFAULT"] = False
         CSRFProtect(app)
 
 

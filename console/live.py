@@ -21,7 +21,7 @@ from kernel.errors import BadInput, Conflict, NotFound
 
 BEAT_SECONDS = 8.0  # also how often a holder's page tells that it is still open
 LIFE_SECONDS = 300.0  # then the page reconnects, and a session that has ended since gets 401
-_BREATH_SECONDS = 0.15  # at most ~6 updates a second and page, however busy the database is
+_BREATH_SECONDS = 0.2  # at most five looks a second and page, however busy the database is
 _RETRY_AFTER_SECONDS = 15
 _MAX_TOPICS = 6
 
@@ -121,6 +121,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms, streams: Streams) -> None:
 
 def _stream(rooms: Rooms, topics: Topics, wanted: list[str], seat: Seat) -> Iterator[str]:
     ends_at = time.monotonic() + LIFE_SECONDS
+    next_beat = time.monotonic() + BEAT_SECONDS
     sent: dict[str, str] = {}
     try:
         yield "retry: 1000\n\n"
@@ -131,9 +132,11 @@ def _stream(rooms: Rooms, topics: Topics, wanted: list[str], seat: Seat) -> Iter
             if news:
                 sent = now
                 yield f"event: versions\ndata: {json.dumps(news)}\n\n"
-                time.sleep(_BREATH_SECONDS)
             seen, change = change, rooms.store.wait_for_change(change, BEAT_SECONDS)
-            if seen == change:
+            if seen != change:
+                time.sleep(_BREATH_SECONDS)
+            if time.monotonic() >= next_beat:
                 yield "event: beat\ndata: beat\n\n"
+                next_beat = time.monotonic() + BEAT_SECONDS
     finally:
         seat.leave()

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from dialogue.conversation import Conversation, Message
 from dialogue.ports import DialogueStore
+from fulfillment.clocks import ClockEvent
 from fulfillment.ticket import Ticket, TicketState, TimelineEntry
 from kernel.clock import Clock
 
@@ -47,6 +48,10 @@ class Desk(Protocol):
     def assign(self, ticket_id: int, staff_id: int, *, by: str) -> Ticket: ...
     def note(self, ticket_id: int, text: str, *, by: str) -> None: ...
     def contacted(self, ticket_id: int, *, by: str) -> Ticket: ...
+    def milestone(self, ticket_id: int, event: ClockEvent, *, by: str) -> Ticket:
+        """Answered, surveyed, …: stops the clocks that wait for it. Raises BadInput for an event that is none."""
+        ...
+
     def change_state(self, ticket_id: int, to: TicketState, *, by: str, reason: str = "") -> Ticket: ...
     def nudge(self, ticket_id: int, *, by: str) -> Ticket: ...
 
@@ -58,13 +63,20 @@ class Named(Protocol):
     def title(self) -> str: ...
 
 
+class Rule(Named, Protocol):
+    """A promise of the standard; `stops` is the event that fulfils it."""
+
+    @property
+    def stops(self) -> ClockEvent: ...
+
+
 class Standard(Protocol):
     """The part of the service standard that is shown."""
 
     @property
     def kinds(self) -> Mapping[str, Named]: ...
     @property
-    def rules(self) -> Mapping[str, Named]: ...
+    def rules(self) -> Mapping[str, Rule]: ...
 
 
 @dataclass(frozen=True, slots=True)

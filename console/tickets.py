@@ -3,15 +3,20 @@
 from collections.abc import Callable
 from functools import partial
 
+import structlog
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from console.board import read_ticket_list, read_ticket_page
 from console.gate import allow, me
 from console.ports import Rooms
+from fulfillment.clocks import ClockEvent
 from fulfillment.company import OperatorRole
+from fulfillment.desk import MILESTONES
 from fulfillment.ticket import NEXT_STATES, OPEN_STATES, TicketState
 from kernel.errors import BadInput
+
+log = structlog.get_logger()
 
 PAGE_SIZE = 30
 _LONGEST_TEXT = 2000
@@ -46,6 +51,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.get("/tickets/<int:ticket_id>")
     @allow(OperatorRole.OPERATOR)
     def ticket(ticket_id: int) -> ResponseReturnValue:
+        log.info("audit.ticket_opened", operator=me().login, operator_id=me().id, ticket=ticket_id)
         return render_template("console/ticket.html", **_page(rooms, ticket_id))
 
     @blueprint.get("/tickets/<int:ticket_id>/<any(steps, facts):part>")
@@ -60,15 +66,20 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
             raise BadInput(f"no action {action[:20]}")
         told = actions[action](ticket_id, me().name)
         flash(told, "good")
-        wished = request.form.get("return_to", "")
-        stays_here = wished.startswith(url_for("console.work")) and "//" not in wished and "\\" not in wished
-        return redirect(wished if stays_here else url_for("console.ticket", ticket_id=ticket_id), 303)
+        return redirect(url_for("console.ticket", ticket_id=ticket_id), 303)
 
 
 def _page(rooms: Rooms, ticket_id: int) -> dict[str, object]:
     page = read_ticket_page(rooms, ticket_id)
     state = page.row.ticket.state
-    return {"page": page, "row": page.row, "next_states": NEXT_STATES[state], "is_open": state in OPEN_STATES}
+    awaited = {clock.stops for clock in page.row.running}
+    return {
+        "page": page,
+        "row": page.row,
+        "next_states": NEXT_STATES[state],
+        "is_open": state in OPEN_STATES,
+        "milestones": sorted((MILESTONES - {ClockEvent.CONTACTED}) & awaited),
+    }
 
 
 class _Actions:
@@ -80,6 +91,7 @@ class _Actions:
         self.by_name: dict[str, Callable[[int, str], str]] = {
             "acknowledge": self._acknowledge,
             "contacted": self._contacted,
+            "milestone": self._milestone,
             "on-site": partial(self._step, TicketState.ON_SITE),
             "resolve": partial(self._step, TicketState.RESOLVED),
             "close": partial(self._step, TicketState.CLOSED),
@@ -97,6 +109,14 @@ class _Actions:
     def _contacted(self, ticket_id: int, by: str) -> str:
         self._desk.contacted(ticket_id, by=by)
         return "contacted"
+
+    def _milestone(self, ticket_id: int, by: str) -> str:
+        try:
+            event = ClockEvent(request.form.get("event", ""))
+        except ValueError as exc:
+            raise BadInput(str(exc)) from exc
+        self._desk.milestone(ticket_id, event, by=by)
+        return "milestone"
 
     def _step(self, to: TicketState, ticket_id: int, by: str) -> str:
         self._desk.change_state(ticket_id, to, by=by)

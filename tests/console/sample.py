@@ -45,6 +45,7 @@ SENTENCES = {
     "noted": "备注: {text}",
     "nudged": "用户催办(第{count}次)",
     "assigned": "派给{name}",
+    "milestone": "办理进度:{event}",
     "state_changed": "状态由{before}变为{after}",
     "ladder_exhausted": "第{round}轮值班人员全部无人接单, 值班台告警, 继续呼叫",
 }

@@ -3,13 +3,12 @@
 import re
 from dataclasses import replace
 
-import pytest
 from flask import Flask
 
-from fulfillment.ticket import Ticket, TicketState
+from fulfillment.ticket import ClockState, Ticket, TicketState
 from tests.console.conftest import Person
 from tests.console.sample import Day
-from tests.fakes import FakeStore
+from tests.fakes import FakeStore, FixedClock
 
 
 def ticket(store: FakeStore, ticket_id: int) -> Ticket:
@@ -118,11 +117,24 @@ def test_unknown_ticket_or_action(xiaoli: Person, day: Day) -> None:
     assert "操作未执行" in xiaoli.told(xiaoli.post(f"/tickets/{day.leak}/explode"))
 
 
-@pytest.mark.parametrize(
-    "wished", ["https://evil.example", "//evil.example", "/console//evil.example", "/console/\\evil"]
-)
-def test_an_action_returns_only_into_the_console(xiaoli: Person, day: Day, wished: str) -> None:
-    assert xiaoli.post(f"/tickets/{day.leak}/acknowledge", return_to=wished).location == f"/console/tickets/{day.leak}"
+def test_a_milestone_stops_its_clock(xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day) -> None:
+    """The complaint waits for an answer; nothing else of it offers the button."""
+    with store.read() as tx:
+        complaint = next(t.id for t in tx.tickets() if t.kind == "complaint")
+    assert "已答复住户</button>" not in xiaoli.get(f"/tickets/{day.cold}").text
+    assert "已答复住户</button>" in xiaoli.get(f"/tickets/{complaint}").text
+    assert xiaoli.told(xiaoli.post(f"/tickets/{complaint}/milestone", event="answered")) == "办理进度已记录"
+    with store.read() as tx:
+        [stopped] = tx.clocks([complaint])[complaint]
+    assert (stopped.state, stopped.stopped_at) == (ClockState.KEPT, clock.now())
+    assert "已答复住户</button>" not in xiaoli.get(f"/tickets/{complaint}").text
+    for event in ("resolved", "nonsense", ""):
+        assert "操作未执行" in xiaoli.told(xiaoli.post(f"/tickets/{complaint}/milestone", event=event))
+
+
+def test_timeline_says_states_in_words(xiaoli: Person, day: Day) -> None:
+    xiaoli.post(f"/tickets/{day.cold}/on-site")
+    assert "状态由待接单变为已到场" in xiaoli.get(f"/tickets/{day.cold}").text
 
 
 def test_a_kind_the_standard_no_longer_has_is_still_shown(
