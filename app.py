@@ -117,7 +117,6 @@ class Rooms:
             auth_token=self.settings.twilio_auth_token.get_secret_value(),
             number=self.settings.twilio_from_number,
             duty_phone=self.settings.duty_phone,
-            company=self.settings.company_name,
         )
 
     @cached_property

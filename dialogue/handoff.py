@@ -1,7 +1,7 @@
 """The floor moves between the bot and a person. Exactly one holds it; an answer of an older epoch is discarded.
 
-What an operator writes is stored in the conversation's log in the same transaction as the outbox row that fetches a live
-call to speak it. The deliverers at the bottom are the worker's side of it; each may run twice.
+What an operator writes is stored in the conversation's log; a waiting call finds it there within seconds (ivr's hold loop),
+and a call that still listens to the bot is fetched by an outbox row of the same transaction. The deliverers at the bottom are the worker's side of it; each may run twice.
 """
 
 from dataclasses import dataclass
@@ -27,9 +27,10 @@ def hold_path(conversation_id: str, after: int) -> str:
     return f"/ivr/calls/{conversation_id}/hold/{after}"
 
 
-def dial_path(conversation_id: str, operator_id: int) -> str:
-    """Where a live call fetches the order to dial an operator's telephone."""
-    return f"/ivr/calls/{conversation_id}/dial/{operator_id}"
+def dial_path(conversation_id: str, operator_id: int, phone: str) -> str:
+    """Where a live call fetches the order to dial an operator's telephone (or another number, E.164)."""
+    path = f"/ivr/calls/{conversation_id}/dial/{operator_id}"
+    return f"{path}/{phone}" if phone else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,11 @@ class Handoff:
                 raise AlreadyTaken(self._name(tx, tx.conversation(conversation_id).operator_id))
             tx.operator_seen(conversation_id, operator_id, now)
             said = self.book.say("handoff.taken", operator=operator.name)
-            self._append(tx, moved, Author.BOT, said.chat, data={"voice": said.voice, "script": said.script})
+            message = self._append(tx, moved, Author.BOT, said.chat, data={"voice": said.voice, "script": said.script})
+            if moved.channel is Channel.PHONE and before.floor is Floor.BOT:
+                # The call listens for the bot; everywhere else it is in the hold loop, which finds new lines by itself.
+                payload = {"conversation_id": moved.id, "seq": message.seq}
+                tx.enqueue(NewTask(TaskKind.SPEAK_TO_CALLER, f"speak:{moved.id}:{message.seq}", now, payload))
             _watch_operator(tx, moved, now + VANISHED_AFTER)
             return moved
 
@@ -98,7 +103,12 @@ class Handoff:
             if conversation.channel is not Channel.PHONE or not number:
                 msg = "only a call can be connected, and only to a telephone number"
                 raise BadInput(msg)
-            payload = {"conversation_id": conversation_id, "operator_id": operator_id, "epoch": conversation.epoch}
+            payload = {
+                "conversation_id": conversation_id,
+                "operator_id": operator_id,
+                "phone": phone,
+                "epoch": conversation.epoch,
+            }
             key = f"dial:{conversation_id}:{conversation.epoch}:{conversation.last_seq}"
             tx.enqueue(NewTask(TaskKind.CONNECT_OPERATOR, key, now, payload))
 
@@ -137,20 +147,9 @@ class Handoff:
         data: dict[str, str],
         client_id: str | None = None,
     ) -> Message:
-        now = self.clock.now()
-        message = tx.add_message(
-            conversation.id, author=author, text=text, at=now, data=dict(data), client_id=client_id
+        return tx.add_message(
+            conversation.id, author=author, text=text, at=self.clock.now(), data=dict(data), client_id=client_id
         )
-        if conversation.channel is Channel.PHONE:
-            tx.enqueue(
-                NewTask(
-                    TaskKind.SPEAK_TO_CALLER,
-                    f"speak:{conversation.id}:{message.seq}",
-                    now,
-                    {"conversation_id": conversation.id, "seq": message.seq},
-                )
-            )
-        return message
 
     def _name(self, tx: DialogueTx, operator_id: int | None) -> str:
         return tx.operator(operator_id).name if operator_id is not None else ""
@@ -197,7 +196,7 @@ class HandoffDeliveries:
     clock: Clock
 
     def speak_to_caller(self, task: Task) -> None:
-        """Fetches the live call so that it says what was written; a call that is over needs nothing."""
+        """Fetches a live call from the bot into the hold loop; a call that is over needs nothing."""
         with self.store.read() as tx:
             conversation = tx.conversation(task.payload["conversation_id"])
         self._fetch(conversation, hold_path(conversation.id, int(task.payload["seq"]) - 1))
@@ -206,7 +205,9 @@ class HandoffDeliveries:
         with self.store.read() as tx:
             conversation = tx.conversation(task.payload["conversation_id"])
         if conversation.epoch == task.payload["epoch"]:
-            self._fetch(conversation, dial_path(conversation.id, int(task.payload["operator_id"])))
+            self._fetch(
+                conversation, dial_path(conversation.id, int(task.payload["operator_id"]), task.payload["phone"])
+            )
 
     def release_conversation(self, task: Task) -> None:
         """An operator who vanished loses the floor to the queue; one whose page is alive is watched on."""
@@ -239,7 +240,7 @@ class HandoffDeliveries:
             request = TicketRequest("callback", symptom="", conversation_id=conversation.id, known=known)
             ticket, _ = open_ticket(tx, request, standard=self.standard, now=now)
             said = self.book.say("handoff.nobody_free", number=ticket.number)
-            message = tx.add_message(
+            tx.add_message(
                 conversation.id,
                 author=Author.BOT,
                 text=said.chat,
@@ -247,9 +248,6 @@ class HandoffDeliveries:
                 data={"voice": said.voice, "script": said.script},
                 client_id=f"queue:{conversation.epoch}",
             )
-            if conversation.channel is Channel.PHONE:
-                payload = {"conversation_id": conversation.id, "seq": message.seq}
-                tx.enqueue(NewTask(TaskKind.SPEAK_TO_CALLER, f"speak:{conversation.id}:{message.seq}", now, payload))
 
     def _fetch(self, conversation: Conversation, path: str) -> None:
         if conversation.channel is not Channel.PHONE:

@@ -15,7 +15,6 @@ class PhoneLine:
     auth_token: str = field(repr=False)
     number: str  # the hotline's own, E.164
     duty_phone: str  # E.164
-    company: str
     voice: str = "Polly.Zhiyu-Neural"
     ring_seconds: int = 25  # ahead of voicemail, which picks up after about 30 s
 

@@ -25,7 +25,7 @@ ATTEMPT = "a" * 32
 RESIDENT = "+8613812345678"
 
 LINE = PhoneLine(
-    base_url=BASE_URL, auth_token=TOKEN, number="+8640012345", duty_phone="+8613900000001", company="华暖示例热力"
+    base_url=BASE_URL, auth_token=TOKEN, number="+8640012345", duty_phone="+8613900000001"
 )
 
 
