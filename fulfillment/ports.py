@@ -195,6 +195,8 @@ class Carrier(Protocol):
 
 
 #: Texts of alarms, rendered by the script book; injected by app.py because sentences live above this floor.
+#: Called with the ticket and the place: the community's name, or the words of a place, or "" if nothing is known.
+#: What it returns fits one text message (70 characters).
 AlarmText = Callable[[Ticket, str], str]
 
 #: A deliverer carries out one task; it must be safe to run twice. Returning normally finishes the task.

@@ -1,5 +1,6 @@
 """What people at the console do with a ticket, and what it does to clocks and ladder."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -193,3 +194,11 @@ def test_a_clock_that_was_re_planned_tells_only_at_its_new_time(drill: Drill) ->
     assert [k for k in drill.story(leak) if k.startswith("clock_")] == []
     drill.run_for(hours=8)
     assert [k for k in drill.story(leak) if k.startswith("clock_")] == ["clock_warning", "clock_breached"]
+
+
+def test_a_clock_with_a_later_revision_has_tasks_of_its_own(drill: Drill, cold: Ticket) -> None:
+    clock = drill.clocks(cold)["repair_contact"]
+    with drill.store.write() as tx:
+        tx.save_clock(replace(clock, due_by=clock.due_by + timedelta(days=1), rev=2))
+    drill.run_for(hours=1)
+    assert drill.story(cold) == ["opened"]

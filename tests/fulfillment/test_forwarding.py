@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from fulfillment.company import Staff
-from fulfillment.outbox import Lane
+from fulfillment.outbox import Lane, NewTask, TaskKind
 from fulfillment.ticket import Address, AttemptOutcome, TicketState
 from fulfillment.worker import LEASE
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown, StoreBusy
@@ -99,6 +99,32 @@ def test_callbacks_out_of_order_and_twice_change_nothing(drill: Drill) -> None:
     assert "call_ringing" not in drill.story(ticket)
 
 
+def test_a_slower_callback_of_an_earlier_fact_is_no_step_back(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    attempt = drill.attempts(ticket)[0]
+    for status in ("ringing", "queued", "ringing"):
+        drill.no_answer(attempt, status)
+    assert drill.attempts(ticket)[0].outcome is AttemptOutcome.RINGING
+    assert drill.story(ticket).count("call_ringing") == 1
+
+
+def test_a_callback_that_is_faster_than_the_record_is_kept(drill: Drill) -> None:
+    ticket = drill.open()
+    place = drill.carrier.call
+
+    def busy_at_once(*, to: str, attempt_id: str) -> str:
+        sid = place(to=to, attempt_id=attempt_id)
+        drill.carrier.call = place  # type: ignore[method-assign] # only this once
+        drill.alarms.call_event(attempt_id, status="busy", sequence=0, sid=sid)
+        return sid
+
+    drill.carrier.call = busy_at_once  # type: ignore[method-assign] # the callback overtakes the answer
+    drill.run()
+    assert drill.attempts(ticket)[0].outcome is AttemptOutcome.NO_ANSWER
+    assert drill.rung(ticket) == [BUTLER, DEPUTY]
+
+
 def test_a_late_callback_of_the_first_rung_does_not_hurry_the_third(drill: Drill) -> None:
     ticket = drill.open()
     drill.run_for(seconds=61)
@@ -156,6 +182,19 @@ def test_a_step_that_was_claimed_before_the_acknowledgement_calls_nobody(drill: 
     assert drill.carrier.calls == []
 
 
+def test_accepting_ends_the_ladder_and_a_step_that_is_left_over_calls_nobody(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    drill.alarms.accept(drill.attempts(ticket)[0].id)
+    assert drill.store.tables.tasks[f"forward-{ticket.id}-2"].state == "cancelled"
+    left_over = {"ticket_id": ticket.id, "step": 3}
+    with drill.store.write() as tx:
+        tx.enqueue(NewTask(TaskKind.FORWARD_EMERGENCY, "left-over", drill.clock.now(), left_over, ticket.id))
+    drill.run()
+    assert drill.rung(ticket) == [BUTLER]
+    assert drill.store.tables.tasks["left-over"].state == "done"
+
+
 def test_acknowledged_while_the_call_is_placed_nobody_else_is_rung(drill: Drill) -> None:
     ticket = drill.open()
     drill.store.after_commit = once(drill, lambda: drill.desk.acknowledge(ticket.id, by="小李"))
@@ -169,6 +208,7 @@ def test_acknowledged_while_the_call_is_placed_nobody_else_is_rung(drill: Drill)
 def test_a_case_that_moved_on_calls_nobody(drill: Drill, state: TicketState) -> None:
     ticket = drill.open()
     drill.desk.change_state(ticket.id, state, by="小李", reason="误报")
+    assert drill.store.tables.tasks[f"forward-{ticket.id}-1"].state == "cancelled"
     drill.run_for(minutes=20)
     assert drill.carrier.calls == []
 
@@ -442,6 +482,14 @@ def test_words_of_a_place_are_enough_to_send_somebody_at_once(drill: Drill) -> N
     drill.run()
     assert drill.rung(ticket) == [DUTY_CHIEF]
     assert drill.carrier.texts[0].body == "1122-0001 人民路和中山路口"
+
+
+def test_words_of_a_place_within_the_grace_are_enough_too(drill: Drill) -> None:
+    ticket = drill.open("leak_street", address=Address())
+    drill.run_for(seconds=5)
+    drill.learn(ticket, address=Address(text="人民路和中山路口"))
+    drill.run()
+    assert drill.rung(ticket) == [DUTY_CHIEF]
 
 
 def test_at_night_the_night_shift_is_rung(drill: Drill) -> None:
