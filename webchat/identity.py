@@ -41,7 +41,7 @@ class Identity:
 
     def visitor(self, token: str) -> str | None:
         """The visitor a token names; None if it is forged, foreign or too old."""
-        opened = self._opened(self._tokens, token, self._token_life, parts=1)
+        opened = self._opened(self._tokens, token, self._token_life)
         return opened[0] if opened else None
 
     def stream_key(self, visitor: str, conversation_id: str) -> str:
@@ -51,16 +51,16 @@ class Identity:
         return str(self._stream_keys.dumps([visitor, conversation_id, self._now()]))
 
     def opened_stream_key(self, key: str) -> StreamKey | None:
-        opened = self._opened(self._stream_keys, key, self._stream_key_life, parts=2)
+        opened = self._opened(self._stream_keys, key, self._stream_key_life)
         return StreamKey(opened[0], opened[1]) if opened else None
 
-    def _opened(self, serializer: URLSafeSerializer, text: str, life: timedelta, *, parts: int) -> list[str] | None:
+    def _opened(self, serializer: URLSafeSerializer, text: str, life: timedelta) -> list[str] | None:
         try:
             payload: Any = serializer.loads(text)
         except BadSignature:
             return None
         *names, issued = payload
-        if len(names) != parts or self._now() - issued > life.total_seconds():
+        if self._now() - issued > life.total_seconds():
             return None
         return [str(name) for name in names]
 

@@ -8,6 +8,7 @@ import { fill } from "./words.js";
 const RETRY = [1000, 2000, 4000, 8000, 15000]; // ms between tries of a send
 const POLL = 4000; // ms between looks while no stream is to be had
 const STREAM_AGAIN = 30000;
+const KEY_FRESH = 3600 * 1000; // the server takes a stream key for two hours
 const TYPING_AFTER = 300;
 const NEAR_BOTTOM = 140;
 
@@ -24,6 +25,7 @@ const chat = {
   conversation: null, // {id, floor, operator}
   level: 0, // everything up to this seq is on the page
   streamKey: "",
+  keyAt: 0,
   previous: null,
   source: null,
   lost: false, // the last request found no network
@@ -215,6 +217,7 @@ async function open(wish) {
         $("earlier").hidden = !chat.previous;
       }
       chat.streamKey = answer.stream;
+      chat.keyAt = Date.now();
       take(answer);
       if (answer.more) await catchUp();
       if (!chat.started) {
@@ -330,7 +333,7 @@ function listen() {
     if (source.readyState !== EventSource.CLOSED || chat.source !== source) return; // the browser tries again by itself
     chat.source = null; // refused: no seat, or the key is too old
     pollTimer = setInterval(look, POLL);
-    streamTimer = setTimeout(() => start(), STREAM_AGAIN);
+    streamTimer = setTimeout(() => (Date.now() - chat.keyAt < KEY_FRESH ? listen() : start()), STREAM_AGAIN);
     look();
   });
 }
