@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from dialogue.conversation import Author, Channel, Floor
 from kernel.clock import SystemClock
+from tests.fakes import FixedClock
 from tests.webchat.fake_hotline import PHONE, move
 from tests.webchat.site import Site, served, site, with_limits
 
@@ -294,3 +295,22 @@ def test_a_page_of_another_origin_may_use_the_tag(
         page.locator(".webchat-button").click()
         expect(chat.locator("#log")).to_contain_text("请问是整个家都不热" if keeps else "温心01号为您服务")
     assert stored(place) == ["家里不热"]
+
+
+def test_one_time_line_for_one_silence(page: Page) -> None:
+    """A waiting message is dated by the device, a stored one by the house: the first line goes when the second comes."""
+    place = site(clock=FixedClock())
+    with served(place.app) as address:
+        greet(page, address)
+        say(page, "家里不热")
+        expect(page.locator("#log")).to_contain_text("请问是整个家都不热")
+        expect(page.locator(".time")).to_have_count(1)
+
+
+def test_the_last_words_stay_in_sight_when_the_chat_ends(page: Page, address: str) -> None:
+    greet(page, address)
+    say(page, "漏水")
+    expect(page.get_by_role("alert")).to_be_visible()
+    say(page, "再见")
+    expect(page.locator("#over")).to_be_visible()
+    expect(page.locator("#log .row_them .bubble").last).to_be_in_viewport(ratio=1)

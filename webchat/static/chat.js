@@ -132,10 +132,15 @@ function showMessages(messages) {
 }
 
 function showState(conversation) {
+  const follow = atBottom();
+  const over = conversation.floor === "ended";
   chat.conversation = conversation;
-  $("over").hidden = conversation.floor !== "ended";
-  $("end").hidden = conversation.floor === "ended";
-  if (conversation.floor === "ended") showReplies(null);
+  if ($("over").hidden === over) {
+    $("over").hidden = !over;
+    if (follow) scrollTo(null); // the notice takes its room from the talk
+  }
+  $("end").hidden = over;
+  if (over) showReplies(null);
   status();
   typing();
 }

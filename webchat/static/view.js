@@ -70,7 +70,7 @@ export class View {
     const own = message.client_id && this.pending.get(message.client_id);
     if (own) {
       this.pending.delete(message.client_id);
-      own.parentNode.removeChild(own);
+      this.drop(own);
     }
     const row = this.row(message);
     this.place(this.log, row, this.log.querySelector(".row_pending"));
@@ -110,7 +110,7 @@ export class View {
     button.setAttribute("aria-label", this.strings.failed);
     button.addEventListener("click", () => {
       this.pending.delete(clientId);
-      row.parentNode.removeChild(row);
+      this.drop(row);
       again();
     });
     mark.parentNode.replaceChild(button, mark);
@@ -137,8 +137,18 @@ export class View {
     return this.log.scrollHeight - before;
   }
 
+  /* A row and the time line that was drawn for it. */
+  drop(row) {
+    const line = row.previousElementSibling;
+    if (line && line.classList.contains("time")) line.parentNode.removeChild(line);
+    row.parentNode.removeChild(row);
+  }
+
   place(container, row, before) {
-    const previous = before ? before.previousElementSibling : container.lastElementChild;
+    let previous = before ? before.previousElementSibling : container.lastElementChild;
+    while (previous && previous.classList.contains("note") && !previous.dataset.at) {
+      previous = previous.previousElementSibling;
+    }
     const at = Number(row.dataset.at);
     const last = previous && previous.dataset.at ? Number(previous.dataset.at) : 0;
     if (at - last > PAUSE) {
