@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
+from werkzeug.test import TestResponse, create_environ
 
 from console import live
 from dialogue.conversation import Author
@@ -98,8 +98,20 @@ def test_streams_are_capped_and_the_seat_is_given_back(store: FakeStore, clock: 
     assert int(refused.headers["Retry-After"]) > 0
     assert "queue" in person.get("/events?now&topics=queue").json, "who is refused can still ask"
     first.close()
-    stream(person, "queue").close()  # never read: left before the first event
+    for _ in range(2):
+        leave_before_the_first_event(person)
     stream(person, "queue").close()
+
+
+def leave_before_the_first_event(person: Person) -> None:
+    """As a browser does that is closed at once: the server never asks the stream for anything."""
+    cookie = person.client.get_cookie("session")
+    assert cookie
+    environ = create_environ("/console/events?topics=queue", headers={"Cookie": f"session={cookie.value}"})
+    told: list[str] = []
+    body = person.client.application.wsgi_app(environ, lambda status, *_: told.append(status))
+    body.close()
+    assert told == ["200 OK"]
 
 
 @pytest.mark.parametrize("topics", ["", "secrets", "ticket:x", "queue," * 7, "ticket:-1"])

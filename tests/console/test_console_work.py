@@ -31,10 +31,10 @@ def test_clocks_show_clause_share_and_time_left(xiaoli: Person, clock: FixedCloc
     assert shown()[0] == ("calm", "7:18")
     clock.advance(minutes=5)
     assert shown()[0] == ("soon", "2:18")
-    clock.advance(minutes=1)
-    assert shown()[0] == ("urgent", "1:18")
+    clock.advance(seconds=18)
+    assert shown()[0] == ("urgent", "2:00")
     clock.advance(minutes=2)
-    assert shown()[0] == ("over", "-0:42")
+    assert shown()[0] == ("over", "0:00")
 
 
 def test_alarm_is_on_every_page_until_somebody_accepts(xiaoli: Person, day: Day) -> None:
