@@ -100,11 +100,20 @@ class Case:
         self.tx.cancel_tasks(self.ticket.id, [TaskKind.FORWARD_EMERGENCY])
 
     def _rules(self) -> tuple[ClockRule, ...]:
-        return self.standard.rules_of(self.ticket.kind)
+        """None for a kind that the tables have dropped since: an old ticket must still be accepted and closed."""
+        return self.standard.rules_of(self.ticket.kind) if self.ticket.kind in self.standard.kinds else ()
 
     def _running(self) -> list[tuple[TicketClock, ClockRule]]:
-        clocks = self.tx.clocks([self.ticket.id])[self.ticket.id]
-        return [(c, self.standard.rule(c.rule)) for c in clocks if c.state is ClockState.RUNNING]
+        running = []
+        for clock in self.tx.clocks([self.ticket.id])[self.ticket.id]:
+            if clock.state is not ClockState.RUNNING:
+                continue
+            rule = self.standard.rules.get(clock.rule)
+            if rule is None:  # the tables have dropped the promise since
+                self.tx.save_clock(voided(clock, self.now))
+            else:
+                running.append((clock, rule))
+        return running
 
     def _start(self, rules: list[ClockRule], since: datetime | None = None) -> None:
         for rule in rules:

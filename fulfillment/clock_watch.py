@@ -34,10 +34,10 @@ class ClockWatch:
             if not tx.holds(task):
                 return
             case = Case(tx, ticket, standard=self._standard, now=self._clock.now())
-            if clock.state is ClockState.RUNNING and clock.rev == task.payload["rev"]:
-                title = self._standard.rule(clock.rule).title
+            rule = self._standard.rules.get(clock.rule)  # None: the tables have dropped the promise since
+            if rule is not None and clock.state is ClockState.RUNNING and clock.rev == task.payload["rev"]:
                 due_by = f"{local(clock.due_by):%m-%d %H:%M}"
-                case.tell(fact, actor="worker", title=title, clause=clock.clause, due_by=due_by)
+                case.tell(fact, actor="worker", title=rule.title, clause=clock.clause, due_by=due_by)
                 if breached:
                     tx.save_clock(replace(clock, breached_at=case.now))
             tx.task_done(task)

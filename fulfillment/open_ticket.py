@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from fulfillment.case import Case
 from fulfillment.clocks import ClockEvent
+from fulfillment.company import Household
 from fulfillment.ports import FulfillmentTx
 from fulfillment.standard import Standard, TicketKind
 from fulfillment.ticket import Address, Ticket, TicketState
@@ -62,7 +63,8 @@ def open_ticket(tx: FulfillmentTx, request: TicketRequest, *, standard: Standard
 def learn_address(tx: FulfillmentTx, ticket_id: int, learned: Learned, *, standard: Standard, now: datetime) -> Ticket:
     """More became known. An emergency that nobody has accepted is re-planned to the right butler, due now.
 
-    A given address replaces the old one as a whole; other empty fields keep what is known. Raises NotFound.
+    A given address replaces the old one as a whole, and with it the home; other empty fields keep what is known.
+    Raises NotFound.
     """
     ticket = tx.ticket(ticket_id, for_update=True)
     said = learned
@@ -73,7 +75,7 @@ def learn_address(tx: FulfillmentTx, ticket_id: int, learned: Learned, *, standa
     changed = replace(
         ticket,
         address=address,
-        household_id=learned.household_id if learned.household_id is not None else ticket.household_id,
+        household_id=learned.household_id if moved or learned.household_id is not None else ticket.household_id,
         contact_name=said.contact_name or ticket.contact_name or learned.contact_name,
         contact_phone=said.contact_phone or ticket.contact_phone or learned.contact_phone,
         details=details,
@@ -120,11 +122,12 @@ def _elsewhere(ticket: Ticket, known: Learned) -> bool:
 
 def _completed(tx: FulfillmentTx, known: Learned) -> Learned:
     """A home in the company's own records brings its address and marks old, ill or disabled residents (J1)."""
-    if known.household_id is None:
+    home = _home(tx, known)
+    if home is None:
         return known
-    home = tx.household(known.household_id)
     completed = replace(
         known,
+        household_id=home.id,
         contact_name=known.contact_name or home.name,
         contact_phone=known.contact_phone or home.phone,
         details={**known.details, "vulnerable": "yes"} if home.vulnerable else known.details,
@@ -135,6 +138,16 @@ def _completed(tx: FulfillmentTx, known: Learned) -> Learned:
     return replace(
         completed, address=Address(home.community_id, home.building, home.unit, home.room, known.address.text)
     )
+
+
+def _home(tx: FulfillmentTx, known: Learned) -> Household | None:
+    """The home that is meant: named by its id, or the only one at a complete address (whoever calls about it)."""
+    if known.household_id is not None:
+        return tx.household(known.household_id)
+    if not (known.address.building and known.address.room):
+        return None
+    homes = tx.households_at(known.address)
+    return homes[0] if len(homes) == 1 else None
 
 
 def _new_ticket(tx: FulfillmentTx, request: TicketRequest, known: Learned, kind: TicketKind, now: datetime) -> Ticket:

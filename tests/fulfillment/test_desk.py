@@ -202,3 +202,16 @@ def test_a_clock_with_a_later_revision_has_tasks_of_its_own(drill: Drill, cold: 
         tx.save_clock(replace(clock, due_by=clock.due_by + timedelta(days=1), rev=2))
     drill.run_for(hours=1)
     assert drill.story(cold) == ["opened"]
+
+
+def test_what_the_tables_have_dropped_since_does_not_keep_an_old_ticket_from_being_accepted(drill: Drill) -> None:
+    leak = drill.open()
+    with drill.store.write() as tx:
+        tx.save_ticket(replace(tx.ticket(leak.id), kind="dropped_kind"))
+        tx.save_clock(replace(drill.clocks(leak)["leak_contact"], rule="dropped_rule"))
+    drill.run_for(minutes=20)
+    assert drill.rung(leak)[0] == BUTLER
+    drill.desk.acknowledge(leak.id, by="小李")
+    drill.desk.change_state(leak.id, TicketState.RESOLVED, by="小李")
+    assert states(drill, leak)["dropped_rule"] is ClockState.BROKEN
+    assert ClockState.RUNNING not in states(drill, leak).values()

@@ -119,3 +119,21 @@ def test_a_burst_that_turns_out_to_be_major_gets_the_longer_clock(drill: Drill) 
     assert clocks["burst_repaired"].state is ClockState.VOID
     major = clocks["burst_repaired_major"]
     assert (major.state, major.started_at) == (ClockState.RUNNING, ticket.opened_at)
+
+
+def test_two_people_who_report_the_same_door_report_one_matter(drill: Drill) -> None:
+    first = drill.open(address=GARDEN, conversation_id="a", contact_phone="+8613811111111")
+    assert first.household_id == 1
+    again = drill.open(address=Address(1, "3", "", "501"), conversation_id="b", contact_phone="+8613822222222")
+    assert (again.id, again.nudges) == (first.id, 1)
+
+
+def test_an_address_that_fits_several_homes_names_none(drill: Drill) -> None:
+    assert drill.open(address=Address(1, "3", "2")).household_id is None
+    assert drill.open(address=Address(1, "3", "2", "999")).household_id is None
+
+
+def test_a_corrected_address_is_another_home(drill: Drill) -> None:
+    ticket = drill.open(address=GARDEN)
+    assert drill.learn(ticket, address=LAKE).household_id == 3
+    assert drill.learn(ticket, address=Address(2, "9", "9", "909")).household_id is None
