@@ -35,6 +35,7 @@ _WATCH_AGAIN = timedelta(seconds=10)
 _WATCH_AT_MOST = timedelta(minutes=5)
 #: A call whose placing is in doubt is looked up soon: the carrier lists it after a moment.
 _LOOK_UP_AFTER = timedelta(seconds=2)
+_TEXTS_AT_ONCE = 8
 
 log = structlog.get_logger()
 
@@ -47,7 +48,7 @@ class _Step:
     attempts: tuple[Attempt, ...]  # only those not carried out yet
     resumed: bool
     next_at: datetime
-    place: str = ""  # the community's name for the text
+    community_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,8 @@ class Forwarding:
         self._standard = standard
         self._clock = clock
         self._alarm_text = alarm_text
+        # A hanging call must not hold up the text, nor the other way. Kept, so that its threads keep their connections.
+        self._beside = ThreadPoolExecutor(_TEXTS_AT_ONCE, thread_name_prefix="alarm-text")
 
     def forward(self, task: Task) -> None:
         """Rings and texts the next person, unless a human has accepted meanwhile."""
@@ -138,7 +141,6 @@ class Forwarding:
         rung_times.update(a.staff_id for a in earlier if a.staff_id in rung_times)
         rounds = min(rung_times.values(), default=0)
         tried = {staff_id for staff_id, times in rung_times.items() if times > rounds}
-        place = community.name if community else case.ticket.address.text
 
         resumed = bool(mine)
         if not mine:
@@ -155,7 +157,7 @@ class Forwarding:
             left=len(rungs) - len(tried),
         )
         open_ones = tuple(a for a in mine if a.outcome is AttemptOutcome.INTENDED and a.finished_at is None)
-        return _Step(case.ticket, open_ones, resumed, next_at, place)
+        return _Step(case.ticket, open_ones, resumed, next_at, community.name if community else "")
 
     def _ladder(self, tx: FulfillmentTx, community: Community | None, at: datetime) -> tuple[Rung, ...]:
         company = Company({s.id: s for s in tx.all_staff()}, tx.duties())
@@ -212,10 +214,9 @@ class Forwarding:
     def _carry_out(self, step: _Step) -> list[_Result]:
         voice = [a for a in step.attempts if a.channel == VOICE]
         texts = [a for a in step.attempts if a.channel == TEXT]
-        with ThreadPoolExecutor(max_workers=1) as beside:  # a hanging call must not hold up the text, nor the other way
-            sent = [beside.submit(self._text, step, a) for a in texts]
-            called = [self._call(step, a) for a in voice]
-            return called + [future.result() for future in sent]
+        sent = [self._beside.submit(self._text, step, a) for a in texts]
+        called = [self._call(step, a) for a in voice]
+        return called + [future.result() for future in sent]
 
     def _call(self, step: _Step, attempt: Attempt) -> _Result:
         try:
@@ -229,7 +230,7 @@ class Forwarding:
 
     def _text(self, step: _Step, attempt: Attempt) -> _Result:
         try:
-            body = self._alarm_text(step.ticket, step.place)
+            body = self._alarm_text(step.ticket, step.community_name)
             return _Result(attempt, self._carrier.text(to=attempt.phone, body=body, attempt_id=attempt.id))
         except Exception as exc:  # noqa: BLE001 - as above: a text that cannot be worded must not keep the telephone from ringing
             return _failed(attempt, exc)

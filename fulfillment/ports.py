@@ -195,7 +195,7 @@ class Carrier(Protocol):
 
 
 #: Texts of alarms, rendered by the script book; injected by app.py because sentences live above this floor.
-#: Called with the ticket and the place: the community's name, or the words of a place, or "" if nothing is known.
+#: Called with the ticket and the name of its community ("" if that is not known).
 #: What it returns fits one text message (70 characters).
 AlarmText = Callable[[Ticket, str], str]
 

@@ -66,10 +66,10 @@ class Drill:
             TaskKind.BREACH_CLOCK: self.watch.breach,
         }
 
-    def _alarm_text(self, ticket: Ticket, place: str) -> str:
+    def _alarm_text(self, ticket: Ticket, community_name: str) -> str:
         if self.text_failure is not None:
             raise self.text_failure
-        return f"{ticket.number} {place}"
+        return f"{ticket.number} {community_name or ticket.address.text}"
 
     def open(self, kind: str = "leak_inside", address: Address = GARDEN, **known: Any) -> Ticket:
         conversation = known.pop("conversation_id", None)
