@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -53,7 +54,9 @@ class _Quiet(WSGIRequestHandler):
 
 def _serve(_chosen: argparse.Namespace) -> int:
     config = read_config(os.environ)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    # The supervisor's SIGTERM ends it as Ctrl-C does: calls are hung up, no traceback.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app = create_app(config)
     network: Network = app.extensions["network"]
     server = make_server(config.host, config.port, app, threaded=True, request_handler=_Quiet)

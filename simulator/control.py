@@ -119,13 +119,13 @@ def _views(api: Blueprint, network: Network) -> None:
 
     @api.get("/api/calls")
     def calls() -> list[dict[str, Any]]:
-        number = request.args.get("number")
+        number = _number_asked()
         found = [c for c in list(network.calls.values()) if number in {None, c.leg.number}]
         return [_call_json(c) for c in found[-_SHOWN_LINES:]]
 
     @api.get("/api/texts")
     def texts() -> list[dict[str, Any]]:
-        number = request.args.get("number")
+        number = _number_asked()
         with network.lock:
             return [_text_json(t) for t in network.texts.values() if number in {None, t.to}]
 
@@ -162,6 +162,12 @@ def _body() -> dict[str, Any]:
 def _wait(network: Network) -> int:
     seconds = min(_LONGEST_WAIT_SECONDS, max(0.0, request.args.get("wait", 0.0, type=float)))
     return network.wait_for_change(_integer("after", -1), seconds)
+
+
+def _number_asked() -> str | None:
+    """A plus sign that was not written %2B arrives as a space."""
+    number = request.args.get("number")
+    return number and number.replace(" ", "+")
 
 
 def _integer(name: str, default: int = 0) -> int:

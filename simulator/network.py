@@ -342,11 +342,11 @@ class Network:
 
     def _voicemail(self, call: Call) -> None:
         """Speaks its greeting whoever listens, records silently, hangs up by itself."""
-        until = time.monotonic() + self.pace.person(_VOICEMAIL_RECORDS_SECONDS)
-        with self.lock:
+        # Its words are recognised when they are over: by then somebody may be listening.
+        _sleep_unless_over(call, self.pace.speech(self._greeting))
+        if not call.over:
             call.take(Input(InputKind.SPEECH, self._greeting))
-        while not call.over and time.monotonic() < until:
-            time.sleep(0.05)
+        _sleep_unless_over(call, self.pace.person(_VOICEMAIL_RECORDS_SECONDS))
         self.hang_up(call)
 
     def _tell(self, call: Call, event: str) -> None:
@@ -398,3 +398,10 @@ class Network:
             "ApiVersion": "2010-04-01",
         }
         return form | ({"ErrorCode": str(text.error_code)} if text.error_code else {})
+
+
+def _sleep_unless_over(call: Call, seconds: float) -> None:
+    """For somebody who is on the line without being its thread: diversions are not his business."""
+    until = time.monotonic() + seconds
+    while not call.over and time.monotonic() < until:
+        time.sleep(0.05)

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +58,7 @@ class Webhooks:
         self._auth_token = auth_token
         self._limit = limit_seconds
         self._closed = False
+        self._closing = threading.Lock()
         # No kept connections: a stale one would look like a connection failure and be retried.
         # trust_env off: a proxy of this machine must not stand between two of its processes.
         self._client = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), trust_env=False)
@@ -64,7 +66,8 @@ class Webhooks:
 
     def close(self) -> None:
         """No more status callbacks; a request that is under way ends by itself."""
-        self._closed = True
+        with self._closing:  # a call that ends right now must not hand in work after the shutdown
+            self._closed = True
         self._background.shutdown(wait=False, cancel_futures=True)
 
     def fetch(self, url: str, method: str, params: Mapping[str, str], *, repeat: bool = False) -> list[Answer]:
@@ -78,8 +81,9 @@ class Webhooks:
 
     def notify(self, url: str, method: str, params: Mapping[str, str]) -> None:
         """A status callback: in the background, its answer is ignored, a failure is logged."""
-        if not self._closed:
-            self._background.submit(self._notify, _Request(url, method, dict(params), str(uuid4())))
+        with self._closing:
+            if not self._closed:
+                self._background.submit(self._notify, _Request(url, method, dict(params), str(uuid4())))
 
     def _notify(self, request: _Request) -> None:
         try:

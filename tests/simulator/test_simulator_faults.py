@@ -12,7 +12,7 @@ from flask import Response
 
 from simulator.config import Config
 from simulator.engine import APPLICATION_ERROR
-from tests.simulator.desk import RESIDENT, Desk, Product, eventually, gather, running_desk, twiml
+from tests.simulator.desk import BUTLER, RESIDENT, Desk, Product, eventually, gather, running_desk, twiml
 
 XSD = Path(__file__).parent.parent / "data" / "twiml-voice.xsd"
 GOODBYE = twiml('<Say language="cmn-CN">再见</Say>')
@@ -185,3 +185,13 @@ def test_an_endless_redirect_does_not_spin(product: Product, desk: Desk) -> None
     time.sleep(0.5)
     desk.do(RESIDENT, "hangup")
     assert 1 < len(product.forms("/voice")) <= 50
+
+
+def test_the_network_ends_in_the_middle_of_calls_without_a_stray_error(product: Product, config: Config) -> None:
+    """Pytest fails a test in which a thread dies; ten times, since it is a race."""
+    product.answers["/voice"] = twiml(f'<Dial action="/dialed"><Number statusCallback="/leg">{BUTLER}</Number></Dial>')
+    for _ in range(10):
+        with running_desk(config) as desk:
+            desk.do(RESIDENT, "dial")
+            desk.wait_phase(BUTLER, "ringing")
+            desk.do(BUTLER, "answer")

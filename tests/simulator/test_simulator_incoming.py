@@ -38,21 +38,26 @@ def test_speech_reaches_the_action_and_the_call_reports_its_end(product: Product
 
 
 @pytest.mark.parametrize(
-    ("attributes", "keys", "digits"),
+    ("attributes", "keys", "digits", "finished_by"),
     [
-        ({"numDigits": "1"}, "1", "1"),
-        ({}, "13800138000#", "13800138000"),
-        ({"finishOnKey": "*"}, "12#*", "12#"),
-        ({}, "12", "12"),  # nothing ends it but the silence after the last key
+        ({"numDigits": "1"}, "1", "1", ""),
+        ({"numDigits": "2"}, "123", "12", ""),
+        ({}, "13800138000#", "13800138000", "#"),
+        ({}, "#1#", "1", "#"),  # the finishing key ends nothing without a digit before it
+        ({"finishOnKey": "*"}, "12#*", "12#", "*"),
+        ({}, "12", "12", ""),  # nothing ends it but the silence after the last key
     ],
 )
-def test_keys(product: Product, desk: Desk, attributes: dict[str, str], keys: str, digits: str) -> None:
+def test_keys(
+    product: Product, desk: Desk, attributes: dict[str, str], keys: str, digits: str, finished_by: str
+) -> None:
     greet(product, twiml(gather("请按键", **attributes)))
     desk.do(RESIDENT, "dial")
     desk.do(RESIDENT, "press", digits=keys, polite=True)
     desk.wait_phase(RESIDENT, "idle")
-    assert product.forms("/heard")[0]["Digits"] == digits
-    assert "SpeechResult" not in product.forms("/heard")[0]
+    form = product.forms("/heard")[0]
+    assert (form["Digits"], form["FinishedOnKey"]) == (digits, finished_by)
+    assert "SpeechResult" not in form
 
 
 def test_words_are_not_heard_where_only_keys_are_gathered(product: Product, desk: Desk) -> None:
@@ -162,6 +167,18 @@ def test_a_recording_is_the_words_that_were_typed(product: Product, desk: Desk) 
     assert form["Digits"] == "#"
     sid = form["RecordingUrl"].rsplit("/", 1)[1]
     assert desk.network.recordings[sid] == "请回电话"
+
+
+def test_who_hangs_up_while_recording_leaves_the_recording(product: Product, desk: Desk) -> None:
+    product.answers["/voice"] = twiml('<Record action="/recorded" timeout="200"/>')
+    desk.do(RESIDENT, "dial")
+    desk.do(RESIDENT, "say", text="请回电话", polite=True)
+    eventually(lambda: "请回电话" in desk.heard(RESIDENT))
+    time.sleep(0.1)
+    desk.do(RESIDENT, "hangup")
+    eventually(lambda: product.forms("/recorded"))
+    assert product.forms("/recorded")[0]["Digits"] == "hangup"
+    assert product.forms("/recorded")[0]["CallStatus"] == "completed"
 
 
 def test_a_queue_is_left_by_leave(product: Product, desk: Desk) -> None:

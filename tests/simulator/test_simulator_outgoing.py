@@ -109,6 +109,8 @@ def test_declining_is_busy_and_hanging_up_is_completed(product: Product, desk: D
     desk.do(BUTLER, "hangup")
     ends_as(twilio, heard, "completed")
     assert product.forms("/key") == []
+    listed = desk.http.get(f"/api/calls?number={BUTLER}").json()  # the plus sign as it is typed
+    assert [call["sid"] for call in listed] == [declined, heard]
 
 
 def test_a_telephone_in_a_call_is_busy(product: Product, desk: Desk, twilio: Client) -> None:
@@ -125,6 +127,17 @@ def test_voicemail_answers_but_presses_nothing(product: Product, desk: Desk, twi
     assert product.forms("/alarm"), "it was answered"
     assert product.forms("/key") == [], "answered is not acknowledged"
     assert any("留言" in text for text in desk.heard(BUTLER))
+
+
+def test_a_voicemails_greeting_may_be_taken_for_an_answer(product: Product, config: Config) -> None:
+    """Why only a key counts: whoever gathers speech hears the greeting as if somebody had spoken."""
+    product.answers["/alarm"] = twiml(gather("接单请说好的", action="/spoken", timeout="100", speechTimeout="1"))
+    with running_desk(replace(config, speed=50)) as desk:
+        desk.http.put(f"/api/phones/{BUTLER}", json={"state": "voicemail"}).raise_for_status()
+        form = {"To": BUTLER, "From": HOTLINE, "Url": f"{product.base}/alarm"}
+        desk.http.post(f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json", data=form, auth=(ACCOUNT, TOKEN))
+        eventually(lambda: product.forms("/spoken"))
+    assert "留言" in product.forms("/spoken")[0]["SpeechResult"]
 
 
 def test_a_ring_shorter_than_the_voicemail_stays_unanswered(product: Product, desk: Desk, twilio: Client) -> None:
