@@ -16,14 +16,14 @@ from types import FrameType
 
 import click
 import structlog
-from bot.danger_words import load_danger_words
-from bot.rasa_client import RasaClient
-from bot.understand import Understander, describe
 from flask import Flask, Response, jsonify, redirect
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.wrappers import Response as AnyResponse
 
+from bot.danger_words import load_danger_words
+from bot.rasa_client import RasaClient
+from bot.understand import Understander, describe
 from bot.understanding import CommunityName
 from console import Health, build_console
 from dialogue.handle_turn import Hotline, Kit
@@ -198,6 +198,7 @@ def create_app(settings: Settings | None = None) -> Flask:
                 company_name=settings.company_name,
                 hotline_phone=as_said(settings.twilio_from_number),
                 secure_cookies=secure,
+                frame_ancestors=settings.chat_embed_sites,
                 limits=ChatLimits(streams=streams),
             ),
         )

@@ -18,5 +18,9 @@ def to_e164(said: str) -> str:
 
 
 def as_said(e164: str) -> str:
-    """The number as people here say it: without +86."""
-    return e164.removeprefix(_HOME_PREFIX)
+    """The number as people here dial it: without +86, landlines with their 0; foreign ones stay as they are."""
+    if not e164.startswith(_HOME_PREFIX):
+        return e164
+    number = phonenumbers.parse(e164, _HOME_REGION)
+    national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return "".join(c for c in national if c.isdigit())

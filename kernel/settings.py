@@ -54,6 +54,12 @@ class Settings(BaseSettings):
     company_name: str = Field(min_length=1, description="Fills {company} in the standard's wording (G4a)")
     agent_number: str = Field("01", description="Fills {number} in greeting G4a when the bot answers")
 
+    chat_embed_sites: str = Field(
+        "*",
+        pattern=r"^[^;\r\n]+$",
+        description="Sites that may show the chat widget, as CSP sources (https://www.example.cn …); * for trying out",
+    )
+
     nlu_url: HttpUrl = Field(HttpUrl("http://127.0.0.1:5005"), description="The Rasa server; keep it on loopback")
     nlu_timeout_seconds: float = Field(2.0, gt=0, le=5, description="How long a turn waits for the Rasa server")
 

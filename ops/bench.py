@@ -11,19 +11,17 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from subprocess import DEVNULL, Popen
 from urllib.parse import urlencode
 
 import httpx
 import psutil
 from twilio.request_validator import RequestValidator
 
-from ops.nlu_process import free_port, nlu_server
+from ops.nlu_process import nlu_server
 from ops.town import HOME, Town
 
 #: Everyday sentences that danger words do not decide, so that every turn asks the model.
@@ -43,11 +41,11 @@ SECONDS_PER_LOAD = 10
 def main() -> int:
     with nlu_server() as nlu_url, tempfile.TemporaryDirectory() as folder, Town(Path(folder), nlu_url) as town:
         turn, parse = one_turn_against_a_bare_parse(town)
-        with rasa_rest_channel() as rest:
-            loads = [
-                (n, turns_per_second(n, lambda: caller(town)), turns_per_second(n, lambda: rest_caller(rest)))
-                for n in CALLERS
-            ]
+        # The same server answers its own REST channel when no other is configured.
+        loads = [
+            (n, turns_per_second(n, lambda: caller(town)), turns_per_second(n, lambda: rest_caller(nlu_url)))
+            for n in CALLERS
+        ]
         memory = {name: resident(process.pid) for name, process in town.processes.items()} | {
             "nlu": memory_of_port(nlu_url)
         }
@@ -132,44 +130,6 @@ def turns_per_second(callers: int, make: Callable[[], Callable[[], float]]) -> t
     with ThreadPoolExecutor(callers) as pool:
         times = [t for of_one in pool.map(speak, everybody) for t in of_one]
     return len(times) / SECONDS_PER_LOAD, quantile(times, 0.99)
-
-
-@contextmanager
-def rasa_rest_channel() -> Iterator[str]:
-    """A second Rasa server on the same model, with its REST channel on."""
-    port = free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        credentials = Path(folder) / "credentials.yml"
-        credentials.write_text("rest:\n", encoding="utf-8")
-        command = [
-            HOME / "bot" / ".venv" / "bin" / "python",
-            HOME / "bot" / "serve.py",
-            "--port",
-            str(port),
-            "--credentials",
-            credentials,
-        ]
-        process = Popen(list(map(str, command)), cwd=HOME, stdout=DEVNULL, stderr=DEVNULL)
-        base = f"http://127.0.0.1:{port}"
-        try:
-            wait_for(f"{base}/webhooks/rest/")
-            yield base
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def wait_for(url: str, seconds: float = 120) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            if httpx.get(url, timeout=2).status_code == httpx.codes.OK:
-                return
-        except httpx.HTTPError:
-            pass
-        time.sleep(0.5)
-    msg = f"{url} does not answer"
-    raise RuntimeError(msg)
 
 
 def resident(pid: int) -> float:

@@ -3,7 +3,6 @@
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,19 +14,13 @@ import httpx
 from argon2 import PasswordHasher
 
 from fulfillment.company import Operator
+from ops.nlu_process import free_port
 from storage import Store
 
 HOME = Path(__file__).resolve().parent.parent
 XSD = HOME / "tests" / "data" / "twiml-voice.xsd"
 BIN = Path(sys.executable).parent
 HEALTHY_WITHIN_SECONDS = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
