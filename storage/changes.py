@@ -13,7 +13,8 @@ from contextlib import closing
 import psycopg
 import structlog
 from psycopg import sql
-from sqlalchemy import Engine, PoolProxiedConnection
+from sqlalchemy import Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from kernel.errors import HotlineError
 from storage.door import translated
@@ -79,23 +80,31 @@ class Watcher(ABC):
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with translated(), closing(self._engine.raw_connection()) as connection:
-                    connection.detach()  # ours until the end, and no longer counted by the pool
+                with translated(), closing(self._own_connection()) as connection:
                     self._watch(connection)
             except HotlineError as exc:
                 log.warning("storage.watcher_lost", reason=str(exc), again_in_seconds=_RETRY_SECONDS)
                 self._changes.announce()
                 self._stopping.wait(_RETRY_SECONDS)
 
+    def _own_connection(self) -> DBAPIConnection:
+        """Set up like all others, but no longer the pool's, which would count it and try to roll back a broken one."""
+        pooled = self._engine.raw_connection()
+        driver = pooled.dbapi_connection
+        pooled.detach()
+        if driver is None:
+            raise AssertionError("a connection that was just made is there")
+        return driver
+
     @abstractmethod
-    def _watch(self, connection: PoolProxiedConnection) -> None:
+    def _watch(self, connection: DBAPIConnection) -> None:
         """Returns when told to stop. Announces once when it can see: what was committed before, it has missed."""
 
 
 class SqliteWatcher(Watcher):
     """PRAGMA data_version moves when any other connection commits."""
 
-    def _watch(self, connection: PoolProxiedConnection) -> None:
+    def _watch(self, connection: DBAPIConnection) -> None:
         cursor = connection.cursor()
         version = None
         while not self._stopping.is_set():
@@ -114,14 +123,13 @@ class PostgresWatcher(Watcher):
         super().__init__(changes, engine)
         self._own = own
 
-    def _watch(self, connection: PoolProxiedConnection) -> None:
-        driver = connection.dbapi_connection  # of a detached connection, unlike `driver_connection`
-        if not isinstance(driver, psycopg.Connection):
-            raise TypeError(f"psycopg expected, not {type(driver)}")
-        driver.autocommit = True
-        driver.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+    def _watch(self, connection: DBAPIConnection) -> None:
+        if not isinstance(connection, psycopg.Connection):
+            raise TypeError(f"psycopg expected, not {type(connection)}")
+        connection.autocommit = True
+        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
         self._changes.announce()
         while not self._stopping.is_set():
-            for notification in driver.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
+            for notification in connection.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
                 if notification.payload != self._own:
                     self._changes.announce()

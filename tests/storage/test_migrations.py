@@ -119,8 +119,11 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(
     assert migrate.stored_heads(url) == migrate.wanted_heads()
 
 
-def test_rebuilding_a_table_keeps_its_children(url: str, with_a_second: Callable[[str], Path]) -> None:
+def test_rebuilding_a_table_keeps_its_children(
+    engine: str, new_url: Callable[..., str], with_a_second: Callable[[str], Path]
+) -> None:
     """SQLite cannot alter, it rebuilds; with foreign keys on that would be refused, or empty the children."""
+    url = new_url(engine, stocked=True, altered=True)
     scripts = with_a_second(
         """
         with op.batch_alter_table("station", recreate="auto") as station:
