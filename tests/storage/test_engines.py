@@ -306,20 +306,33 @@ class TestWatcher:
         with Store(url) as store, Store(url) as other:
             with store.write() as tx:
                 tx.add_conversation(a_conversation())
-            seen = store.wait_for_change(0, 1)
-            first = listeners(url)
-            assert len(first) == 1
+            first = new_listener(store, url, set())
             with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as server:
                 server.execute("SELECT pg_terminate_backend(%s)", [first.copy().pop()])
-            deadline = time.monotonic() + 10
-            while not listeners(url) - first:
-                assert time.monotonic() < deadline, "nobody listens any more"
-                seen = store.wait_for_change(seen, 0.1)
-            seen = store.wait_for_change(seen, 0.3)
+            new_listener(store, url, first)
+            seen = settled(store)
             started = time.monotonic()
             say(other)
             assert store.wait_for_change(seen, 5) != seen
             assert time.monotonic() - started < 1
+
+
+def new_listener(store: Store, url: str, known: set[int]) -> set[int]:
+    """Waits until a watcher listens that is not one of the known; returns all that do."""
+    deadline = time.monotonic() + 10
+    while not (now := listeners(url)) - known:
+        assert time.monotonic() < deadline, "nobody listens"
+        store.wait_for_change(0, 0)
+        time.sleep(0.1)
+    return now
+
+
+def settled(store: Store) -> int:
+    """The change number once the watcher has announced its own start."""
+    seen, last = store.wait_for_change(0, 0.3), -1
+    while seen != last:
+        last, seen = seen, store.wait_for_change(seen, 0.3)
+    return seen
 
 
 def listeners(url: str) -> set[int]:
