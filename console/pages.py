@@ -1,7 +1,5 @@
 """What all pages share: filters, the banner and alarm bar of the layout, and polite error pages."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -28,10 +26,12 @@ def add_filters(blueprint: Blueprint, rooms: Rooms) -> None:
     def seconds_since(instant: datetime) -> int:
         return int((rooms.clock.now() - instant).total_seconds())
 
-    def sentence(entry: TimelineEntry, words: Mapping[str, str]) -> str:
-        """`words` puts states and the carrier's words into Chinese; whatever it does not know stays as it is."""
-        worded = {name: words.get(v, v) if isinstance(v, str) else v for name, v in entry.params.items()}
-        return rooms.timeline_text(replace(entry, params=worded))
+    def sentence(entry: TimelineEntry) -> str:
+        """A fact whose sentence a later release has dropped is still on the page, by its key."""
+        try:
+            return rooms.timeline_text(entry)
+        except KeyError:
+            return entry.key
 
     def day_time(instant: datetime) -> str:
         here, today = local(instant), local(rooms.clock.now()).date()

@@ -52,7 +52,7 @@ SENTENCES = {
 
 
 def timeline_text(entry: TimelineEntry) -> str:
-    return SENTENCES.get(entry.key, entry.key).format(**entry.params)
+    return SENTENCES[entry.key].format(**entry.params)
 
 
 class FakeHandoff:

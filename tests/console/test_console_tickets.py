@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from flask import Flask
 
-from fulfillment.ticket import ClockState, Ticket, TicketState
+from fulfillment.ticket import ClockState, Ticket, TicketState, TimelineEntry
 from tests.console.conftest import Person
 from tests.console.sample import Day
 from tests.fakes import FakeStore, FixedClock
@@ -132,9 +132,12 @@ def test_a_milestone_stops_its_clock(xiaoli: Person, store: FakeStore, clock: Fi
         assert "操作未执行" in xiaoli.told(xiaoli.post(f"/tickets/{complaint}/milestone", event=event))
 
 
-def test_timeline_says_states_in_words(xiaoli: Person, day: Day) -> None:
-    xiaoli.post(f"/tickets/{day.cold}/on-site")
-    assert "状态由待接单变为已到场" in xiaoli.get(f"/tickets/{day.cold}").text
+def test_a_fact_without_a_sentence_is_still_shown(
+    xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day
+) -> None:
+    with store.write() as tx:
+        tx.add_to_timeline(TimelineEntry(day.cold, clock.now(), "bot", "of_an_older_release"))
+    assert "of_an_older_release" in xiaoli.get(f"/tickets/{day.cold}").text
 
 
 def test_a_kind_the_standard_no_longer_has_is_still_shown(
