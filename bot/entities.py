@@ -22,12 +22,15 @@ from kernel.clock import BEIJING, local
 from kernel.errors import ConfigurationError
 
 WORDS = Path(__file__).with_name("entities.yml")
-#: A misheard name below this is another name; measured on the sample company's names with one syllable wrong.
+#: A misheard name below this is another name. Sample company's 40 names in 200 trials: homophones 160 found, 37 offered with
+#: a rival, 3 wrong; one syllable replaced at random 115, 27, 5, and 53 not found (short names).
 _ALIKE = 74.0
 #: Two candidates closer than this are equal: the resident is asked which.
 _EQUAL = 0.05
 _SAME_SOUND, _FUZZY = 0.9, 0.85
 _MAX_CANDIDATES = 3
+#: Shorter names sound like something else by accident, and are part of longer ones.
+_TELLING = 3
 #: So many characters before a number may say that it is no flat: "card number is".
 _NAMES_A_NUMBER = 6
 _TRAILING = re.compile(r"[\W_]+$")
@@ -329,30 +332,42 @@ def _names(communities: tuple[CommunityName, ...]) -> tuple[_Name, ...]:
     return tuple(sorted((_Name(i, n, _sounds(n)) for i, n in every), key=lambda n: (-len(n.name), n.name)))
 
 
-def _communities(text: str, communities: tuple[CommunityName, ...]) -> list[tuple[tuple[int, int], int, float]]:
+_Hit = tuple[tuple[int, int], int, float]
+
+
+def _communities(text: str, communities: tuple[CommunityName, ...]) -> list[_Hit]:
+    """By characters, by sound, alike: a long name misheard says more than a short one inside it ("Lake" of "Lake Court")."""
     names = _names(communities)
     heard = _sounds(text)
-    for searched, score, key in ((text, 1.0, "name"), (heard, _SAME_SOUND, "sound")):
-        hits = _exact(searched, names, key)
-        if hits:
-            return [(span, community, score) for span, community in hits][:_MAX_CANDIDATES]
-    return _alike(heard, names)
+    hits = [*_exact(text, names, "name", 1.0), *_exact(heard, names, "sound", _SAME_SOUND)]
+    if all(end - start < _TELLING for (start, end), _, _ in hits):
+        hits += _alike(heard, names)
+    kept: list[_Hit] = []
+    for hit in sorted(hits, key=_weight, reverse=True):
+        rivals = [k for k in kept if k[0][0] < hit[0][1] and hit[0][0] < k[0][1]]
+        known = any(k[1] == hit[1] for k in kept)
+        if not known and all(_weight(k) == _weight(hit) or k[2] == hit[2] < _SAME_SOUND for k in rivals):
+            kept.append(hit)
+    return kept[:_MAX_CANDIDATES]
 
 
-def _exact(searched: str, names: tuple[_Name, ...], key: str) -> list[tuple[tuple[int, int], int]]:
-    hits: list[tuple[tuple[int, int], int]] = []
+def _weight(hit: _Hit) -> float:
+    (start, end), _, score = hit
+    return (end - start) * score
+
+
+def _exact(searched: str, names: tuple[_Name, ...], key: str, score: float) -> list[_Hit]:
+    hits: list[_Hit] = []
     for name in names:
         wanted: str = getattr(name, key)
         at = searched.find(wanted)
-        span = (at, at + len(wanted))
-        inside = any(s[0] <= span[0] and span[1] <= s[1] and s != span for s, _ in hits)
-        if at >= 0 and not inside and (span, name.community_id) not in hits:
-            hits.append((span, name.community_id))
+        if at >= 0 and (score == 1.0 or len(wanted) >= _TELLING):
+            hits.append(((at, at + len(wanted)), name.community_id, score))
     return hits
 
 
-def _alike(heard: str, names: tuple[_Name, ...]) -> list[tuple[tuple[int, int], int, float]]:
-    best: dict[int, tuple[tuple[int, int], int, float]] = {}
+def _alike(heard: str, names: tuple[_Name, ...]) -> list[_Hit]:
+    best: dict[int, _Hit] = {}
     for name in names:
         if len(name.sound) < 4 or len(heard) < 3:  # noqa: PLR2004 - shorter names are alike by accident
             continue
