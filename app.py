@@ -6,13 +6,11 @@
 import json
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from types import FrameType
 
 import click
 import structlog
@@ -58,6 +56,8 @@ from webchat.config import ChatConfig, ChatLimits
 HOME = Path(__file__).resolve().parent
 #: A task that waits for longer than this says that no worker is running; an emergency must not (DESIGN §2, rule 6).
 OVERDUE = timedelta(seconds=60)
+#: A carrier that hangs for its ten seconds holds up one of them, not every other emergency.
+EMERGENCY_THREADS = 4
 #: Sign-in for trying the product out; written by `make setup` into var/sample-logins.txt, never in production.
 SAMPLE_LOGINS = ("op1", "op2", "lead", "admin")
 
@@ -276,20 +276,15 @@ def _with_polite_errors(program: Callable[[], None]) -> None:
 
 
 @click.command("worker")
-def worker() -> None:
+@click.option("--instance", default="1", help="Tells workers of one machine apart: each releases only its own leases.")
+def worker(instance: str) -> None:
     """Outbox and clocks: carries out what was promised until it is stopped."""
 
     def program() -> None:
         rooms = _rooms()
-        name = f"worker-{os.uname().nodename}"
-        running = Worker(rooms.store, rooms.deliverers(), rooms.clock, name=name, lanes=(Lane.EMERGENCY, Lane.ORDINARY))
-
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            running.stop()
-
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
-        running.run()
+        name = f"worker-{os.uname().nodename}-{instance}"
+        lanes = (Lane.EMERGENCY,) * EMERGENCY_THREADS + (Lane.ORDINARY,)
+        Worker(rooms.store, rooms.deliverers(), rooms.clock, name=name, lanes=lanes).run()
 
     _with_polite_errors(program)
 

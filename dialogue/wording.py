@@ -78,6 +78,7 @@ class Wording:
         return symptom or self._book.word("words.symptom_unknown")
 
     def _told(self, clocks: Sequence[TicketClock]) -> Sequence[TicketClock]:
-        running = [c for c in clocks if c.state is ClockState.RUNNING]
+        """Running clocks the resident is told about; one whose rule a later release dropped is not worded any more."""
+        running = [c for c in clocks if c.state is ClockState.RUNNING and c.rule in self._standard.rules]
         by_stop: Mapping[str, TicketClock] = {self._standard.rule(c.rule).stops: c for c in reversed(running)}
         return [by_stop[stop] for stop in _TOLD if stop in by_stop]

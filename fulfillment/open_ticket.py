@@ -105,6 +105,8 @@ def nudge(case: Case, *, by: str) -> None:
 
 
 def _same_matter(tx: FulfillmentTx, request: TicketRequest, known: Learned) -> Ticket | None:
+    if known.household_id is not None:
+        tx.household(known.household_id, for_update=True)  # a neighbour's report of the same home waits for this one
     candidates = tx.open_tickets(household_id=known.household_id, conversation_id=request.conversation_id)
     for ticket in candidates:
         if ticket.kind == request.kind and not _elsewhere(ticket, known):

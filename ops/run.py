@@ -52,6 +52,7 @@ def _for_the_network(settings: Settings) -> dict[str, str]:
         "SIMULATOR_PORT": str(settings.simulator_port),
         "SIMULATOR_HOTLINE_NUMBER": settings.twilio_from_number,
         "SIMULATOR_VOICE_URL": f"{settings.base_url}/ivr/calls",
+        "SIMULATOR_VOICE_FALLBACK_URL": f"{settings.base_url}/ivr/fallback",
         "SIMULATOR_STATUS_URL": f"{settings.base_url}/ivr/status",
         "SIMULATOR_PHONES": json.dumps(_telephones(settings), ensure_ascii=False),
         "TWILIO_ACCOUNT_SID": settings.twilio_account_sid,

@@ -62,6 +62,10 @@ class Town:
             "SIMULATOR_VOICE_URL": f"{self.web}/ivr/calls",
             "SIMULATOR_STATUS_URL": f"{self.web}/ivr/status",
             "SIMULATOR_SPEED": str(self.speed),
+            "SIMULATOR_VOICE_FALLBACK_URL": f"{self.web}/ivr/fallback",
+            "SIMULATOR_PATIENCE": "4",  # people on a busy machine
+            "SIMULATOR_CALLS_PER_SECOND": "0",  # no limit
+            "SIMULATOR_REPEAT_WEBHOOKS": "1",  # each is delivered twice; other bytes the second time are a violation
             "TWIML_XSD": str(XSD),
             **self.environment,
         }

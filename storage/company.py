@@ -49,8 +49,8 @@ class CompanyRows(Rows):
     def duties(self) -> Sequence[Duty]:
         return [_duty(row) for row in self._all(select(schema.duty).order_by(schema.duty.c.id))]
 
-    def household(self, household_id: int) -> Household:
-        return Household(**self._by_id(schema.household, household_id))
+    def household(self, household_id: int, *, for_update: bool = False) -> Household:
+        return Household(**self._by_id(schema.household, household_id, for_update=for_update))
 
     def households_by_phone(self, phone: str) -> Sequence[Household]:
         return self._households(schema.household.c.phone == phone) if phone else []
@@ -98,8 +98,9 @@ class CompanyRows(Rows):
         for line in duties:
             self._write(insert(schema.duty).values(values_of(line) | {"weekdays": sorted(line.weekdays)}))
 
-    def _by_id(self, table: Table, row_id: int | str) -> RowMapping:
-        row = self._first(select(table).where(table.c.id == row_id))
+    def _by_id(self, table: Table, row_id: int | str, *, for_update: bool = False) -> RowMapping:
+        statement = select(table).where(table.c.id == row_id)
+        row = self._first(self._locked(statement) if for_update else statement)
         if row is None:
             raise NotFound(f"no {table.name} {row_id}")
         return row

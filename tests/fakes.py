@@ -20,7 +20,7 @@ from fulfillment.company import Community, Duty, Household, Operator, OperatorRo
 from fulfillment.outbox import Lane, NewTask, Task, lane_of
 from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock, TimelineEntry
 from kernel.clock import local
-from kernel.errors import Conflict, NotFound
+from kernel.errors import Conflict, NotFound, StaleEpoch
 
 #: A Sunday morning in the heating season, 10:00 in Shijiazhuang.
 A_WINTER_DAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -324,7 +324,7 @@ class FakeTx:
     def duties(self) -> Sequence[Duty]:
         return list(self._t.duties)
 
-    def household(self, household_id: int) -> Household:
+    def household(self, household_id: int, *, for_update: bool = False) -> Household:  # noqa: ARG002 - the fake has one lock for all
         return _require(self._t.households.get(household_id), f"household {household_id}")
 
     def households_by_phone(self, phone: str) -> Sequence[Household]:
@@ -573,6 +573,9 @@ class FakeTx:
 
     def save_conversation(self, conversation: Conversation) -> None:
         stored = self.conversation(conversation.id)
+        if conversation.epoch < stored.epoch:
+            msg = f"conversation {conversation.id} moved on"
+            raise StaleEpoch(msg)
         self._writing().conversations[conversation.id] = replace(
             conversation, last_seq=stored.last_seq, seen_by_operator_at=stored.seen_by_operator_at
         )
@@ -589,6 +592,7 @@ class FakeTx:
             operator_id=operator_id,
             epoch=epoch + 1,
             waiting_since=at if to is Floor.QUEUE else None,
+            seen_by_operator_at=at if to is Floor.OPERATOR else None,
             last_at=at,
         )
         self._writing().conversations[conversation_id] = moved

@@ -7,7 +7,7 @@ the last line sent, `// …` is a comment.
 import re
 import secrets
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 
@@ -22,6 +22,12 @@ class Chat:
         self.conversation_id: str = answer["conversation"]["id"]
         self.messages: list[dict[str, Any]] = answer["messages"]
         self.new: list[dict[str, Any]] = list(self.messages)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     def send(self, text: str, choice: str = "", client_id: str = "") -> list[dict[str, Any]]:
         """The new messages that the answer brought."""

@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
 from fulfillment.ticket import Ticket, TicketState
+from ops.town import Town
 from simulator.play import Player, read_script
 from storage import Store
 from tests.journeys.chatting import Chat
-from ops.town import Town
 
 HERE = Path(__file__).parent
 KNOWN, STRANGER = "+8619911000001", "+8619955559999"
@@ -33,16 +34,10 @@ def _a_quiet_town(town: Town) -> Iterator[None]:
     with Store(town.database_url) as store, store.write() as tx:
         for ticket in tx.tickets(only_open=True):
             tx.cancel_tasks(ticket.id, ["forward_emergency"])
-            tx.save_ticket(_closed(ticket))
+            tx.save_ticket(replace(ticket, state=TicketState.CANCELLED))
     for number in BUTLERS:
         httpx.put(f"{town.network}/api/phones/{number}", json={"state": "on"})
         httpx.post(f"{town.network}/api/phones/{number}/hangup", json={})
-
-
-def _closed(ticket: Ticket) -> Ticket:
-    from dataclasses import replace  # noqa: PLC0415 - next to its only use
-
-    return replace(ticket, state=TicketState.CANCELLED)
 
 
 def newest(town: Town) -> Ticket | None:
@@ -72,10 +67,10 @@ def test_on_the_phone(town: Town, script: Path) -> None:
 
 @pytest.mark.parametrize("script", sorted((HERE / "chat").glob("*.txt")), ids=lambda p: p.stem)
 def test_in_the_chat(town: Town, script: Path) -> None:
-    chat = Chat(town.web)
-    chat.play(script)
+    with Chat(town.web) as chat:
+        transcript = chat.play(script)
     ticket = newest(town)
-    assert (ticket.kind if ticket else "") == LEAVES[script.stem], chat.said()
+    assert (ticket.kind if ticket else "") == LEAVES[script.stem], transcript
     if ticket and ticket.emergency:
         rings = f"{town.network}/api/desk"
         town.wait(lambda: any(p["number"] in BUTLERS and p["call"] for p in httpx.get(rings).json()["phones"]))
