@@ -18,7 +18,8 @@ def main() -> None:
         sys.exit(f"NLU model: {MODEL} is missing or does not fit the code; run `make setup` (bot/train.py)")
     port = sys.argv[1] if len(sys.argv) > 1 else os.environ.get("NLU_PORT", PORT)
     os.chdir(MODELS)  # Rasa looks for credentials.yml and endpoints.yml where it stands
-    program = [sys.executable, "-m", "rasa", "run", "--enable-api", "-m", str(MODEL), "-i", "127.0.0.1", "-p", port]
+    host = os.environ.get("NLU_HOST", "127.0.0.1")  # another address only inside a container of its own
+    program = [sys.executable, "-m", "rasa", "run", "--enable-api", "-m", str(MODEL), "-i", host, "-p", port]
     os.execve(sys.executable, program, environment())  # noqa: S606 - replaces this process, so that signals reach Rasa
 
 

@@ -141,7 +141,9 @@ def resident(pid: int) -> float:
 
 def memory_of_port(url: str) -> float:
     port = int(url.rsplit(":", 1)[1])
-    pid = next(c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr.port == port and c.pid)
+    pid = next(
+        c.pid for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.laddr[1:] == (port,) and c.pid
+    )
     return resident(pid)
 
 

@@ -65,7 +65,7 @@ def nlu() -> None:
 
 def model() -> None:
     """Training, only when training data or pipeline changed; bot/train.py knows."""
-    _run(NLU_PYTHON, HOME / "bot" / "train.py", "--if-changed")
+    _run(NLU_PYTHON, HOME / "bot" / "train.py")
 
 
 def settings() -> None:
