@@ -7,10 +7,10 @@ VENV := .venv/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help setup run nlu test check bench lock screens clean
+.PHONY: help setup run nlu test check bench nlu-report lock screens clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 setup: prerequisites ## all of the set-up: both environments, model, database, sample company (nothing that is there is done again)
 	@$(PYTHON) ops/setup.py app nlu model settings database
@@ -19,7 +19,7 @@ run: setup ## start everything under one supervisor and print the addresses (Ctr
 	@exec $(VENV)/python -m ops.run
 
 nlu: prerequisites ## the understanding server alone, in the foreground, on 127.0.0.1:5005
-	@$(PYTHON) ops/setup.py app nlu model
+	@$(PYTHON) ops/setup.py app nlu model settings database
 	@exec bot/.venv/bin/python bot/serve.py
 
 test: prerequisites ## the whole gate: lint, types, contracts, then every test on SQLite, PostgreSQL, Rasa and Chromium
@@ -37,6 +37,10 @@ check: prerequisites ## lint, types, import floors
 bench: prerequisites ## one turn against a bare parse, callers against Rasa's own channel, memory (writes docs/bench.md)
 	@$(PYTHON) ops/setup.py dev nlu model settings database
 	@$(VENV)/python -m ops.bench
+
+nlu-report: prerequisites ## how well is it understood: held-out and cross-validated figures, noise, peers (writes docs/nlu.md)
+	@$(PYTHON) ops/setup.py dev nlu model settings database
+	@$(VENV)/python -m ops.nlu_report
 
 screens: prerequisites ## screenshots of the main pages into docs/screens/
 	@$(PYTHON) ops/setup.py dev nlu model settings database system
