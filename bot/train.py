@@ -16,6 +16,7 @@ MODELS = BOT / "models"
 NAME = "hotline"
 MODEL = MODELS / f"{NAME}.tar.gz"
 FINGERPRINT = MODELS / f"{NAME}.fingerprint"
+LOG = MODELS / "training.log"
 #: Everything a model depends on: words, pipeline, the code of its components, and the versions they stand on.
 INGREDIENTS = ("config.yml", "domain.yml", "requirements.txt", "sounds.py", "components/*.py", "data/nlu/*.yml")
 
@@ -56,7 +57,10 @@ def train() -> None:
     program = [sys.executable, "-m", "rasa", "train", "nlu", "--config", str(BOT / "config.yml")]
     program += ["--nlu", str(BOT / "data" / "nlu"), "--domain", str(BOT / "domain.yml")]
     program += ["--out", str(MODELS), "--fixed-model-name", NAME]
-    subprocess.run(program, check=True, env=environment(), cwd=MODELS)  # noqa: S603 - our own interpreter, no input
+    with LOG.open("wb") as log:  # pages of warnings of old dependencies: read when something fails
+        done = subprocess.run(program, check=False, env=environment(), cwd=MODELS, stdout=log, stderr=log)  # noqa: S603 - our own interpreter, no input
+    if done.returncode != 0:
+        sys.exit(f"NLU model: training failed, the end of {LOG}:\n{LOG.read_text(errors='replace')[-3000:]}")
     FINGERPRINT.write_text(before + "\n")
 
 
