@@ -32,7 +32,7 @@ class Settings(BaseSettings):
 
     environment: Environment = Field(Environment.DEVELOPMENT, description="development, test or production")
     secret_key: SecretStr = Field(
-        min_length=32, description="Signs sessions and links; `make setup` writes one into .env"
+        min_length=32, description="Signs sessions and links; `make setup` writes a fresh one into a new .env"
     )
     public_base_url: HttpUrl = Field(
         HttpUrl("http://127.0.0.1:8000"),
@@ -114,6 +114,6 @@ def load_settings() -> Settings:
         for error in exc.errors():
             name = "_".join(str(p) for p in error["loc"]).upper()
             what = error["msg"].removeprefix("Value error, ")
-            remedy = "run `make setup`, or set it in .env" if error["type"] == "missing" else "correct it in .env"
+            remedy = "set it in .env, see .env.example" if error["type"] == "missing" else "correct it in .env"
             lines.append(f"{name}: {what} ({remedy})" if name else what)
         raise ConfigurationError("; ".join(lines)) from exc

@@ -39,6 +39,7 @@ def main() -> int:
         return 1
     manager = Manager()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(HOME), **_for_the_network(settings)}
+    environment["NLU_PORT"] = str(settings.nlu_url.port or 5005)
     for name, command in processes.items():
         manager.add_process(name, command, env=environment, cwd=str(HOME))
     threading.Thread(target=_announce, args=(settings, processes), daemon=True).start()
