@@ -89,6 +89,9 @@ class ScriptBook:
             msg = f"{file}: must be a mapping of purposes"
             raise ConfigurationError(msg)
         for purpose, entry in entries.items():
+            if not isinstance(purpose, str):  # YAML reads a bare yes, no, on, off as true or false
+                msg = f"{file}: the purpose {purpose!r} is not a word: put it in quotes"
+                raise ConfigurationError(msg)
             key = f"{file.stem}.{purpose}"
             if isinstance(entry, str):
                 self.words[key] = self._compile(key, entry)[0]
