@@ -28,7 +28,6 @@ from dialogue.policy import (
     Home,
     OpenCase,
     Policy,
-    leave_queue,
     on_hang_up,
     understand_choice,
     understand_digits,
@@ -242,7 +241,8 @@ class _Step:
         """Waiting: a callback or the bot instead of waiting; an emergency at once; everything else is kept for the operator."""
         state = self.state
         if choice in ("callback", "back"):
-            return leave_queue(state, callback=choice == "callback")
+            facts = self.facts(state, heard)
+            return self.kit.policy.leave_queue(state, facts, callback=choice == "callback")
         if heard.emergency:
             return replace(self.decide(heard, ""), then=Then.WAIT)
         silent = heard.source is Source.NOBODY and self.conversation.channel is Channel.PHONE
@@ -392,7 +392,8 @@ class _Step:
         return reply
 
     def _label(self, label: str) -> str:
-        return self.kit.book.word(label) if label in self.kit.book.words else label
+        """A word of the book, or a name (a community's) as it stands."""
+        return self.kit.book.word(label) if label.startswith("words.") else label
 
     def _phrase(self, say: Say, state: DialogueState) -> Sequence[Said]:
         if say.key == "repeat":

@@ -132,6 +132,20 @@ class Policy:
                 return decision
         raise AssertionError  # not_understood always decides
 
+    def leave_queue(self, state: DialogueState, facts: Facts, *, callback: bool) -> Decision:
+        """The resident does not want to wait: a callback is noted (asking for a number if there is none), or the bot goes on."""
+        turn = _Turn(self, replace(state, asked="", tries=0), understand_choice("back", ""), facts)
+        turn.commands.append(LeaveQueue())
+        if not callback:
+            return turn.resume_or_more("left the queue")
+        if not (state.slots.phone or facts.peer):
+            turn.put_aside()
+            turn.set(matter="callback")
+            return turn.next_step("callback, no number known")
+        turn.commands.append(OpenTicket("callback", state.symptom))
+        turn.tell("handoff.callback_noted")
+        return turn.anything_else("callback noted")
+
     def matter(self, intent: str) -> Matter | None:
         return self._matters.get(intent)
 
@@ -221,9 +235,14 @@ class _Turn:
         reason: str = "",
         **params: object,
     ) -> Decision:
-        """Ends the turn with a question. Asking the same one again counts a try."""
+        """Ends the turn with a question in a script of its own."""
         self.tell(key, **params)
-        tries = self.before.tries + 1 if question == self.asked else 0
+        return self.wait_for(question, options=options, expect=expect, reason=reason)
+
+    def wait_for(self, question: str, *, options: tuple[QuickReply, ...], expect: Expect, reason: str) -> Decision:
+        """Ends the turn: the question is among the words. The same one again counts a try, unless something was learnt."""
+        again = question == self.asked and self.state.slots == self.before.slots
+        tries = self.before.tries + 1 if again else 0
         self.set(asked=question, tries=tries)
         return self.done(options=options, expect=expect, reason=reason)
 
@@ -290,13 +309,13 @@ class _Turn:
             return None
         kind = self.heard.intent.value if self.heard.intent in EMERGENCIES else Intent.LEAK_INSIDE.value
         symptom = self.before.symptom if answered_yes and self.before.symptom else self.heard.text
-        if self.state.emergency_ticket_id is not None:
-            self.tell("safety.leak_inside_again")
+        if self.state.emergency_ticket_id is not None and self.is_same_danger(kind):
+            self.tell(f"safety.{self.state.alarmed[-1]}_again" if self.state.alarmed else "safety.leak_inside_again")
             if self.address_changed:
                 self.learn_address()
             return self.next_urgent("already alarmed") if self.is_urgent else self.resume_or_more("already alarmed")
         self.put_aside()
-        self.set(matter=kind, symptom=symptom)
+        self.set(matter=kind, symptom=symptom, alarmed=(*self.state.alarmed, kind))
         self.tell(f"safety.{kind}")
         if kind != Intent.LEAK_INSIDE:
             words = self.heard.text if self.state.slots.community_id is None else ""
@@ -308,6 +327,11 @@ class _Turn:
             "ticket.emergency_forwarded" if self.state.slots.address.is_findable else "ticket.emergency_waiting_address"
         )
         return self.next_urgent("emergency")
+
+    def is_same_danger(self, kind: str) -> bool:
+        """Water inside and water outside may be one leak in other words; an open manhole never is one."""
+        manhole = Intent.MANHOLE_COVER.value
+        return not self.state.alarmed or kind in self.state.alarmed or manhole not in (kind, self.state.alarmed[-1])
 
     def perhaps_emergency(self) -> Decision | None:
         """Unsure: one short question; a second unsure answer counts as yes (rule `emergency`)."""
@@ -375,7 +399,8 @@ class _Turn:
             self.tell("hearing.chinese_please")
             return self.done(options=(HUMAN,), reason="not Chinese")
         guess = self.policy.matter(self.heard.runner_up) if self.heard.runner_up else None
-        if guess is not None and not self.asked and guess.intent != self.before.guess:
+        # "is it something of another unit?" is a question that nobody can answer
+        if guess is not None and not guess.unit and not self.asked and guess.intent != self.before.guess:
             self.set(guess=guess.intent, symptom=self.state.symptom or self.heard.text)
             return self.ask(
                 "mean",
@@ -426,6 +451,8 @@ class _Turn:
         if heard_address(self.heard):
             if self.doubtful and not self.is_urgent:
                 return self.confirm_community()
+            if self.asked == "place":  # "East Wind Road, at the gate of ...": the community alone is not the spot
+                self.set_slots(place=self.heard.text[:200])
             if self.is_urgent:
                 self.learn_address()
             return self.next_step("address heard")
@@ -491,7 +518,7 @@ class _Turn:
         """Yes opens the ticket; a correction is read back again; a bare no asks what is wrong."""
         if self.before.slots != self.state.slots:
             return self.next_step("corrected")
-        if self.heard.intent is Intent.AFFIRM:
+        if self.heard.intent in (Intent.AFFIRM, Intent.THANK):  # who says thank you to a read-back agrees
             return self.open_matter("confirmed")
         if self.heard.intent is Intent.DENY:
             return self.ask("what_is_wrong", "ask.what_is_wrong", options=(HUMAN,), reason="read-back denied")
@@ -532,7 +559,7 @@ class _Turn:
             return self.goodbye("nothing else")
         if self.heard.intent is Intent.AFFIRM:
             self.set(asked="", tries=0)
-            self.tell("greeting.help")
+            self.tell("greeting.go_on")
             return self.done(options=MENU, reason="something else")
         return None
 
@@ -671,7 +698,13 @@ class _Turn:
         )
 
     def read_back(self, reason: str) -> Decision:
-        return self.ask("read_back", "ask.read_back", options=(YES, NO, HUMAN), expect=Expect.YES_NO, reason=reason)
+        """What will be written down; an address only of a matter that has one."""
+        kind, slots = self.policy.kind(self.state.matter), self.state.slots
+        about: dict[str, object] = {"symptom": self.state.symptom or kind.title, "visit_time": slots.visit_time}
+        if "address" not in kind.asks and not slots.address.is_findable:
+            about["address"] = ""
+        self.say.append(Say("ask.read_back", about))
+        return self.wait_for("read_back", options=(YES, NO, HUMAN), expect=Expect.YES_NO, reason=reason)
 
     def open_matter(self, reason: str) -> Decision:
         self.commands.append(OpenTicket(self.state.matter, self.state.symptom))
@@ -688,6 +721,7 @@ class _Turn:
         if self.state.suspended:
             *rest, (matter, symptom) = self.state.suspended
             self.set(suspended=tuple(rest), matter=matter, symptom=symptom, asked="", tries=0)
+            self.tell("hearing.back_to", matter=self.policy.kind(matter).title)
             return self.next_step(reason)
         return self.anything_else(reason)
 
@@ -741,7 +775,11 @@ class _Turn:
             return
         self.commands.append(LearnAddress(ticket_id))
         if not silent:
-            self.tell("ticket.corrected" if corrected else "ticket.address_updated")
+            found = self.is_urgent and not self.before.slots.address.is_findable
+            first = (
+                "ticket.emergency_forwarded" if found else "ticket.address_updated"
+            )  # now somebody is sent: number, times
+            self.tell("ticket.corrected" if corrected else first, ticket_id=ticket_id)
 
     def tell_answer(self, matter: Matter) -> Decision:
         """The answer, then the offer to note it for the resident where something can be noted (J1)."""
@@ -836,15 +874,6 @@ class _Turn:
         self.tell("greeting.goodbye" if self.facts.channel is Channel.PHONE else "greeting.goodbye_chat")
         self.set(asked="", tries=0)
         return self.done(then=Then.HANG_UP if self.facts.channel is Channel.PHONE else Then.LISTEN, reason=reason)
-
-
-def leave_queue(state: DialogueState, *, callback: bool) -> Decision:
-    """The resident does not want to wait: a callback is noted, or the bot goes on where it was."""
-    commands: tuple[Command, ...] = (
-        (LeaveQueue(), OpenTicket("callback", state.symptom)) if callback else (LeaveQueue(),)
-    )
-    say = (Say("handoff.callback_noted"), Say("handoff.back")) if callback else (Say("handoff.back"),)
-    return Decision(replace(state, asked="more", tries=0, options=MORE), say, commands, MORE, reason="left the queue")
 
 
 def on_hang_up(state: DialogueState, *, waiting: bool, reachable: bool) -> tuple[Command, ...]:

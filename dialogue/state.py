@@ -56,6 +56,7 @@ class DialogueState:
     home_denied: bool = False
     ticket_ids: tuple[int, ...] = ()
     emergency_ticket_id: int | None = None
+    alarmed: tuple[str, ...] = ()  # emergency kinds of this conversation, oldest first
     options: tuple[QuickReply, ...] = ()  # what the keys and buttons of the last reply mean
 
     def to_json(self) -> dict[str, Any]:
@@ -65,7 +66,7 @@ class DialogueState:
     def from_json(cls, data: dict[str, Any]) -> "DialogueState":
         """The inverse of `to_json`; an empty mapping is a fresh state, keys of an older release are dropped."""
         known = {k: v for k, v in data.items() if k in cls.__dataclass_fields__}
-        for name in ("already_asked", "candidates", "ticket_ids"):
+        for name in ("already_asked", "candidates", "ticket_ids", "alarmed"):
             known[name] = tuple(known.get(name, ()))
         known["suspended"] = tuple((m, s) for m, s in known.get("suspended", ()))
         known["slots"] = Slots(**known.get("slots", {}))

@@ -26,6 +26,8 @@ class Wording:
         """`翠湖花园3号楼2单元501`, the words of a place, or "not known yet"."""
         parts: dict[str, object] = {"building": address.building, "unit": address.unit, "room": address.room}
         known = self._community_name(address.community_id) if address.community_id is not None else ""
+        if known and known in address.text and not address.building:
+            return address.text  # a spot in the street, in the resident's words
         if known:
             return self._book.word("words.address_full", {"community": known, **parts}) + address.text
         return address.text or self._book.word("words.address_unknown")

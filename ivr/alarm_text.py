@@ -29,7 +29,7 @@ def alarm_text(book: Book) -> AlarmText:
 def place_of(book: Book, ticket: Ticket, community_name: str, *, spoken: bool = False) -> str:
     """Where to go: the parts of the address that are known, or the resident's own words, or that nobody knows yet."""
     address = ticket.address
-    if not community_name:
+    if not community_name or (community_name in address.text and not address.building):
         return address.text or book.word("words.address_unknown")
     room = spoken_digits(address.room) if spoken else address.room
     parts = {"community": community_name, "building": address.building, "unit": address.unit, "room": room}

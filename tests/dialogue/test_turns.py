@@ -42,7 +42,8 @@ def test_a_leak_of_a_stranger_is_forwarded_as_soon_as_the_community_is_known() -
     assert talk.scripts == ["safety.leak_inside", "ticket.emergency_waiting_address", "ask.address_urgent"]
     assert not forwards(talk)
     talk.says("阳光花园", Intent.INFORM, community=1)
-    assert talk.scripts == ["ticket.address_updated", "ask.building"]
+    assert talk.scripts == ["ticket.emergency_forwarded", "ask.building"]
+    assert talk.tickets[0].number in talk.reply.said[0].chat  # now somebody is sent: by whom until when is told
     assert forwards(talk)
     talk.says("三号楼二单元501", Intent.INFORM, building=3, unit=2, room=501)
     assert talk.tickets[0].address.room == "501"
@@ -269,7 +270,7 @@ def test_a_callback_instead_of_waiting() -> None:
     talk = Talk(peer=STRANGER)
     talk.says("转人工", Intent.ASK_HUMAN)
     talk.presses("1")
-    assert talk.scripts == ["handoff.callback_noted", "handoff.back"]
+    assert talk.scripts == ["handoff.callback_noted", "greeting.anything_else"]
     assert [t.contact_phone for t in talk.tickets] == [STRANGER]
 
 
@@ -395,3 +396,89 @@ def test_suspension_is_explained_and_noted_on_request() -> None:
     assert talk.scripts == ["ask.is_this_home"]
     talk.says("是", Intent.AFFIRM)
     assert [t.kind for t in talk.tickets] == ["suspend"]
+
+
+def test_yes_and_no_are_words_on_their_buttons() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("家里不热", Intent.NO_HEAT)
+    assert [q.label for q in talk.reply.quick_replies] == ["是的", "不是", "转人工"]
+
+
+def test_a_callback_is_not_promised_to_somebody_without_a_number() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.says("转人工", Intent.ASK_HUMAN)
+    talk.taps("callback")
+    assert talk.scripts == ["ask.contact_phone"]
+    assert talk.tickets == []
+    talk.says("13812345678", Intent.INFORM, phone="13812345678")
+    assert "地址" not in talk.reply.said[0].chat
+    talk.taps("yes")
+    assert [(t.kind, t.contact_phone) for t in talk.tickets] == [("callback", "+8613812345678")]
+
+
+def test_who_leaves_the_queue_goes_on_where_he_was() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.says("家里不热", Intent.NO_HEAT)
+    talk.says("转人工", Intent.ASK_HUMAN)
+    talk.taps("back")
+    assert talk.scripts == ["ask.address"]
+
+
+def test_something_learnt_between_two_read_backs_is_progress_and_not_a_failed_try() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    everything = {"community": 1, "building": 3, "unit": 1, "room": 201, "phone": "13812345678", "part": "radiator"}
+    talk.says("家里一直不热", Intent.NO_HEAT, time="今晚", **everything)
+    talk.says("老王", Intent.INFORM)
+    for unit in (2, 3, 4):
+        talk.says(f"不对,是{unit}单元", Intent.DENY, unit=unit)
+        assert talk.scripts == ["ask.read_back"]
+    talk.says("嗯", Intent.FALLBACK)
+    assert talk.scripts == ["hearing.not_heard"]  # not the menu
+
+
+def test_the_time_of_the_visit_is_read_back() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    everything = {"community": 1, "building": 3, "unit": 1, "room": 201, "phone": "13812345678", "part": "radiator"}
+    talk.says("家里一直不热", Intent.NO_HEAT, time="明天下午", **everything)
+    talk.says("老王", Intent.INFORM)
+    assert "上门时间:明天下午" in talk.reply.said[0].chat
+    talk.says("好的谢谢", Intent.THANK)
+    assert [t.kind for t in talk.tickets] == ["no_heat"]
+
+
+def test_nobody_is_asked_whether_he_means_something_of_another_unit() -> None:
+    talk = Talk()
+    talk.says("呃", Intent.FALLBACK, runner_up=Intent.OUT_OF_SCOPE)
+    assert talk.scripts == ["hearing.not_heard"]
+
+
+def test_an_open_manhole_after_a_leak_is_an_emergency_of_its_own() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("暖气爆了", Intent.LEAK_INSIDE)
+    talk.says("楼下井盖也没了", Intent.MANHOLE_COVER)
+    assert talk.scripts[0] == "safety.manhole_cover"
+    assert {t.kind for t in talk.tickets} == {"leak_inside", "manhole_cover"}
+
+
+def test_water_in_the_street_is_not_answered_with_the_valve_at_home() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.says("路上冒水", Intent.LEAK_STREET)
+    talk.says("水越冒越大", Intent.LEAK_STREET)
+    assert talk.scripts[0] == "safety.leak_street_again"
+
+
+def test_the_spot_in_the_street_is_kept_in_the_residents_words() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.says("路上冒水", Intent.LEAK_STREET)
+    talk.says("东风路阳光花园门口", Intent.INFORM, community=1)
+    assert talk.tickets[0].address.text == "东风路阳光花园门口"
+    assert "阳光花园东风路阳光花园" not in talk.reply.said[0].chat
+
+
+def test_a_matter_that_is_taken_up_again_is_named() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("屋里只有十四度", Intent.COLD_ROOM, temperature=14)
+    talk.says("先投诉一下昨天来的师傅,约了三次都没有来,态度也不好", Intent.COMPLAINT)
+    talk.says("对", Intent.AFFIRM)
+    assert talk.scripts[0] == "ticket.opened"
+    assert talk.scripts[1:] == ["hearing.back_to", "ask.visit_time"]
