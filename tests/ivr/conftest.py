@@ -24,9 +24,7 @@ CALL_SID = "CA" + "1" * 32
 ATTEMPT = "a" * 32
 RESIDENT = "+8613812345678"
 
-LINE = PhoneLine(
-    base_url=BASE_URL, auth_token=TOKEN, number="+8640012345", duty_phone="+8613900000001"
-)
+LINE = PhoneLine(base_url=BASE_URL, auth_token=TOKEN, number="+8640012345", duty_phone="+8613900000001")
 
 
 class ScriptedHotline:
