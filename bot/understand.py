@@ -41,9 +41,11 @@ class Thresholds:
     def load(cls, path: Path = THRESHOLDS) -> "Thresholds":
         """Raises ConfigurationError naming the value that is missing or no probability."""
         try:
-            thresholds = cls(**yaml.safe_load(path.read_text(encoding="utf-8")))
+            written = yaml.safe_load(path.read_text(encoding="utf-8"))
+            # the costs the values were chosen by are for `python -m ops.nlu_report calibrate`
+            thresholds = cls(**{name: value for name, value in written.items() if name != "costs"})
             values = {name: getattr(thresholds, name) for name in cls.__slots__}
-        except (OSError, TypeError, yaml.YAMLError) as exc:
+        except (OSError, TypeError, AttributeError, yaml.YAMLError) as exc:
             raise ConfigurationError(f"{path}: {exc}; restore the file from the repository") from exc
         for name, value in values.items():
             if not isinstance(value, int | float) or not 0 <= value <= 1:
