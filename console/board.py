@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from console.ports import Rooms
@@ -164,6 +164,7 @@ class Home:
     station: Station
     butler: Staff
     open_tickets: tuple[TicketRow, ...]
+    by_number: bool = False
 
     @property
     def place(self) -> Place:
@@ -244,11 +245,15 @@ def read_ticket_list(
 
 
 def read_home(rooms: Rooms, conversation: Conversation) -> tuple[Home | None, tuple[TicketRow, ...]]:
-    """Who the resident is, if known, and the open tickets of the home or, while it is unknown, of the conversation."""
+    """Who the resident is, and the open tickets of the conversation, of the caller's number and of the home.
+
+    A home that is known only by the number that calls is marked `by_number`: nobody has confirmed it yet.
+    """
     now = rooms.clock.now()
     with rooms.store.read() as tx:
-        home = _home(rooms, tx, conversation.household_id, now)
-        own = _rows(rooms, tx, tx.open_tickets(conversation_id=conversation.id), now)
+        home = _home(rooms, tx, conversation.household_id, now) or _home_by_number(rooms, tx, conversation, now)
+        about = tx.open_tickets(conversation_id=conversation.id, contact_phone=conversation.peer or None)
+        own = _rows(rooms, tx, about, now)
     if home is None:
         return None, tuple(own)
     known = {row.ticket.id for row in home.open_tickets}
@@ -382,6 +387,15 @@ def _home(rooms: Rooms, tx: DialogueTx, household_id: int | None, now: datetime)
         butler=tx.staff(community.butler_id),
         open_tickets=tuple(_rows(rooms, tx, tx.open_tickets(household_id=household.id), now)),
     )
+
+
+def _home_by_number(rooms: Rooms, tx: DialogueTx, conversation: Conversation, now: datetime) -> Home | None:
+    """The only home of the number that calls, unless the caller said that it is another one."""
+    if not conversation.peer or DialogueState.from_json(conversation.state).home_denied:
+        return None
+    homes = tx.households_by_phone(conversation.peer)
+    home = _home(rooms, tx, homes[0].id, now) if len(homes) == 1 else None
+    return replace(home, by_number=True) if home else None
 
 
 def on_duty_at(duties: Sequence[Duty], now: datetime) -> list[Duty]:

@@ -233,3 +233,19 @@ def test_supervisor_sees_ended_conversations(zhuguan: Person, xiaoli: Person, da
     zhuguan.post(f"/conversations/{day.held}/end")
     assert day.held in zhuguan.get("/conversations").text
     assert xiaoli.get("/conversations").status_code == 403
+
+
+def test_who_calls_from_a_registered_number_is_shown_before_anybody_confirmed_it(
+    xiaoli: Person, store: FakeStore, day: Day
+) -> None:
+    with store.write() as tx:
+        tx.save_conversation(replace(tx.conversation(day.bot), peer="+8613800000001"))
+    page = xiaoli.get(f"/conversations/{day.bot}").text
+    for shown in ("按来电号码", "陈静", "阳光花园3号楼2单元501", "1122-0001"):
+        assert shown in page
+    with store.write() as tx:
+        denied = DialogueState(home_denied=True).to_json()
+        tx.save_conversation(replace(tx.conversation(day.bot), state=denied))
+    page = xiaoli.get(f"/conversations/{day.bot}").text
+    assert "尚未识别住户" in page
+    assert "1122-0001" in page
