@@ -574,7 +574,7 @@ class _Turn:
         known = next((c for c in self.facts.open_cases if c.kind == kind), None)
         if known is not None and not self.policy.kind(kind).repeatable:
             self.commands.append(NudgeTicket(known.id))
-            self.tell("ticket.known_already", number=known.number)
+            self.tell("ticket.known_already", number=known.number, ticket_id=known.id)
             return self.resume_or_more("open already")
         if self.state.matter != kind:
             self.put_aside()

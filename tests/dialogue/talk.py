@@ -45,7 +45,11 @@ class Talk:
     """One conversation on one channel."""
 
     def __init__(
-        self, channel: Channel = Channel.PHONE, peer: str = "+8613900000000", store: FakeStore | None = None
+        self,
+        channel: Channel = Channel.PHONE,
+        peer: str = "+8613900000000",
+        store: FakeStore | None = None,
+        call: str = "CA1",
     ) -> None:
         self.store = store or small_company(FakeStore())
         self.clock = FixedClock()
@@ -58,7 +62,7 @@ class Talk:
         self.hotline = Hotline(kit)
         self.handoff = Handoff(self.store, BOOK, self.clock)
         self.deliveries = HandoffDeliveries(self.store, self.carrier, BOOK, STANDARD, self.clock)
-        conversation, self.reply = self.hotline.open(channel, "CA1", peer)
+        conversation, self.reply = self.hotline.open(channel, call, peer)
         self.id = conversation.id
         self.turns = 0
 

@@ -482,3 +482,13 @@ def test_a_matter_that_is_taken_up_again_is_named() -> None:
     talk.says("对", Intent.AFFIRM)
     assert talk.scripts[0] == "ticket.opened"
     assert talk.scripts[1:] == ["hearing.back_to", "ask.visit_time"]
+
+
+def test_who_reports_again_hears_what_is_being_done_until_when() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("家里不热", Intent.NO_HEAT)
+    talk.hotline.hang_up(talk.id)
+    again = Talk(peer=KNOWN, store=talk.store, call="CA2")
+    again.says("家里还是不热", Intent.NO_HEAT)
+    assert again.scripts[0] == "ticket.known_already"
+    assert "前与您联系" in again.voice
