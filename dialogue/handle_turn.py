@@ -353,8 +353,7 @@ class _Step:
             homes = self.tx.households_by_phone(self.conversation.peer)
             if len(homes) == 1:
                 address, home_id = household_address(homes[0]), homes[0].id
-        if home_id is not None and not state.home_confirmed:
-            details["address_unconfirmed"] = "yes"
+        details["address_unconfirmed"] = "yes" if home_id is not None and not state.home_confirmed else ""
         return Learned(
             address=address,
             household_id=home_id,

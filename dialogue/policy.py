@@ -439,6 +439,8 @@ class _Turn:
             self.set(home_confirmed=True)
             if self.home is not None:
                 self.take_home(self.home)
+            if self.is_urgent:
+                self.learn_address(silent=True)  # whoever is on his way sees that the address is certain
             return self.next_step("home confirmed")
         if self.heard.intent is Intent.DENY:
             self.set(home_id=None, home_denied=True)

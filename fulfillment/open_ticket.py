@@ -13,7 +13,10 @@ from fulfillment.ticket import Address, Ticket, TicketState
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What became known of a case; empty fields say nothing. `actor` is who told it, for the timeline."""
+    """What became known of a case; empty fields say nothing, an empty detail is none any more.
+
+    `actor` is who told it, for the timeline.
+    """
 
     address: Address = field(default_factory=Address)
     household_id: int | None = None
@@ -71,7 +74,7 @@ def learn_address(tx: FulfillmentTx, ticket_id: int, learned: Learned, *, standa
     learned = _completed(tx, said)
     address = learned.address if learned.address != Address() else ticket.address
     moved = address != ticket.address
-    details = {**ticket.details, **learned.details}
+    details = _told({**ticket.details, **learned.details})
     changed = replace(
         ticket,
         address=address,
@@ -86,7 +89,9 @@ def learn_address(tx: FulfillmentTx, ticket_id: int, learned: Learned, *, standa
     case = Case(tx, tx.save_ticket(changed), standard=standard, now=now)
     if moved:
         case.tell("address_learned", actor=learned.actor, **_spoken_parts(tx, address))
-    if details != ticket.details:
+    elif ticket.details.keys() - details.keys():  # "perhaps the caller's home" became certain
+        case.tell("address_confirmed", actor=learned.actor)
+    if details.items() - ticket.details.items():
         case.tell("details_learned", actor=learned.actor, names=sorted(details.keys() - ticket.details.keys()))
         case.replan()
     became_findable = address.is_findable and not ticket.address.is_findable
@@ -96,6 +101,10 @@ def learn_address(tx: FulfillmentTx, ticket_id: int, learned: Learned, *, standa
         # Being carried out just now: that step re-reads the address when it plans the next one.
         case.forward_after(max((a.step for a in tx.attempts(ticket_id)), default=0))
     return case.ticket
+
+
+def _told(details: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in details.items() if value}
 
 
 def nudge(case: Case, *, by: str) -> None:
@@ -166,7 +175,7 @@ def _new_ticket(tx: FulfillmentTx, request: TicketRequest, known: Learned, kind:
         contact_name=known.contact_name,
         contact_phone=known.contact_phone,
         symptom=request.symptom,
-        details={**kind.details, **known.details},
+        details=_told({**kind.details, **known.details}),
         assignee_id=_butler(tx, known.address),
         owner_id=request.owner_id,
     )

@@ -34,6 +34,8 @@ def test_a_known_caller_with_a_leak_is_told_what_to_do_before_anything_is_asked_
     assert forwards(talk)
     talk.says("是的", Intent.AFFIRM)
     assert talk.scripts == ["greeting.anything_else"]
+    assert "address_unconfirmed" not in talk.tickets[0].details
+    assert "address_confirmed" in {e.key for e in talk.store.tables.timeline}
 
 
 def test_a_leak_of_a_stranger_is_forwarded_as_soon_as_the_community_is_known() -> None:
