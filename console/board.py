@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from console.ports import Rooms
-from dialogue.conversation import Conversation, Message
+from dialogue.conversation import Author, Conversation, Message
 from dialogue.ports import DialogueTx
 from dialogue.state import DialogueState
 from fulfillment.clocks import ClockEvent
@@ -28,6 +28,7 @@ from kernel.errors import NotFound
 WORKER_IS_SILENT_AFTER = timedelta(seconds=60)
 _FORWARDING = frozenset({TaskKind.FORWARD_EMERGENCY, TaskKind.WATCH_ATTEMPT})
 _TICKETS_ON_BOARD = 60
+_SAID_RECENTLY = 12
 _TAIL = 6  # the last messages of a transcript may still change: understanding is filled in after the words are stored
 
 
@@ -329,7 +330,9 @@ def _alarm(tx: DialogueTx, row: TicketRow) -> Alarm:
 def _conversation_row(
     tx: DialogueTx, conversation: Conversation, operators: Mapping[int, str], alarmed: set[str | None]
 ) -> ConversationRow:
-    last = tx.messages(conversation.id, after=conversation.last_seq - 1, limit=1) if conversation.last_seq else ()
+    recent = tx.messages(conversation.id, after=max(0, conversation.last_seq - _SAID_RECENTLY))
+    # what the resident said tells one conversation from another; our questions are the same in all of them
+    said_last = [m for m in recent if m.author is Author.RESIDENT] or recent
     household = _household(tx, conversation.household_id)
     said = DialogueState.from_json(conversation.state).slots
     address = (
@@ -343,7 +346,7 @@ def _conversation_row(
         name=household.name if household else said.name,
         place=_place(address, communities),
         holder=operators.get(conversation.operator_id or 0, ""),
-        last=last[0] if last else None,
+        last=said_last[-1] if said_last else None,
         emergency=conversation.id in alarmed,
         vulnerable=household is not None and household.vulnerable,
     )

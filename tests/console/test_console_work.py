@@ -109,3 +109,9 @@ def test_administrator_reads_accounts_staff_and_rota(admin: Person) -> None:
     for shown in ("zhuguan", "夜值班", "20:00 至 08:00", "全天", "值班中", "东城站"):
         assert shown in page
     assert "argon2" not in page
+
+
+def test_the_queue_tells_conversations_apart_by_what_the_resident_said(xiaoli: Person, day: Day) -> None:
+    page = xiaoli.get("/").text
+    assert "今年取暖费一平米多少钱" in page
+    assert "请问,您还有其他问题需要我帮助吗" not in page
