@@ -140,7 +140,16 @@ class Hotline:
             return understand_digits(turn.digits, DialogueState.from_json(conversation.state).options)
         if not turn.text.strip():
             return Understanding("", Intent.FALLBACK, 0.0, emergency=False, source=Source.NOBODY), ""
-        return self._kit.understander.understand(turn.text), ""
+        heard = self._kit.understander.understand(turn.text)
+        return (heard if heard.model_available else self._plainly(heard)), ""
+
+    def _plainly(self, heard: Understanding) -> Understanding:
+        """Our questions say "say yes": without the model that word alone, and no more, is still understood."""
+        said = heard.text.strip(self._kit.book.word("words.marks"))
+        for intent, key in ((Intent.AFFIRM, "words.plain_yes"), (Intent.DENY, "words.plain_no")):
+            if said in self._kit.book.word(key).split(","):
+                return replace(heard, intent=intent, confidence=1.0)
+        return heard
 
     # --- 3 act, 4 say ------------------------------------------------------------------------------------------
 

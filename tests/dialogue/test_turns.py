@@ -494,3 +494,18 @@ def test_who_reports_again_hears_what_is_being_done_until_when() -> None:
     again.says("家里还是不热", Intent.NO_HEAT)
     assert again.scripts[0] == "ticket.known_already"
     assert "前与您联系" in again.voice
+
+
+def test_yes_and_no_are_understood_without_a_model() -> None:
+    """Questions say "say yes": the answer may not lead into the menu, where the question is lost."""
+    talk = Talk(peer=KNOWN)
+    talk.says("家里不热", Intent.COLD_ROOM)
+    assert talk.scripts == ["ask.is_this_home"]
+    talk.says("是的。", Intent.FALLBACK, model=False)
+    assert "hearing.which_matter" not in talk.scripts
+    assert talk.store_state()["home_confirmed"]
+    other = Talk(peer=KNOWN, call="CA2")
+    other.says("家里不热", Intent.COLD_ROOM)
+    other.says("不是", Intent.FALLBACK, model=False)
+    assert "hearing.which_matter" not in other.scripts
+    assert other.store_state()["home_denied"]
