@@ -1,0 +1,165 @@
+"""`make nlu-report`, or python -m ops.nlu_report [--fast] [--audio]: measures and writes docs/nlu.md, its pictures and baseline.json.
+
+python -m ops.nlu_report calibrate: chooses the thresholds by the costs in bot/thresholds.yml and writes them there.
+Exit status 1 if a held-out sentence is in the training data, nearly word for word.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import structlog
+
+from bot.normalise import normalise
+from bot.rasa_client import RasaClient
+from bot.train import fingerprint, model_fits
+from bot.understand import THRESHOLDS, Thresholds
+from kernel.clock import BEIJING
+from ops.nlu_report import addresses, baseline, page, peers, plots
+from ops.nlu_report.alike import leaks
+from ops.nlu_report.calibrate import Costs, calibrate, listener, render, with_emergencies
+from ops.nlu_report.hear import Heard, Listener
+from ops.nlu_report.measure import goals
+from ops.nlu_report.models import Trained, cross_validated, memory_mib, served
+from ops.nlu_report.noise import misheard
+from ops.nlu_report.sentences import HOME, Sentence, digest, held_out_sets, training
+
+DOCS = HOME / "docs"
+NOISE_DRAWS = 2
+_PATIENCE_SECONDS = 30.0
+
+
+def main() -> int:
+    structlog.configure(processors=[_drop])  # the utterances are ours; the page says what was found
+    parser = argparse.ArgumentParser(prog="python -m ops.nlu_report", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=["report", "calibrate"], default="report")
+    parser.add_argument("--fast", action="store_true", help="without noise and peers")
+    parser.add_argument("--audio", action="store_true", help="with synthetic speech over a simulated telephone line")
+    options = parser.parse_args()
+    if options.what == "calibrate":
+        return write_thresholds()
+    return write_report(fast=options.fast, audio=options.audio)
+
+
+def _drop(_logger: object, _name: str, _event: object) -> str:
+    raise structlog.DropEvent
+
+
+def write_thresholds() -> int:
+    sentences = training()
+    costs = Costs.load()
+    found = calibrate(sentences, cross_validated(sentences), costs, Thresholds.load())
+    text = render(found, costs, len(sentences), datetime.now(UTC))
+    THRESHOLDS.write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+def write_report(*, fast: bool, audio: bool) -> int:
+    if not model_fits():
+        print("nlu-report: the model does not fit the code; run `make setup`", file=sys.stderr)
+        return 1
+    clock = _Stopwatch()
+    trained, held_out = training(), held_out_sets()
+    with clock.part("cross-validation"):
+        by_folds = listener(trained, cross_validated(trained))
+    with clock.part("held-out sets"), served() as (url, pid):
+        listening = listener_of(url, (s for sentences in held_out.values() for s in sentences))
+        noisy = None if fast else {name: hear_noisy(url, sentences) for name, sentences in held_out.items()}
+        mib = memory_mib(pid)
+    everything = {**held_out, page.CROSS_VALIDATED: with_emergencies(trained)}
+    listeners = {name: listening if name in held_out else by_folds for name in everything}
+    heard = {name: listeners[name].hear(sentences) for name, sentences in everything.items()}
+    with clock.part("pictures"):
+        errors = draw(listeners, everything, heard)
+    findings = page.Findings(
+        today=datetime.now(BEIJING).date(),
+        fingerprint=fingerprint(),
+        trained=len(trained),
+        heard=heard,
+        thresholds=Thresholds.load(),
+        costs=Costs.load(),
+        calibration_errors=errors,
+        leaks={name: leaks(sentences, trained) for name, sentences in held_out.items()},
+        addresses=measure_addresses(),
+        noisy=noisy,
+        noise_draws=NOISE_DRAWS,
+        server_mib=mib,
+    )
+    if not fast:
+        with clock.part("peers"):
+            findings.peers = peers.compare(trained, held_out)
+    if audio:
+        with clock.part("audio"):
+            from ops.nlu_report import audio as telephone  # noqa: PLC0415 - optional
+
+            findings.audio = telephone.measure(held_out)
+    findings.seconds = clock.seconds
+    (DOCS / "nlu.md").write_text(page.render(findings), encoding="utf-8")
+    figures = {name: goals(heard[name]) for name in held_out}
+    baseline.write({name: digest(sentences) for name, sentences in held_out.items()}, figures)
+    same = sum(found.same for found in findings.leaks.values())
+    print(f"nlu-report: wrote docs/nlu.md ({', '.join(f'{k} {v:.0f} s' for k, v in clock.seconds.items())})")
+    if same:
+        print(f"nlu-report: {same} held-out sentences are in the training data, nearly word for word", file=sys.stderr)
+    return 1 if same else 0
+
+
+def listener_of(url: str, sentences: Iterable[Sentence]) -> Listener:
+    """Asks the server each sentence once."""
+    texts = {normalise(s.text) for s in sentences}
+    with RasaClient(url, _PATIENCE_SECONDS) as client:
+        return Listener(Trained(0.0, {t.text: client.parse(t.text) for t in texts if t.is_usable}))
+
+
+def hear_noisy(url: str, sentences: Iterable[Sentence]) -> list[Heard]:
+    """The same sentences misheard, several draws of each."""
+    changed = [replace(s, text=misheard(s.text, seed)) for s in sentences for seed in range(NOISE_DRAWS)]
+    return listener_of(url, changed).hear(changed)
+
+
+def draw(
+    listeners: Mapping[str, Listener], sets: Mapping[str, list[Sentence]], heard: Mapping[str, list[Heard]]
+) -> dict[str, float]:
+    """Both pictures; returns the calibration errors."""
+    now = Thresholds.load()
+    curves, chosen = {}, {}
+    for name, sentences in sets.items():
+        title = f"{name}: words and model"
+        curves[title] = plots.curve(listeners[name], sentences, now, with_words=True)
+        chosen[title] = plots.point(heard[name], now.leak_by_model)
+        curves[f"{name}: model alone"] = plots.curve(listeners[name], sentences, now, with_words=False)
+    plots.draw_curve(curves, chosen, DOCS / "nlu" / "emergency_curve.png")
+    pairs = {name: listeners[name].best_guesses(sentences) for name, sentences in sets.items()}
+    return plots.draw_reliability(pairs, DOCS / "nlu" / "calibration.png")
+
+
+def measure_addresses() -> dict[str, addresses.AddressFigures]:
+    rows = addresses.read()
+    groups: dict[str, Callable[[addresses.Address], bool]] = {
+        "clean": lambda a: not a.noise,
+        "noise": lambda a: a.noise,
+    }
+    return {name: addresses.measure([a for a in rows if belongs(a)]) for name, belongs in groups.items() if rows}
+
+
+class _Stopwatch:
+    """Seconds of each part, told on the way: the whole takes a quarter of an hour."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        print(f"nlu-report: {name} …", flush=True)
+        started = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - started
+
+
+if __name__ == "__main__":
+    sys.exit(main())
