@@ -11,4 +11,4 @@ RUN mkdir -p var && chown 10001 var
 USER 10001
 ENV PYTHONUNBUFFERED=1
 EXPOSE 8000
-CMD ["gunicorn", "-c", "ops/gunicorn_conf.py", "app:create_app()"]
+CMD ["gunicorn", "-c", "ops/gunicorn_conf.py", "ops.web:start()"]

@@ -46,7 +46,7 @@ from ivr.blueprint import build_ivr
 from ivr.carrier import TwilioCarrier
 from ivr.line import PhoneLine
 from kernel.clock import SystemClock
-from kernel.errors import ConfigurationError, HotlineError
+from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from kernel.privacy import mask_log_event
 from kernel.settings import Environment, Settings, load_settings
 from storage import Store
@@ -58,6 +58,9 @@ HOME = Path(__file__).resolve().parent
 OVERDUE = timedelta(seconds=60)
 #: A carrier that hangs for its ten seconds holds up one of them, not every other emergency.
 EMERGENCY_THREADS = 4
+#: How long one request waits for a locked database, over all its transactions. With NLU_TIMEOUT_SECONDS (at most 5)
+#: it must stay below the carrier's 15 s, or the caller hears the carrier's error instead of what to do about a leak.
+LOCKS_OF_A_REQUEST_SECONDS = 8.0
 #: Sign-in for trying the product out; written by `make setup` into var/sample-logins.txt, never in production.
 SAMPLE_LOGINS = ("op1", "op2", "lead", "admin")
 
@@ -156,7 +159,13 @@ class Rooms:
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The web process. Raises ConfigurationError naming what is missing or contradictory."""
-    settings = settings or load_settings()
+    is_program = os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "run" not in sys.argv
+    try:
+        settings = settings or load_settings()
+    except ConfigurationError as exc:
+        if is_program:
+            raise click.ClickException(str(exc)) from exc  # before there is a program that could say it politely
+        raise
     configure_logging()
     rooms = Rooms(settings)
     app = Flask(__name__)
@@ -168,11 +177,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(sample_company)
     app.cli.add_command(import_command)
     app.cli.add_command(password)
-    if os.environ.get("FLASK_RUN_FROM_CLI") == "true" and "run" not in sys.argv:
+    if is_program:
         return app  # one of the programs below: no pages, and perhaps no database yet
-    if not rooms.store.is_current():
-        msg = "DATABASE_URL: the schema is not of this release: run `flask --app app migrate` (make setup does it)"
-        raise ConfigurationError(msg)
+    _demand_current_schema(rooms.store)
+    _limit_waiting(app, rooms.store)
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
     secure = settings.public_base_url.scheme == "https"
     streams = settings.web_threads // 4
@@ -220,6 +228,29 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     _add_front_door(app, rooms)
     return app
+
+
+def _limit_waiting(app: Flask, store: Store) -> None:
+    """A request has several transactions, and the carrier one patience for all of them."""
+
+    @app.before_request
+    def begin() -> None:
+        store.limit_waiting(LOCKS_OF_A_REQUEST_SECONDS)
+
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        store.limit_waiting(None)
+
+
+def _demand_current_schema(store: Store) -> None:
+    try:
+        current = store.is_current()
+    except StoreBusy as exc:
+        msg = "DATABASE_URL: the database cannot be opened: correct the address, or start the server it names"
+        raise ConfigurationError(msg) from exc
+    if not current:
+        msg = "DATABASE_URL: the schema is not of this release: run `flask --app app migrate` (make setup does it)"
+        raise ConfigurationError(msg)
 
 
 def _add_front_door(app: Flask, rooms: Rooms) -> None:

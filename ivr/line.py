@@ -20,10 +20,10 @@ class PhoneLine:
 
     def __post_init__(self) -> None:
         if not self.duty_phone:
-            msg = "duty phone: without it a call during a fault ends in silence; give the on-duty chief's number"
+            msg = "DUTY_PHONE: without it a call during a fault ends in silence; give the on-duty chief's number"
             raise ConfigurationError(msg)
         if self.duty_phone == self.number:
-            msg = "duty phone: is the hotline's own number, a fault would dial itself in a circle; give another number"
+            msg = "DUTY_PHONE is the hotline's own number, a fault would dial itself in a circle; give another number"
             raise ConfigurationError(msg)
 
     def url(self, path: str) -> str:

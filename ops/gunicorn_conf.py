@@ -1,8 +1,14 @@
 """gunicorn: threads, because live pages are streams that mostly sleep (docs/adr/0001)."""
 
+import sys
+
+from kernel.errors import ConfigurationError
 from kernel.settings import load_settings
 
-_settings = load_settings()
+try:
+    _settings = load_settings()
+except ConfigurationError as exc:
+    sys.exit(f"web: {exc}")  # one line; gunicorn would print a traceback
 
 bind = f"{_settings.bind_address}:{_settings.web_port}"
 worker_class = "gthread"

@@ -98,6 +98,16 @@ class Store:
 
     # --- transactions
 
+    def limit_waiting(self, seconds: float | None) -> None:
+        """From now on all write transactions of this thread together wait for locks no longer than this; None: each
+        waits `busy_seconds` again. For a webhook, which has several and one time for all of them.
+        """
+        self._writing.until = None if seconds is None else time.monotonic() + seconds
+
+    def _patience(self) -> float:
+        until: float | None = getattr(self._writing, "until", None)
+        return self._busy_seconds if until is None else max(0.0, min(self._busy_seconds, until - time.monotonic()))
+
     @contextmanager
     def write(self) -> Iterator[DialogueTx]:
         """A read-write transaction: commits at the end of the block, rolls back on any exception.
@@ -128,6 +138,7 @@ class Store:
             self._writing.now = True
             try:
                 with _transaction(connection):
+                    self._shorten_lock_timeout(connection)
                     tx = Tx(connection, writable=True)
                     yield tx
                     if tx.failure is not None:
@@ -154,9 +165,10 @@ class Store:
                 connection = self._engines.write.connect()
             yield connection
             return
-        deadline = time.monotonic() + self._busy_seconds
-        if not self._one_writer.acquire(timeout=self._busy_seconds):
-            raise StoreBusy(f"another thread has been writing for {self._busy_seconds} s")
+        patience = self._patience()
+        deadline = time.monotonic() + patience
+        if not self._one_writer.acquire(timeout=patience):
+            raise StoreBusy(f"another thread has been writing for {patience:.1f} s")
         try:
             left_ms = max(0, int((deadline - time.monotonic()) * 1000))
             with translated():
@@ -164,6 +176,14 @@ class Store:
             yield connection
         finally:
             self._one_writer.release()
+
+    def _shorten_lock_timeout(self, connection: Connection) -> None:
+        """On PostgreSQL, where the waiting happens at the statements; on SQLite it is over when the transaction has begun."""
+        patience = self._patience()
+        if patience < self._busy_seconds and not self._engines.is_sqlite:
+            milliseconds = max(1, int(patience * 1000))  # 0 would be "for ever"
+            with translated():
+                connection.execute(text(f"SET LOCAL lock_timeout = {milliseconds}"))
 
     # --- the outbox
 

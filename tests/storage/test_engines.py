@@ -61,6 +61,22 @@ class TestBudget:
                 assert tx.conversation("c1").last_seq == 0
         assert say(talking) == 1
 
+    def test_a_limit_is_one_for_all_transactions_of_a_thread(self, talking: Store, url: str) -> None:
+        with Store(url, busy_seconds=1) as patient:
+            patient.limit_waiting(0.4)
+            started = time.monotonic()
+            with locked_by_somebody_else(url):
+                for _ in range(3):
+                    with pytest.raises(StoreBusy):
+                        say(patient)
+            assert 0.3 < time.monotonic() - started < 0.9
+            assert say(patient) == say(talking) - 1, "used up: who need not wait is served"
+            patient.limit_waiting(None)
+            started = time.monotonic()
+            with locked_by_somebody_else(url), pytest.raises(StoreBusy):
+                say(patient)
+            assert time.monotonic() - started > 0.9
+
     def test_locked_for_less_than_the_budget(self, talking: Store, url: str) -> None:
         with locked_by_somebody_else(url):
             done: list[int] = []
