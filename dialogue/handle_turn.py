@@ -349,7 +349,7 @@ class _Step:
 
     def _known(self, state: DialogueState) -> Learned:
         """What the slots know; without an address the caller's only registered home, marked as not confirmed."""
-        slots, address, home_id = state.slots, state.slots.address, state.home_id
+        slots, address, home_id, guessed = state.slots, state.slots.address, state.home_id, state.home_guessed
         told = {
             "part": slots.part,
             "place_at_home": slots.place_at_home,
@@ -361,8 +361,8 @@ class _Step:
         if not address.is_findable and not state.home_denied and self.conversation.peer:
             homes = self.tx.households_by_phone(self.conversation.peer)
             if len(homes) == 1:
-                address, home_id = household_address(homes[0]), homes[0].id
-        details["address_unconfirmed"] = "yes" if home_id is not None and not state.home_confirmed else ""
+                address, home_id, guessed = household_address(homes[0]), homes[0].id, True
+        details["address_unconfirmed"] = "yes" if home_id is not None and guessed and not state.home_confirmed else ""
         return Learned(
             address=address,
             household_id=home_id,

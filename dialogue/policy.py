@@ -321,6 +321,7 @@ class _Turn:
             words = self.heard.text if self.state.slots.community_id is None else ""
             self.set_slots(place=self.state.slots.place or words)
         elif self.home is not None:
+            self.set(home_guessed=self.state.slots.community_id is None)
             self.take_home(self.home)
         self.commands.append(OpenTicket(kind, symptom))
         self.tell(
@@ -431,7 +432,7 @@ class _Turn:
             ):
                 self.take_home(proposed)
                 self.set(slots=merge(self.state.slots, self.heard).slots)
-            self.set(home_id=None, home_denied=True)
+            self.set(home_id=None, home_denied=True, home_guessed=False)
             if self.is_urgent:
                 self.learn_address()
             return self.next_step("another home")

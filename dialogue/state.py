@@ -52,6 +52,7 @@ class DialogueState:
     candidates: tuple[int, ...] = ()  # communities to choose from
     guess: str = ""  # intent of "did you mean"
     home_id: int | None = None  # Household.id the caller seems to be
+    home_guessed: bool = False  # taken from the number that calls; nobody has said this address yet
     home_confirmed: bool = False
     home_denied: bool = False
     ticket_ids: tuple[int, ...] = ()

@@ -509,3 +509,14 @@ def test_yes_and_no_are_understood_without_a_model() -> None:
     other.says("不是", Intent.FALLBACK, model=False)
     assert "hearing.which_matter" not in other.scripts
     assert other.store_state()["home_denied"]
+
+
+def test_an_address_that_the_resident_said_himself_is_not_doubtful() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.says("家里漏水", Intent.LEAK_INSIDE, community=1, building=3, unit=2, room=501)
+    assert "address_unconfirmed" not in talk.tickets[0].details
+    other = Talk(peer=KNOWN, call="CA2")
+    other.says("家里漏水", Intent.LEAK_INSIDE)
+    assert "address_unconfirmed" in other.tickets[0].details
+    other.says("不对,是三单元", Intent.DENY, unit=3)
+    assert "address_unconfirmed" not in other.tickets[0].details
