@@ -349,6 +349,8 @@ class _Turn:
         """What is possible at every step: a person, repeat, good-bye, news of a ticket."""
         match self.heard.intent:
             case Intent.ASK_HUMAN:
+                if not self.state.matter and self.heard.source is not Source.CHOICE:
+                    self.set(symptom=self.heard.text)  # "a person please, my account ...": whoever calls back reads it
                 self.commands.append(RequestHandoff())
                 self.tell("handoff.waiting")
                 options = (QuickReply("callback", "words.callback", "1"), QuickReply("back", "words.back_to_bot"))

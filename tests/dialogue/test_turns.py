@@ -520,3 +520,10 @@ def test_an_address_that_the_resident_said_himself_is_not_doubtful() -> None:
     assert "address_unconfirmed" in other.tickets[0].details
     other.says("不对,是三单元", Intent.DENY, unit=3)
     assert "address_unconfirmed" not in other.tickets[0].details
+
+
+def test_what_was_said_with_the_wish_for_a_person_is_on_the_callback() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("找人工,退费一直没到账", Intent.ASK_HUMAN)
+    talk.presses("1")
+    assert talk.tickets[0].symptom == "找人工,退费一直没到账"
