@@ -21,10 +21,16 @@ SHORT = 6
 
 @dataclass(frozen=True, slots=True)
 class Leaks:
-    """How many held-out sentences have a training sentence at least so alike; `same` must be 0."""
+    """How many held-out sentences have a training sentence at least so alike. `positions`: of those that are the same.
+
+    `short`: identical ones below `SHORT` characters, which any two authors write ("hello", "an operator please"); they
+    are counted and no leak. `same` must be 0.
+    """
 
     near: int
     same: int
+    short: int
+    positions: tuple[int, ...] = ()
 
 
 def spoken(text: str) -> str:
@@ -37,10 +43,10 @@ def leaks(held_out: Sequence[Sentence], trained: Sequence[Sentence]) -> Leaks:
     asked = [spoken(s.text) for s in held_out]
     best = process.cdist(asked, known, scorer=fuzz.ratio, dtype=np.float32, workers=-1).max(axis=1)
     exact = set(known)
-    short_matches = sum(len(text) < SHORT and text in exact for text in asked)
-    long_best = [score for text, score in zip(asked, best, strict=True) if len(text) >= SHORT]
-    near, same = (sum(1 for score in long_best if score >= floor) for floor in (NEAR, SAME))
-    return Leaks(near + short_matches, same + short_matches)
+    long_ones = [i for i, text in enumerate(asked) if len(text) >= SHORT]
+    same = tuple(i for i in long_ones if best[i] >= SAME)
+    near = sum(1 for i in long_ones if best[i] >= NEAR)
+    return Leaks(near, len(same), sum(len(t) < SHORT and t in exact for t in asked), same)
 
 
 def folds(sentences: Sequence[Sentence], count: int) -> list[int]:

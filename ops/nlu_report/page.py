@@ -7,7 +7,7 @@ from datetime import date
 from bot.understand import Thresholds
 from bot.understanding import Category
 from ops.nlu_report.addresses import AddressFigures
-from ops.nlu_report.alike import NEAR, SAME, SIBLING, Leaks
+from ops.nlu_report.alike import NEAR, SAME, SHORT, SIBLING, Leaks
 from ops.nlu_report.calibrate import Costs
 from ops.nlu_report.hear import Heard
 from ops.nlu_report.measure import (
@@ -248,9 +248,18 @@ def _audio(f: Findings) -> str:
 
 
 def _leaks(f: Findings) -> str:
-    rows = [[name, found.near, found.same] for name, found in f.leaks.items()]
-    head = ["set", f"training sentence ≥ {NEAR:.0f} alike", f"≥ {SAME:.0f}: fails"]
-    return f"## Leaks between held-out sets and training data\n\n{_table(head, rows)}"
+    rows = [[name, found.near, found.same, found.short] for name, found in f.leaks.items()]
+    head = [
+        "set",
+        f"training sentence ≥ {NEAR:.0f} alike",
+        f"≥ {SAME:.0f}: fails",
+        f"identical, below {SHORT} characters",
+    ]
+    return f"""## Leaks between held-out sets and training data
+
+Short sentences that any two authors write ("hello") are counted apart and are no leak.
+
+{_table(head, rows)}"""
 
 
 def _intents(f: Findings) -> str:

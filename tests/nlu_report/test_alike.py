@@ -10,7 +10,8 @@ def said(*texts: str, intent: Intent = Intent.NO_HEAT) -> list[Sentence]:
 def test_a_sentence_that_is_nearly_in_the_training_data_is_a_leak() -> None:
     trained = said("我家的暖气到现在还没有热起来", "你好")
     found = leaks(said("我家的暖气到现在还没有热 起来", "取暖费在哪里可以交", "您好", "你好"), trained)
-    assert (found.near, found.same) == (2, 2)  # a blank makes no other sentence; short ones count if identical
+    assert (found.near, found.same, found.positions) == (1, 1, (0,))  # a blank makes no other sentence
+    assert found.short == 1  # identical, and nobody's secret
 
 
 def test_alike_but_not_the_same_is_counted_and_does_not_fail() -> None:
