@@ -55,15 +55,15 @@ def _for_the_network(settings: Settings) -> dict[str, str]:
         "SIMULATOR_VOICE_URL": f"{settings.base_url}/ivr/calls",
         "SIMULATOR_VOICE_FALLBACK_URL": f"{settings.base_url}/ivr/fallback",
         "SIMULATOR_STATUS_URL": f"{settings.base_url}/ivr/status",
-        "SIMULATOR_PHONES": json.dumps(_telephones(settings), ensure_ascii=False),
+        "SIMULATOR_PHONES": json.dumps(telephones(settings.database_url), ensure_ascii=False),
         "TWILIO_ACCOUNT_SID": settings.twilio_account_sid,
         "TWILIO_AUTH_TOKEN": settings.twilio_auth_token.get_secret_value(),
     }
 
 
-def _telephones(settings: Settings) -> list[dict[str, str]]:
+def telephones(database_url: str) -> list[dict[str, str]]:
     """Whose telephones stand on the network's desk: a few residents, everybody who can be rung."""
-    store = Store(settings.database_url)
+    store = Store(database_url)
     with store.read() as tx:
         homes = [h for c in tx.communities()[:SAMPLE_RESIDENTS] for h in tx.households_at(Address(c.id))[:1] if h.phone]
         residents = [{"number": h.phone, "label": h.name, "kind": "resident"} for h in homes]

@@ -1,5 +1,6 @@
 """The whole product as `make run` starts it, on free ports, with a database of its own and the sample company."""
 
+import json
 import os
 import secrets
 import signal
@@ -15,6 +16,7 @@ from argon2 import PasswordHasher
 
 from fulfillment.company import Operator
 from ops.nlu_process import free_port
+from ops.run import telephones
 from storage import Store
 
 HOME = Path(__file__).resolve().parent.parent
@@ -76,6 +78,7 @@ class Town:
         with Store(self.database_url) as store, store.write() as tx:
             for operator in tx.operators():
                 tx.upsert_operator(_with_password(operator))
+        self.environment.setdefault("SIMULATOR_PHONES", json.dumps(telephones(self.database_url)))
         self.start("simulator", sys.executable, "-m", "simulator", "serve")
         self.start("web", str(BIN / "gunicorn"), "-c", "ops/gunicorn_conf.py", "app:create_app()")
         self.start("worker", str(BIN / "flask"), "--app", "app", "worker")
