@@ -89,7 +89,7 @@ class Forwarding:
         status, sid, failure = "", attempt.provider_sid, ""
         if attempt.finished_at is None:
             try:
-                sid = sid or self._carrier.find_call(attempt) or ""
+                sid = sid or self._find_call(attempt)
                 status = self._carrier.call_status(sid) if sid else ""
                 failure = "" if sid else "the carrier lists no such call"
             except CarrierError as exc:
@@ -221,12 +221,18 @@ class Forwarding:
     def _call(self, step: _Step, attempt: Attempt) -> _Result:
         try:
             if step.resumed:
-                sid = self._carrier.find_call(attempt)
-                if sid is not None:
+                sid = self._find_call(attempt)
+                if sid:
                     return _Result(attempt, sid, found=True)
             return _Result(attempt, self._carrier.call(to=attempt.phone, attempt_id=attempt.id))
         except Exception as exc:  # noqa: BLE001 - whatever fails here is recorded and the next person is rung; price: a bug looks like a bad line, so it is logged with its trace
             return _failed(attempt, exc)
+
+    def _find_call(self, attempt: Attempt) -> str:
+        """ "" if the carrier knows none. The same person may have been called a moment ago for another alarm: not this call."""
+        with self._store.read() as tx:
+            others = tx.known_sids(attempt.phone)
+        return self._carrier.find_call(attempt, others) or ""
 
     def _text(self, step: _Step, attempt: Attempt) -> _Result:
         try:

@@ -1,6 +1,6 @@
 """What fulfillment needs from the outside: a store, a carrier. Implemented by `storage` and `ivr`, faked in tests/fakes.py."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -107,6 +107,10 @@ class FulfillmentTx(Protocol):
         """Staff who have a voice attempt without an end right now (they are on another alarm)."""
         ...
 
+    def known_sids(self, phone: str) -> frozenset[str]:
+        """The carrier's ids of all calls to a number that belong to an attempt."""
+        ...
+
     # outbox
     def enqueue(self, task: NewTask) -> None:
         """Adds a task; a task with the same key that is still pending is kept, one that is finished stays finished."""
@@ -184,8 +188,11 @@ class Carrier(Protocol):
         """Sends a text. Returns the SID."""
         ...
 
-    def find_call(self, attempt: Attempt) -> str | None:
-        """The SID of a call that was placed for this attempt, if the carrier knows one (by number and time)."""
+    def find_call(self, attempt: Attempt, others: Collection[str] = ()) -> str | None:
+        """The SID of a call that was placed for this attempt, if the carrier knows one (by number and time).
+
+        `others`: calls to the same number that belong to other attempts, of another alarm a moment ago above all.
+        """
         ...
 
     def call_status(self, sid: str) -> str:

@@ -6,7 +6,7 @@ a 5xx or an answer nobody can read it may have happened: CarrierUnknown, and the
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
@@ -70,13 +70,17 @@ class TwilioCarrier:
         )
         return _sid(message.sid)
 
-    def find_call(self, attempt: Attempt) -> str | None:
+    def find_call(self, attempt: Attempt, others: Collection[str] = ()) -> str | None:
         """By number, newest first, and by time on our side: their filter on StartTime would leave out a call that is
         still queued, and dialling beside it would ring the same person twice.
         """
         since = attempt.started_at - _CLOCK_SKEW
         calls = self._client.calls.list(to=attempt.phone, limit=_NEWEST)
-        placed = [(c.date_created or c.start_time or attempt.started_at, c.sid) for c in calls if c.sid]
+        placed = [
+            (c.date_created or c.start_time or attempt.started_at, c.sid)
+            for c in calls
+            if c.sid and c.sid not in others
+        ]
         # The first one since the attempt: later ones belong to later attempts.
         return min(((at, sid) for at, sid in placed if at >= since), default=(since, None))[1]
 

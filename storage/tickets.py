@@ -171,6 +171,11 @@ class TicketRows(CompanyRows):
         rows = self._all(select(columns.staff_id).where(columns.channel == "voice", schema.UNFINISHED).distinct())
         return frozenset(row["staff_id"] for row in rows)
 
+    def known_sids(self, phone: str) -> frozenset[str]:
+        columns = schema.attempt.c
+        rows = self._all(select(columns.provider_sid).where(columns.phone == phone, columns.channel == "voice"))
+        return frozenset(row["provider_sid"] for row in rows if row["provider_sid"])
+
 
 def _ticket_values(ticket: Ticket) -> dict[str, Any]:
     address = {column: getattr(ticket.address, name) for name, column in _ADDRESS_COLUMNS.items()}

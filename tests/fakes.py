@@ -8,7 +8,7 @@ changes nothing. What a test may set or look at are plain attributes.
 import dataclasses
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
@@ -111,10 +111,11 @@ class FakeCarrier:
     def text(self, *, to: str, body: str, attempt_id: str) -> str:
         return self._place(self.texts, self.text_failures, Placed(_sid("SM"), to, attempt_id, body))
 
-    def find_call(self, attempt: Attempt) -> str | None:
+    def find_call(self, attempt: Attempt, others: Collection[str] = ()) -> str | None:
+        """By number, as the real one: the carrier does not know our attempts."""
         self._outside_any_transaction()
         _raise_next(self.status_failures)
-        return next((c.sid for c in self.calls if c.attempt_id == attempt.id), None)
+        return next((c.sid for c in self.calls if c.to == attempt.phone and c.sid not in others), None)
 
     def call_status(self, sid: str) -> str:
         self._outside_any_transaction()
@@ -488,6 +489,10 @@ class FakeTx:
         return frozenset(
             a.staff_id for a in self._t.attempts.values() if a.channel == "voice" and a.finished_at is None
         )
+
+    def known_sids(self, phone: str) -> frozenset[str]:
+        voices = [a for a in self._t.attempts.values() if a.channel == "voice" and a.phone == phone]
+        return frozenset(a.provider_sid for a in voices if a.provider_sid)
 
     # outbox
     def enqueue(self, task: NewTask) -> None:

@@ -273,6 +273,18 @@ def test_a_busy_carrier_is_asked_again_for_the_same_person_without_a_second_text
     assert len(drill.attempts(ticket)) == 1
 
 
+def test_the_call_of_another_alarm_a_moment_ago_is_not_taken_for_this_one(drill: Drill) -> None:
+    """Both ring the same butler; the carrier tells calls apart by number and time only."""
+    first = drill.open()
+    drill.run()
+    drill.alarms.accept(drill.attempts(first)[0].id)
+    second = drill.open(address=replace(GARDEN, room="101"))
+    drill.carrier.call_failures = [CarrierBusy("429", 1.0)]
+    drill.run_for(seconds=3)
+    assert drill.rung(second) == [BUTLER]
+    assert len(drill.carrier.calls) == 2
+
+
 def test_a_carrier_that_stays_busy_costs_seconds_not_the_ladder(drill: Drill) -> None:
     ticket = drill.open()
     drill.carrier.call_failures = [CarrierBusy("429", 1.0)] * 3

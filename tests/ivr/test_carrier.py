@@ -122,6 +122,14 @@ def test_a_call_is_found_by_number_and_time(known: list[tuple[str, float | None]
     assert len(http.requests) == 1
 
 
+def test_a_call_of_another_alarm_is_not_taken_for_this_one() -> None:
+    listed = [a_call("CA" + "b" * 32, created=at(2)), a_call("CA" + "a" * 32, created=at(-1))]
+    carrier, _ = judged(lambda _: calls(*listed))
+    attempt = Attempt(ATTEMPT, 7, 1, 4, "butler", BUTLER, "voice", A_WINTER_DAY)
+    assert carrier.find_call(attempt, {"CA" + "a" * 32}) == "CA" + "b" * 32
+    assert carrier.find_call(attempt, {"CA" + "a" * 32, "CA" + "b" * 32}) is None
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [

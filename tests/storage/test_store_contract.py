@@ -306,6 +306,16 @@ class TestAttempts:
             tx.add_attempt(an_attempt(ticket.id, "a3", staff_id=3, finished_at=NOW))
             assert tx.busy_staff() == frozenset({1})
 
+    def test_which_calls_to_a_number_are_somebodys(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            ticket = tx.add_ticket(a_ticket())
+            mine = {"phone": "+8613800000001", "provider_sid": "CA1"}
+            tx.add_attempt(an_attempt(ticket.id, "a1", **mine))
+            tx.add_attempt(an_attempt(ticket.id, "a2", **mine | {"provider_sid": ""}))
+            tx.add_attempt(an_attempt(ticket.id, "a3", **mine | {"provider_sid": "SM1", "channel": "text"}))
+            tx.add_attempt(an_attempt(ticket.id, "a4", **mine | {"phone": "+8613800000002", "provider_sid": "CA2"}))
+            assert tx.known_sids("+8613800000001") == frozenset({"CA1"})
+
 
 class TestOutbox:
     def test_a_task_is_taken_once_and_in_order(self, store: DialogueStore) -> None:
