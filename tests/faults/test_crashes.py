@@ -79,12 +79,14 @@ def test_a_worker_killed_between_the_intent_and_the_call_rings_once(town: Town) 
     kill_worker(town)
     mend_carrier(town)
     start_worker(town)
-    town.wait(lambda: phone(town, BUTLER)["phase"] == "ringing", RING_WITHIN_SECONDS)
-    httpx.post(f"{town.network}/api/phones/{BUTLER}/answer", json={}).raise_for_status()
-    press_one(town, BUTLER)
+    # His telephone, or, where the call had been placed after all and rang out before the restart, the next one's.
+    town.wait(lambda: ringing(town, BUTLER, DEPUTY), RING_WITHIN_SECONDS)
+    number = ringing(town, BUTLER, DEPUTY)[0]
+    httpx.post(f"{town.network}/api/phones/{number}/answer", json={}).raise_for_status()
+    press_one(town, number)
     town.wait(lambda: ticket(town, opened.id).acknowledged_by, 10)
-    assert {n: len(calls_to(town, n)) - before[n] for n in before} == {BUTLER: 1, DEPUTY: 0}
-    assert [a.step for a in attempts(town, opened.id)] == [1]
+    assert len(calls_to(town, BUTLER)) - before[BUTLER] == 1, "never twice, and never not at all"
+    assert [a.phone for a in attempts(town, opened.id)] == [BUTLER, DEPUTY][: 1 + (number == DEPUTY)]
 
 
 def test_two_workers_ring_nobody_twice(town: Town) -> None:
@@ -184,6 +186,10 @@ def kill_web(town: Town) -> None:
     town.kill("web")
     for child in children:
         os.kill(child, signal.SIGKILL)
+
+
+def ringing(town: Town, *numbers: str) -> list[str]:
+    return [n for n in numbers if phone(town, n)["phase"] == "ringing"]
 
 
 def press_one(town: Town, number: str) -> None:
