@@ -20,18 +20,11 @@ import structlog
 from bot.understanding import Intent, Source, Understanding
 from dialogue.conversation import Author, Channel, Conversation, Floor, Reply, Said, Then, Turn
 from dialogue.decision import Command, Decision, LearnAddress, LeaveQueue, NudgeTicket, OpenTicket, RequestHandoff, Say
+from dialogue.facts import Facts, Home, OpenCase
 from dialogue.handoff import watch_queue
+from dialogue.options import MENU, understand_choice, understand_digits
 from dialogue.phone_number import as_said, to_e164
-from dialogue.policy import (
-    MENU,
-    Facts,
-    Home,
-    OpenCase,
-    Policy,
-    on_hang_up,
-    understand_choice,
-    understand_digits,
-)
+from dialogue.policy import Policy, on_hang_up
 from dialogue.ports import DialogueStore, DialogueTx, Understands
 from dialogue.script_book import ScriptBook
 from dialogue.state import DialogueState, merge

@@ -6,16 +6,17 @@ another matter or for a person.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 
-from bot.understanding import EMERGENCIES, Entity, EntityKind, Intent, Source, Understanding
+from bot.understanding import EMERGENCIES, EntityKind, Intent, Source, Understanding
 from dialogue.conversation import Channel, Expect, QuickReply, Then
 from dialogue.decision import Command, Decision, LearnAddress, LeaveQueue, NudgeTicket, OpenTicket, RequestHandoff, Say
+from dialogue.facts import Facts, Home, Matter
+from dialogue.options import FEE_MENU, HUMAN, MENU, MORE, NO, YES, understand_choice
 from dialogue.state import DialogueState, heard_address, merge
 from fulfillment.company import OtherUnit
 from fulfillment.standard import TicketKind
-from fulfillment.ticket import Address
 
 #: Asked at most once each; whatever is answered is taken, nothing is insisted on.
 OPTIONAL_DETAILS = frozenset({"contact_name", "part", "temperature", "visit_time"})
@@ -26,80 +27,6 @@ MENU_AFTER = 2
 LONGEST_NAME = 20
 #: Coordinates between all others when nobody more precise is known (12345).
 FALLBACK_UNIT = "government"
-
-
-@dataclass(frozen=True, slots=True)
-class Matter:
-    """A row of data/matters.yml."""
-
-    intent: str
-    title: str
-    emergency: str = ""
-    ticket: str = ""
-    answer: str = ""
-    account: str = ""
-    unit: str = ""
-    safety: str = ""
-    follow_up: str = ""  # ticket kind that is offered after the answer
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """A household as the policy needs it; `words` is its address as it is said."""
-
-    id: int
-    address: Address
-    words: str
-    card_number: str = ""
-    name: str = ""
-    phone: str = ""
-    paid: bool = True
-    installation: str = ""
-    butler: Mapping[str, str] = field(default_factory=dict)  # butler, agent, butler_phone, station
-
-
-@dataclass(frozen=True, slots=True)
-class OpenCase:
-    """An open ticket of this caller, this conversation or this home."""
-
-    id: int
-    kind: str
-    number: str
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is true outside the conversation at this turn."""
-
-    channel: Channel
-    peer: str = ""  # caller's number, "" = unknown
-    caller_homes: tuple[Home, ...] = ()
-    homes_at_address: tuple[Home, ...] = ()
-    open_cases: tuple[OpenCase, ...] = ()
-    community_names: Mapping[int, str] = field(default_factory=dict)
-    property_units: Mapping[int, OtherUnit] = field(default_factory=dict)
-
-
-YES = QuickReply("yes", "words.yes", "1")
-NO = QuickReply("no", "words.no", "2")
-HUMAN = QuickReply("human", "words.menu_human", "0")
-MENU = (
-    QuickReply("intent:leak_inside", "words.menu_leak", "1"),
-    QuickReply("intent:no_heat", "words.menu_cold", "2"),
-    QuickReply("intent:temperature_test", "words.menu_temperature_test", "3"),
-    QuickReply("menu:fee", "words.menu_fee", "4"),
-    QuickReply("intent:complaint", "words.menu_complaint", "5"),
-    HUMAN,
-)
-FEE_MENU = (
-    QuickReply("intent:bill_pay", "words.fee_pay", "1"),
-    QuickReply("intent:bill_price", "words.fee_price", "2"),
-    QuickReply("intent:bill_invoice", "words.fee_invoice", "3"),
-    QuickReply("intent:bill_suspend", "words.fee_suspend", "4"),
-    QuickReply("intent:bill_resume", "words.fee_resume", "5"),
-    HUMAN,
-)
-MORE = (QuickReply("no", "words.that_is_all"), HUMAN)
 
 
 class Policy:
@@ -160,39 +87,8 @@ class Policy:
         return unit if unit.phone else self._directory[FALLBACK_UNIT]
 
 
-def understand_choice(choice: str, text: str) -> Understanding:
-    """A key or a tapped button: nothing to guess. Unknown choices are understood as nothing."""
-    intent, entities = Intent.FALLBACK, ()
-    head, _, tail = choice.partition(":")
-    fixed = {"yes": Intent.AFFIRM, "no": Intent.DENY, "human": Intent.ASK_HUMAN, "nudge": Intent.TICKET_NUDGE}
-    if head in fixed:
-        intent = fixed[head]
-    elif head == "intent" and tail in set(Intent):
-        intent = Intent(tail)
-    elif head == "community" and tail.isdigit():
-        return Understanding(
-            text, Intent.INFORM, 1.0, emergency=False, source=Source.CHOICE,
-            entities=(Entity(EntityKind.COMMUNITY, tail, text, 0, len(text)),),
-        )  # fmt: skip
-    return Understanding(text, intent, 1.0, emergency=intent in EMERGENCIES, source=Source.CHOICE, entities=entities)
-
-
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _FOREIGN = re.compile(r"[^\W\d_]{2,}")
-_ONLY_DIGITS = re.compile(r"\d{7,}")
-
-
-def understand_digits(digits: str, options: Sequence[QuickReply]) -> tuple[Understanding, str]:
-    """A keypad entry: an option of the last reply, a telephone number, or 0 for a person. Also returns the choice."""
-    for option in options:
-        if option.digit and option.digit == digits:
-            return understand_choice(option.choice, ""), option.choice
-    if digits == "0":
-        return understand_choice("human", ""), "human"
-    if _ONLY_DIGITS.fullmatch(digits):
-        phone = Entity(EntityKind.PHONE, digits, digits, 0, len(digits))
-        return Understanding(digits, Intent.INFORM, 1.0, emergency=False, source=Source.CHOICE, entities=(phone,)), ""
-    return Understanding(digits, Intent.FALLBACK, 1.0, emergency=False, source=Source.CHOICE), ""
 
 
 class _Turn:

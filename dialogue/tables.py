@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from dialogue.policy import Matter
+from dialogue.facts import Matter
 from kernel.errors import ConfigurationError
 
 

@@ -1,0 +1,60 @@
+"""What the policy is told of the world: the company's matters, and what is true outside the conversation at a turn. Pure data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dialogue.conversation import Channel
+from fulfillment.company import OtherUnit
+from fulfillment.ticket import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """A row of data/matters.yml."""
+
+    intent: str
+    title: str
+    emergency: str = ""
+    ticket: str = ""
+    answer: str = ""
+    account: str = ""
+    unit: str = ""
+    safety: str = ""
+    follow_up: str = ""  # ticket kind that is offered after the answer
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A household as the policy needs it; `words` is its address as it is said."""
+
+    id: int
+    address: Address
+    words: str
+    card_number: str = ""
+    name: str = ""
+    phone: str = ""
+    paid: bool = True
+    installation: str = ""
+    butler: Mapping[str, str] = field(default_factory=dict)  # butler, agent, butler_phone, station
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """An open ticket of this caller, this conversation or this home."""
+
+    id: int
+    kind: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is true outside the conversation at this turn."""
+
+    channel: Channel
+    peer: str = ""  # caller's number, "" = unknown
+    caller_homes: tuple[Home, ...] = ()
+    homes_at_address: tuple[Home, ...] = ()
+    open_cases: tuple[OpenCase, ...] = ()
+    community_names: Mapping[int, str] = field(default_factory=dict)
+    property_units: Mapping[int, OtherUnit] = field(default_factory=dict)
