@@ -183,7 +183,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     _limit_waiting(app, rooms.store)
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
     secure = settings.public_base_url.scheme == "https"
-    streams = settings.web_threads // 4
     app.register_blueprint(
         build_ivr(
             hotline=rooms.hotline,
@@ -207,7 +206,7 @@ def create_app(settings: Settings | None = None) -> Flask:
                 hotline_phone=as_said(settings.twilio_from_number),
                 secure_cookies=secure,
                 frame_ancestors=settings.chat_embed_sites,
-                limits=ChatLimits(streams=streams),
+                limits=ChatLimits(streams=settings.web_threads // 2),
             ),
         )
     )
@@ -223,7 +222,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             carrier_is_real=settings.carrier_is_real,
             limiter=limiter,
             cookies_secure=secure,
-            max_streams=streams,
+            max_streams=settings.web_threads // 4,
         )
     )
     _add_front_door(app, rooms)

@@ -43,7 +43,10 @@ class Settings(BaseSettings):
     )
     bind_address: str = Field("127.0.0.1", description="Address the web process listens on")
     web_threads: int = Field(
-        64, ge=4, le=1024, description="Threads of the web process; live pages may hold at most half of them"
+        256,
+        ge=4,
+        le=1024,
+        description="Threads of the web process; live pages (chat a half, console a quarter) may hold three quarters of them, the rest is for webhooks",
     )
     database_url: str = Field(
         f"sqlite:///{HOME / 'var' / 'hotline.db'}",

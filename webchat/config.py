@@ -12,7 +12,7 @@ class ChatLimits:
 
     text_characters: int = 2000
     body_bytes: int = 64 * 1024
-    streams: int = 32  # of the process's threads; at most half of them (Settings.web_threads)
+    streams: int = 32  # of the process's threads (Settings.web_threads): the rest answers webhooks
     messages_per_visitor: str = "30 per minute"
     messages_per_address: str = "300 per minute"
     sessions_per_address: str = "120 per minute"
