@@ -229,7 +229,7 @@ class Forwarding:
             return _failed(attempt, exc)
 
     def _find_call(self, attempt: Attempt) -> str:
-        """ "" if the carrier knows none. The same person may have been called a moment ago for another alarm: not this call."""
+        """The SID, or "" if the carrier knows none. The same person may have been called a moment ago for another alarm: not this call."""
         with self._store.read() as tx:
             others = tx.known_sids(attempt.phone)
         return self._carrier.find_call(attempt, others) or ""
