@@ -80,7 +80,7 @@ class Town:
                 tx.upsert_operator(_with_password(operator))
         self.environment.setdefault("SIMULATOR_PHONES", json.dumps(telephones(self.database_url)))
         self.start("simulator", sys.executable, "-m", "simulator", "serve")
-        self.start("web", str(BIN / "gunicorn"), "-c", "ops/gunicorn_conf.py", "app:create_app()")
+        self.start("web", str(BIN / "gunicorn"), "-c", "ops/gunicorn_conf.py", "ops.web:start()")
         self.start("worker", str(BIN / "flask"), "--app", "app", "worker")
         self.wait_until_healthy()
         return self
