@@ -107,18 +107,23 @@ def write_report(*, fast: bool, audio: bool) -> int:
         server_mib=mib,
         audio=spoken,
     )
+    figures = {name: goals(heard[name]) for name in held_out}
+    baseline.write({name: digest(sentences) for name, sentences in held_out.items()}, figures)
+    findings.seconds = clock.seconds
+    write_page(findings)  # what there is, before the longest part begins
     if not fast:
         with clock.part("peers"):
             findings.peers = peers.compare(trained, held_out)
-    findings.seconds = clock.seconds
-    (DOCS / "nlu.md").write_text(page.render(findings), encoding="utf-8")
-    figures = {name: goals(heard[name]) for name in held_out}
-    baseline.write({name: digest(sentences) for name, sentences in held_out.items()}, figures)
+        write_page(findings)
     same = sum(found.same for found in findings.leaks.values())
     print(f"nlu-report: wrote docs/nlu.md ({', '.join(f'{k} {v:.0f} s' for k, v in clock.seconds.items())})")
     if same:
         print(f"nlu-report: {same} held-out sentences are in the training data, nearly word for word", file=sys.stderr)
     return 1 if same else 0
+
+
+def write_page(findings: page.Findings) -> None:
+    (DOCS / "nlu.md").write_text(page.render(findings), encoding="utf-8")
 
 
 def listener_of(url: str, sentences: Iterable[Sentence]) -> Listener:
