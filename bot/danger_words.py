@@ -37,7 +37,7 @@ class Danger(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DangerFound:
-    """`excuse` says what took the danger out of the words: negated, past, hypothetical, foreign; "" if nothing did."""
+    """`excuse` says what took the danger out of the words: negated, past, hypothetical, foreign, noise; "" if nothing did."""
 
     danger: Danger
     intent: Intent | None = None
@@ -53,6 +53,7 @@ class DangerWords:
         self._objects = [sound_of(word) for word in flat["heating.sounds"]]
         self._water_sounds = [sound_of(word) for word in flat["water_out.sounds"]]
         self._behind = [o.rstrip() + sound_of(w) for o in self._objects for w in flat["water_out.sounds_behind_object"]]
+        self._cover_sounds = [sound_of(word) for word in flat["manhole.sounds"]]
         self._not_heard = [sound_of(word) for word in flat["water_out.sounds_never"]]
 
     @classmethod
@@ -84,6 +85,8 @@ class DangerWords:
                 excuse = excuse or why_not
             if excuse:
                 return DangerFound(Danger.NO, excuse=excuse)
+        if spoken != text and self._has("heating.plain", text):
+            return DangerFound(Danger.NO, excuse="noise")
         return self._by_sound(text)
 
     def _excuse(self, text: str, mention: re.Match[str]) -> str:
@@ -94,7 +97,9 @@ class DangerWords:
         governing = text[max(0, mention.start() - _GOVERNS) : mention.end()]
         if self._has("negated.before", text[start : mention.start()]) or self._has("negated.behind", behind):
             return "negated"
-        if self._has("hypothetical", governing) or self._has("rule_question", text[mention.end() :][:_GOVERNS]):
+        if self._has("hypothetical", governing):
+            return "hypothetical"
+        if self._has("rule_question", text[mention.end() :][:_GOVERNS]) and not self._has("ongoing", text):
             return "hypothetical"
         done = self._pattern["past.done"].search(clause)
         if self._has("past.relapse", clause[done.end() :] if done else clause):
@@ -116,16 +121,20 @@ class DangerWords:
         return False
 
     def _whose_water(self, text: str, *, certain: bool) -> DangerFound:
-        heating, hot = self._has("heating.plain", text), self._has("heating.hot", text)
+        heating = self._has("heating.plain", self._pattern["heating.denied"].sub(" ", text))
+        hot = self._has("heating.hot", text)
         outside = self._has("outside.plain", text) and not self._has("outside.indoors", text)
         intent = Intent.LEAK_STREET if outside else Intent.LEAK_INSIDE
         if self._is_foreign(text):
-            if heating and certain:
-                return DangerFound(Danger.PERHAPS, intent, "foreign")
-            return DangerFound(Danger.NO, excuse="foreign")
+            both = heating and certain
+            return DangerFound(Danger.PERHAPS if both else Danger.NO, intent if both else None, "foreign")
+        if not self._has("ongoing", text) and (self._has("past.damages", text) or self._has("past.served", text)):
+            return DangerFound(Danger.NO, excuse="past")
         told_before = self._has("past.claim", text) or self._has("reported", text)
+        if told_before and certain:
+            return DangerFound(Danger.PERHAPS, intent, "" if self._has("now", text) else "past")
         if certain and (heating or hot):
-            return DangerFound(Danger.PERHAPS if told_before else Danger.SURE, intent)
+            return DangerFound(Danger.SURE, intent)
         if certain or heating or (hot and outside):
             return DangerFound(Danger.PERHAPS, intent)
         return self._by_sound(text)
@@ -138,15 +147,22 @@ class DangerWords:
         )
 
     def _manhole(self, text: str) -> DangerFound | None:
-        if not self._has("manhole.cover", text) or not self._has("manhole.broken", text):
+        read = self._has("manhole.cover", text)
+        mended = read and self._has("manhole.done", text) and not self._has("past.relapse", text)
+        if not mended and (not self._has("manhole.broken", text) or not (read or self._sounds_like_a_cover(text))):
             return None
         if self._has("manhole.foreign", text):
             return DangerFound(Danger.NO, excuse="foreign")
         if self._has("hypothetical", text):
             return DangerFound(Danger.NO, excuse="hypothetical")
-        if self._has("manhole.done", text) and not self._has("past.relapse", text):
+        if mended:
             return DangerFound(Danger.NO, excuse="past")
-        return DangerFound(Danger.PERHAPS if self._has("past.claim", text) else Danger.SURE, Intent.MANHOLE_COVER)
+        certain = read and not self._has("past.claim", text)
+        return DangerFound(Danger.SURE if certain else Danger.PERHAPS, Intent.MANHOLE_COVER)
+
+    def _sounds_like_a_cover(self, text: str) -> bool:
+        heard = sound_of(_NOT_CHINESE.sub("", text)[:_LONGEST_HEARD])
+        return any(sound in heard for sound in self._cover_sounds)
 
     def _by_sound(self, text: str) -> DangerFound:
         heard = sound_of(_NOT_CHINESE.sub("", text)[:_LONGEST_HEARD])
