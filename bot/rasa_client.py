@@ -1,5 +1,6 @@
 """The Rasa server, asked over HTTP: a short wait, then a circuit breaker, so that a hanging server costs a few turns and not all."""
 
+import json
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ import structlog
 from bot.understanding import Intent
 from kernel.errors import NluUnavailable
 
+#: Bytes; an answer with all intents ranked has about two thousand.
+LONGEST_ANSWER = 64 * 1024
 _log = structlog.get_logger()
 
 
@@ -47,6 +50,7 @@ class RasaClient:
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=8, keepalive_expiry=60),
             trust_env=False,  # loopback never goes through a proxy
         )
+        self._timeout = timeout
         self._breaker = breaker
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -83,13 +87,24 @@ class RasaClient:
             return self._closed_until is not None
 
     def _ask(self, text: str) -> tuple[Guess, ...]:
-        response = self._http.post("/model/parse", json={"text": text}).raise_for_status()
-        body = response.json()
+        body = json.loads(self._whole_answer(text))
         ranking = body.get("intent_ranking") or [body["intent"]]
         guesses = tuple(Guess(Intent(row["name"]), float(row["confidence"])) for row in ranking)
         if not guesses or not all(0 <= g.confidence <= 1 for g in guesses):
             raise ValueError("no usable intent in the server's answer")
         return guesses
+
+    def _whole_answer(self, text: str) -> bytes:
+        """The timeout is for the answer as a whole: a server that drips bytes is a hanging one."""
+        until = self._monotonic() + self._timeout
+        received = b""
+        with self._http.stream("POST", "/model/parse", json={"text": text}) as response:
+            response.raise_for_status()
+            for chunk in response.iter_bytes():
+                received += chunk
+                if self._monotonic() > until or len(received) > LONGEST_ANSWER:
+                    raise httpx.ReadTimeout("the answer drips, or has no end")
+        return received
 
     def _enter(self) -> None:
         with self._lock:

@@ -105,7 +105,6 @@ def test_the_keypad_leads_to_every_end_without_any_understanding(town: Town, nlu
     come_back(town, nlu)
 
 
-@pytest.mark.xfail(strict=True, reason="bot/rasa_client.py limits each read of the answer, not the answer as a whole")
 def test_a_dripping_server_is_a_hanging_one(town: Town, nlu: FaultyNlu) -> None:
     """Every single byte comes in time, the answer never does."""
     call = Call(town)
