@@ -2,9 +2,9 @@
 
 from flask import Response, request
 
+from dialogue.phone_number import as_said
 from ivr.alarm_text import one_line, place_of, symptom_of
 from ivr.calls import twiml
-from ivr.numbers import national
 from ivr.ports import Book, Brief, TakesAlarms
 from ivr.twiml import Sentence, TwimlWriter
 
@@ -95,4 +95,4 @@ class AlarmWebhooks:
 
 def _phone(brief: Brief) -> str:
     number = brief.ticket.contact_phone
-    return national(number) if number else ""
+    return as_said(number) if number else ""

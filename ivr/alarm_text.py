@@ -1,9 +1,9 @@
 """The text of an alarm: one segment, or a part of it may arrive late or never."""
 
+from dialogue.phone_number import as_said
 from dialogue.script_book import spoken_digits
 from fulfillment.ports import AlarmText
 from fulfillment.ticket import Ticket
-from ivr.numbers import national
 from ivr.ports import Book
 
 #: UCS-2 units in a segment; a text with one Chinese character in it is UCS-2 as a whole.
@@ -15,7 +15,7 @@ def alarm_text(book: Book) -> AlarmText:
 
     def compose(ticket: Ticket, community_name: str) -> str:
         place, symptom = one_line(place_of(book, ticket, community_name)), one_line(symptom_of(book, ticket))
-        fixed = {"ticket": ticket.number, "phone": national(ticket.contact_phone) if ticket.contact_phone else ""}
+        fixed = {"ticket": ticket.number, "phone": as_said(ticket.contact_phone) if ticket.contact_phone else ""}
 
         def render(place: str, symptom: str) -> str:
             return book.say("alarm.text", **fixed, place=place, symptom=symptom).chat

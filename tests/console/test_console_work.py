@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from flask import Flask
 
 from console import Health
@@ -111,7 +112,8 @@ def test_administrator_reads_accounts_staff_and_rota(admin: Person) -> None:
     assert "argon2" not in page
 
 
-def test_the_queue_tells_conversations_apart_by_what_the_resident_said(xiaoli: Person, day: Day) -> None:
+@pytest.mark.usefixtures("day")
+def test_the_queue_tells_conversations_apart_by_what_the_resident_said(xiaoli: Person) -> None:
     page = xiaoli.get("/").text
     assert "今年取暖费一平米多少钱" in page
     assert "请问,您还有其他问题需要我帮助吗" not in page

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from ivr.numbers import caller_number, national
+from dialogue.phone_number import as_said
+from ivr.numbers import caller_number
 from ivr.spoken import speakable
 
 
@@ -51,7 +52,7 @@ def test_whatever_is_said_is_xml_and_stays_as_it_is_the_second_time(text: str) -
     ],
 )
 def test_numbers_as_they_are_dialled_at_home(number: str, at_home: str) -> None:
-    assert national(number) == at_home
+    assert as_said(number) == at_home
 
 
 @given(st.text(max_size=40))
