@@ -71,6 +71,10 @@ class DangerWords:
         """What a normalised text (bot.normalise) says of danger. Never asks anybody, 1 ms for a sentence."""
         return self._manhole(text) or self._water(text)
 
+    def perhaps_in_another_language(self, text: str) -> bool:
+        """Words of water and steam in a sentence that is not Chinese: enough to ask, not to alarm."""
+        return self._has("other_language", text)
+
     def _has(self, key: str, text: str) -> bool:
         return self._pattern[key].search(text) is not None
 

@@ -77,7 +77,7 @@ class Understander:
         if text.reason:
             _log.info("utterance_not_fully_read", reason=text.reason, characters=len(said))
         if not text.is_usable:
-            return _unusable(text)
+            return _unusable(text, perhaps_emergency=self._danger.perhaps_in_another_language(text.text))
         found = self._danger.judge(text.text)
         entities = self._entities.find(text.text, self._communities())
         if found.danger is Danger.SURE and found.intent is not None:
@@ -127,9 +127,11 @@ class Understander:
 _NEVER = 2.0
 
 
-def _unusable(text: Normalised) -> Understanding:
+def _unusable(text: Normalised, *, perhaps_emergency: bool) -> Understanding:
     """Nothing that could be understood: the dialogue asks again. The model is not to blame."""
-    return Understanding(text.text, Intent.FALLBACK, 0.0, emergency=False, source=Source.NOBODY)
+    return Understanding(
+        text.text, Intent.FALLBACK, 0.0, emergency=False, source=Source.NOBODY, perhaps_emergency=perhaps_emergency
+    )
 
 
 def _without_model(text: Normalised, found: DangerFound, entities: tuple[Entity, ...]) -> Understanding:

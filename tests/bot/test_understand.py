@@ -116,6 +116,14 @@ def test_what_says_nothing_has_a_defined_answer_and_costs_no_question(text: str)
     assert model.asked == []
 
 
+@pytest.mark.parametrize("text", ["your radiator leaks water help", "Pipe burst!", "there is hot water everywhere"])
+def test_a_leak_in_another_language_is_asked_after(text: str) -> None:
+    understood = understander(FakeModel()).understand(text)
+    assert understood.perhaps_emergency
+    assert not understood.emergency
+    assert not understander(FakeModel()).understand("how do I pay my bill").perhaps_emergency
+
+
 def test_ten_thousand_characters_are_cut_and_their_end_is_heard() -> None:
     model = FakeModel((Intent.NO_HEAT, 0.9))
     heard = understander(model).understand("你好" * 5000 + "家里暖气爆了")

@@ -527,3 +527,9 @@ def test_what_was_said_with_the_wish_for_a_person_is_on_the_callback() -> None:
     talk.says("找人工,退费一直没到账", Intent.ASK_HUMAN)
     talk.presses("1")
     assert talk.tickets[0].symptom == "找人工,退费一直没到账"
+
+
+def test_a_leak_in_another_language_is_asked_after_before_chinese_is_asked_for() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("pipe burst", Intent.FALLBACK, perhaps=True)
+    assert talk.scripts == ["safety.is_it_a_leak"]
