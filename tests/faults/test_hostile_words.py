@@ -49,7 +49,8 @@ def test_on_the_phone(town: Town, words: str) -> None:
     assert call.tags.count("Hangup") == call.tags.count("Dial") == 0
     assert "49" not in answer
     assert call.again() == call.body
-    assert "请" in call.say("你好")
+    said = call.say("你好")
+    assert "请" in said or "麻烦" in said, "the line goes on, politely"
 
 
 @pytest.mark.parametrize("words", HOSTILE.values(), ids=HOSTILE)
