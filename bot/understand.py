@@ -114,6 +114,7 @@ class Understander:
             entities=entities,
             runner_up=second if believed else best.intent,
             perhaps_emergency=perhaps,
+            suspected_by_model_only=perhaps and found.danger is not Danger.PERHAPS,
         )
 
     def _leak_threshold(self, found: DangerFound) -> float:

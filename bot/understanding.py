@@ -136,6 +136,8 @@ class Understanding:
     model_available: bool = True
     #: True when danger is possible but not certain: ask once, a second unsure answer counts as yes.
     perhaps_emergency: bool = False
+    #: Only the model suspects it, no word was heard: too little to interrupt an answer that was asked for.
+    suspected_by_model_only: bool = False
 
     @property
     def category(self) -> Category:

@@ -14,7 +14,7 @@ from dialogue.conversation import Channel, Expect, QuickReply, Then
 from dialogue.decision import Command, Decision, LearnAddress, LeaveQueue, NudgeTicket, OpenTicket, RequestHandoff, Say
 from dialogue.facts import Facts, Home, Matter
 from dialogue.options import FEE_MENU, HUMAN, MENU, MORE, NO, YES, understand_choice
-from dialogue.state import DialogueState, heard_address, merge
+from dialogue.state import ADDRESS_KINDS, DialogueState, heard_address, merge
 from fulfillment.company import OtherUnit
 from fulfillment.standard import TicketKind
 
@@ -185,6 +185,13 @@ class _Turn:
         sure = self.heard.confidence >= SURE_OF_NEW_MATTER
         return self.is_service_intent and sure and not (heard_address(self.heard) and self.asked in ADDRESS_QUESTIONS)
 
+    @property
+    def is_what_was_asked_for(self) -> bool:
+        """The open question has its answer in these words: the kind of entity, or a clear story about something else."""
+        if self.asked in FREE_TEXT:
+            return self.heard.confidence >= SURE_OF_NEW_MATTER
+        return any(e.kind in ANSWERED_BY.get(self.asked, ()) for e in self.heard.entities)
+
     # --- the rules, in order -----------------------------------------------------------------------------------
 
     def silence(self) -> Decision | None:
@@ -204,7 +211,7 @@ class _Turn:
         if not (self.heard.emergency or answered_yes):
             return None
         kind = self.heard.intent.value if self.heard.intent in EMERGENCIES else Intent.LEAK_INSIDE.value
-        symptom = self.before.symptom if answered_yes and self.before.symptom else self.heard.text
+        symptom = self.before.suspect if answered_yes and self.before.suspect else self.heard.text
         if self.state.emergency_ticket_id is not None and self.is_same_danger(kind):
             self.tell(f"safety.{self.state.alarmed[-1]}_again" if self.state.alarmed else "safety.leak_inside_again")
             if self.address_changed:
@@ -236,7 +243,15 @@ class _Turn:
             return None
         if self.asked == "leak" or "leak" in self.state.already_asked:
             return None
-        self.set(symptom=self.heard.text, already_asked=(*self.state.already_asked, "leak"))
+        if self.heard.suspected_by_model_only and self.is_what_was_asked_for:
+            return None
+        if self.asked == "what_happened":
+            self.note_story()
+        self.set(
+            suspect=self.heard.text,
+            suspect_intent=self.heard.intent.value,
+            already_asked=(*self.state.already_asked, "leak"),
+        )
         return self.ask(
             "leak", "safety.is_it_a_leak", options=(YES, NO, HUMAN), expect=Expect.YES_NO, reason="perhaps a leak"
         )
@@ -314,10 +329,21 @@ class _Turn:
     # --- answers, one method a question (named by `asked`) -----------------------------------------------------
 
     def answer_leak(self) -> Decision | None:
-        if self.heard.intent is Intent.DENY:
-            self.set(asked="", tries=0, symptom="")
-            return None if self.is_service_intent else self.menu("not a leak")
-        return None
+        """No leak: back to the open matter, or to what the suspicious words were otherwise understood as."""
+        if self.heard.intent is not Intent.DENY:
+            return None
+        self.set(asked="", tries=0, suspect="")
+        if self.is_service_intent:
+            return None
+        if self.state.matter:
+            return self.next_step("not a leak")
+        otherwise = self.policy.matter(self.before.suspect_intent)
+        if otherwise is None:
+            return self.menu("not a leak")
+        self.heard = replace(
+            self.heard, intent=Intent(otherwise.intent), confidence=1.0, text=self.before.suspect, emergency=False
+        )
+        return self.new_matter()
 
     def answer_home(self) -> Decision | None:
         """Is it this home? Parts of another address, or a no, make it another home ("no, unit three" changes the unit alone)."""
@@ -411,9 +437,12 @@ class _Turn:
         return self.next_step("visit time")
 
     def answer_what_happened(self) -> Decision | None:
+        self.note_story()
+        return self.next_step("story")
+
+    def note_story(self) -> None:
         self.set(symptom=f"{self.state.symptom} {self.heard.text}".strip())
         self.set_slots(story=self.heard.text)
-        return self.next_step("story")
 
     def answer_read_back(self) -> Decision | None:
         """Yes opens the ticket; a correction is read back again; a bare no asks what is wrong."""
@@ -783,7 +812,7 @@ def on_hang_up(state: DialogueState, *, waiting: bool, reachable: bool) -> tuple
     An unanswered "is it a leak?" counts as yes (a second unsure answer). `reachable`: somebody could call back or go there.
     """
     if state.asked == "leak" and state.emergency_ticket_id is None:
-        return (OpenTicket(Intent.LEAK_INSIDE.value, state.symptom),)
+        return (OpenTicket(Intent.LEAK_INSIDE.value, state.suspect),)
     if not (reachable or state.slots.address.is_findable or state.slots.phone):
         return ()
     unfinished = [*state.suspended, (state.matter, state.symptom)] if state.matter else list(state.suspended)
@@ -798,6 +827,13 @@ def on_hang_up(state: DialogueState, *, waiting: bool, reachable: bool) -> tuple
 #: A story of this many characters says what happened; a shorter one is asked about once.
 TOLD_ENOUGH = 25
 FREE_TEXT = frozenset({"what_happened", "what_is_wrong", "contact_name"})
+ANSWERED_BY: Mapping[str, frozenset[EntityKind]] = {
+    **dict.fromkeys(("address", "place", "home", "community", "read_back", "what_is_wrong"), ADDRESS_KINDS),
+    "part": frozenset({EntityKind.PART}),
+    "contact_phone": frozenset({EntityKind.PHONE}),
+    "temperature": frozenset({EntityKind.TEMPERATURE}),
+    "visit_time": frozenset({EntityKind.TIME}),
+}
 ADDRESS_QUESTIONS = frozenset({"address", "place", "home", "community", "read_back", "what_is_wrong"})
 DETAIL_OPTIONS = {
     "part": (QuickReply("text", "words.radiator"), QuickReply("text", "words.floor_heating")),

@@ -50,6 +50,8 @@ class DialogueState:
     already_asked: tuple[str, ...] = ()  # optional details are asked once
     tries: int = 0  # how often the answer to `asked` was not understood
     candidates: tuple[int, ...] = ()  # communities to choose from
+    suspect: str = ""  # words that perhaps mean a leak, while "is it a leak?" is open
+    suspect_intent: str = ""  # what they were understood as otherwise
     guess: str = ""  # intent of "did you mean"
     home_id: int | None = None  # Household.id the caller seems to be
     home_guessed: bool = False  # taken from the number that calls; nobody has said this address yet

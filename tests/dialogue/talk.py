@@ -26,6 +26,7 @@ def means(
     *,
     confidence: float = 0.95,
     perhaps: bool = False,
+    model_only: bool = False,
     model: bool = True,
     runner_up: Intent | None = None,
     **entities: object,
@@ -37,7 +38,7 @@ def means(
     )
     return Understanding(
         text, intent, confidence, emergency=intent in EMERGENCIES and not perhaps, entities=found,
-        source=Source.MODEL if model else Source.NOBODY, runner_up=runner_up, model_available=model, perhaps_emergency=perhaps,
+        source=Source.MODEL if model else Source.NOBODY, runner_up=runner_up, model_available=model, perhaps_emergency=perhaps or model_only, suspected_by_model_only=model_only,
     )  # fmt: skip
 
 

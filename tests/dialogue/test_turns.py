@@ -533,3 +533,43 @@ def test_a_leak_in_another_language_is_asked_after_before_chinese_is_asked_for()
     talk = Talk(peer=KNOWN)
     talk.says("pipe burst", Intent.FALLBACK, perhaps=True)
     assert talk.scripts == ["safety.is_it_a_leak"]
+
+
+def test_a_story_that_was_asked_for_is_not_interrupted_by_a_faint_suspicion() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("我要投诉", Intent.COMPLAINT)
+    assert talk.scripts == ["ask.what_happened"]
+    talk.says("修完暖气还是不热,把地板踩脏了", Intent.COLD_ROOM, confidence=0.8, model_only=True)
+    assert talk.scripts == ["ask.is_this_home"]
+    talk.says("是的", Intent.AFFIRM)
+    assert [t.kind for t in talk.tickets] == ["complaint"]
+
+
+def test_after_no_leak_the_open_matter_goes_on_with_what_was_told() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("我要投诉", Intent.COMPLAINT)
+    talk.says("他们来修的时候弄得到处都是", Intent.FALLBACK, confidence=0.2, perhaps=True)
+    assert talk.scripts == ["safety.is_it_a_leak"]
+    talk.says("不是", Intent.DENY)
+    assert talk.scripts == ["ask.is_this_home"]
+    talk.says("是的", Intent.AFFIRM)
+    (ticket,) = talk.tickets
+    assert (ticket.kind, ticket.symptom) == ("complaint", "我要投诉 他们来修的时候弄得到处都是")
+
+
+def test_after_no_leak_the_words_are_taken_as_what_they_otherwise_meant() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("暖气片里哗哗响", Intent.COLD_ROOM, confidence=0.6, perhaps=True)
+    talk.says("不是", Intent.DENY)
+    assert talk.scripts == ["ask.is_this_home"]
+    talk.says("是的", Intent.AFFIRM)
+    assert talk.store_state()["symptom"] == "暖气片里哗哗响"
+
+
+def test_an_answer_that_was_asked_for_is_interrupted_by_danger_words_only() -> None:
+    for suspicion, follows in (({"model_only": True}, "ask.contact_phone"), ({"perhaps": True}, "safety.is_it_a_leak")):
+        talk = Talk(Channel.CHAT, peer="")
+        talk.says("家里一直不热", Intent.NO_HEAT, community=1, building=3, unit=1, room=201)
+        assert talk.scripts == ["ask.part"]
+        talk.says("暖气片", Intent.INFORM, part="radiator", **suspicion)
+        assert talk.scripts == [follows]
