@@ -35,7 +35,7 @@ SENTENCES = (
 )
 PAIRS = 300
 CALLERS = (1, 8, 32)
-SECONDS_PER_LOAD = 10
+SECONDS_PER_LOAD = 8
 
 
 def main() -> int:
