@@ -7,6 +7,7 @@ PostgreSQL: writers READ COMMITTED with row locks, readers one REPEATABLE READ s
 """
 
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def _sqlite(
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _to_wal(connection, busy_seconds)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_FILE_LIMIT}")
         connection.execute(f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
@@ -135,3 +136,17 @@ def _sqlite(
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _to_wal(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """SQLite's own waiting does not cover the change of journal mode: of two who create a file at once, one is refused."""
+    until = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
