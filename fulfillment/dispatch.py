@@ -1,15 +1,18 @@
-"""Who is rung for an emergency, in which order, how fast. Pure."""
+"""Who is rung for an emergency, in which order, how fast, and where the rota leaves nobody. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise
 
 from fulfillment.company import Community, Duty, Staff, StaffRole
-from kernel.clock import local
+from kernel.clock import BEIJING, local
 
 _DAYS_A_WEEK = 7
 #: However late a ladder is, two rungs do not start in the same breath.
 _SHORTEST_STEP = timedelta(seconds=5)
+#: One telephone that is off must not end a ladder.
+FEWEST_PEOPLE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,21 @@ class Company:
 
     staff: Mapping[int, Staff]
     duties: Sequence[Duty]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """From `since` until `until` (aware UTC) the ladder of these communities is incomplete.
+
+    `communities` is empty for an emergency whose place nobody knows. `people` can be rung at all; `nobody_is` names the
+    last role of the ladder if nobody holds it then.
+    """
+
+    communities: tuple[Community, ...]
+    since: datetime
+    until: datetime
+    people: int
+    nobody_is: StaffRole | None
 
 
 def is_on_duty(duty: Duty, at: datetime) -> bool:
@@ -83,6 +101,59 @@ def next_step_at(plan: LadderPlan, *, now: datetime, round_began: datetime, left
         time_left = round_began + timedelta(seconds=plan.last_rung_within_seconds) - now
         step = min(step, max(time_left / left, _SHORTEST_STEP))
     return now + step
+
+
+def ladder_gaps(
+    plan: LadderPlan, company: Company, communities: Iterable[Community], since: datetime, until: datetime
+) -> Sequence[Gap]:
+    """Where and when an emergency would not reach enough people; empty if every ladder is complete.
+
+    Complete means, at every instant of `since` ≤ t < `until` (aware), for every community and for a place that nobody
+    knows: at least two active people with different telephones are on the ladder, and an active person is on duty in its
+    last role (the supervisor, unless data/ladder.yml says otherwise). A butler off duty counts: he is rung, as the last.
+    Looks only at the instants at which the rota changes: between two of them nothing can.
+    """
+    alike: dict[tuple[int, int, int | None], list[Community]] = {}
+    for community in communities:
+        alike.setdefault((community.station_id, community.butler_id, community.deputy_id), []).append(community)
+    edges = _edges(company.duties, since, until)
+    gaps: list[Gap] = []
+    for group in [(), *alike.values()]:
+        open_gap: Gap | None = None
+        for start, end in pairwise(edges):
+            gap = _gap(plan, company, tuple(group), start, end)
+            if gap is None or open_gap is None or (gap.people, gap.nobody_is) != (open_gap.people, open_gap.nobody_is):
+                gaps += [open_gap] if open_gap else []
+                open_gap = gap
+            else:
+                open_gap = replace(open_gap, until=end)
+        gaps += [open_gap] if open_gap else []
+    return gaps
+
+
+def _gap(
+    plan: LadderPlan, company: Company, alike: tuple[Community, ...], since: datetime, until: datetime
+) -> Gap | None:
+    community = alike[0] if alike else None
+    people = len({rung.staff.phone for rung in ladder(plan, company, community, since) if rung.staff.phone})
+    last = plan.rungs[-1]
+    held = any(
+        role is last and (person := company.staff.get(staff_id)) is not None and person.active
+        for role, staff_id in _on_duty(replace(plan, company_wide=plan.rungs), company, community, since)
+    )
+    if people >= FEWEST_PEOPLE and held:
+        return None
+    return Gap(alike, since, until, people, None if held else last)
+
+
+def _edges(duties: Iterable[Duty], since: datetime, until: datetime) -> list[datetime]:
+    """`since`, every instant before `until` at which a line of the rota may begin or end, `until`."""
+    times = {at for duty in duties for at in (duty.start, duty.until)} | {time(0)}
+    days = [
+        local(since).date() + timedelta(days=n) for n in range((local(until).date() - local(since).date()).days + 1)
+    ]
+    changes = {datetime.combine(day, at, BEIJING).astimezone(UTC) for day in days for at in times}
+    return [since, *sorted(change for change in changes if since < change < until), until]
 
 
 def _on_duty(
