@@ -12,6 +12,7 @@ class Station:
     name: str
     address: str
     phone: str
+    robot: str = ""  # address of the station's chat group, as an apprise URL; a secret: never logged or shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Staff:
     phone: str  # E.164
     station_id: int | None
     active: bool = True
+    robot: str = ""  # where this person reads messages in a chat (apprise URL), "": in the station's group
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,23 @@ class FulfillmentTx(Protocol):
         """The weekly rota as a whole."""
         ...
 
+    # announcements of known incidents
+    def announcements(self) -> Sequence["Announcement"]:
+        """The newest fifty, told or not, oldest first."""
+        ...
+
+    def announcement(self, announcement_id: int) -> "Announcement":
+        """Raises NotFound."""
+        ...
+
+    def add_announcement(self, announcement: "Announcement") -> "Announcement":
+        """Stores one whose id is 0; returns it with its id."""
+        ...
+
+    def save_announcement(self, announcement: "Announcement") -> None:
+        """Writes all fields. Raises NotFound."""
+        ...
+
     # tickets
     def add_ticket(self, ticket: Ticket) -> Ticket:
         """Stores a ticket whose id is 0 and number ""; returns it with both. Numbers run per local day of `opened_at`: MMDD-NNNN."""
@@ -103,6 +120,16 @@ class FulfillmentTx(Protocol):
         """Oldest first."""
         ...
 
+    def tickets_with_running(self, rules: Collection[str]) -> Sequence[int]:
+        """Ids of the tickets on which a clock of one of these rules runs."""
+        ...
+
+    def mark(self, name: str) -> str:
+        """A word that the product has written down about itself; "" if it has not."""
+        ...
+
+    def set_mark(self, name: str, value: str) -> None: ...
+
     def busy_staff(self) -> frozenset[int]:
         """Staff who have a voice attempt without an end right now (they are on another alarm)."""
         ...
@@ -140,8 +167,10 @@ class FulfillmentTx(Protocol):
         """True while this worker's lease on the task is the current one."""
         ...
 
-    def overdue_tasks(self, before: datetime) -> Sequence[tuple[str, str, datetime, int]]:
-        """(kind, key, due_at, tries) of tasks that were due before an instant and are not done, oldest first, at most 100."""
+    def overdue_tasks(self, before: datetime, lane: Lane | None = None) -> Sequence[tuple[str, str, datetime, int]]:
+        """(kind, key, due_at, tries) of tasks that were due before an instant and are not done, oldest first, at most 100;
+        of one lane, or of all.
+        """
         ...
 
 

@@ -63,14 +63,15 @@ class OutboxRows(Rows):
         statement = select(columns.id).where(columns.id == task.id, columns.token == task.token, schema.IS_PENDING)
         return self._first(self._locked(statement) if self._writable else statement) is not None
 
-    def overdue_tasks(self, before: datetime) -> Sequence[tuple[str, str, datetime, int]]:
+    def overdue_tasks(self, before: datetime, lane: Lane | None = None) -> Sequence[tuple[str, str, datetime, int]]:
         columns = schema.outbox.c
+        wanted = [] if lane is None else [columns.lane == lane]
         rows = [
             (row["kind"], row["key"], row["due_at"], row["tries"])
             for state in (schema.IS_PENDING, schema.IS_DEAD)  # two queries, each with its partial index
             for row in self._all(
                 select(columns.kind, columns.key, columns.due_at, columns.tries)
-                .where(state, columns.due_at < before)
+                .where(state, columns.due_at < before, *wanted)
                 .order_by(columns.due_at)
                 .limit(MOST_OVERDUE)
             )

@@ -57,6 +57,7 @@ station = Table(
     Column("name", Words, nullable=False),
     Column("address", Words, nullable=False),
     Column("phone", Words, nullable=False),
+    Column("robot", Words, nullable=False, server_default=""),
 )
 
 staff = Table(
@@ -68,6 +69,7 @@ staff = Table(
     Column("phone", Words, nullable=False, index=True),
     Column("station_id", ForeignKey(station.c.id)),
     Column("active", Boolean, nullable=False),
+    Column("robot", Words, nullable=False, server_default=""),
 )
 
 community = Table(
@@ -124,6 +126,22 @@ operator = Table(
     Column("phone", Words, nullable=False),
     Column("password_hash", Words, nullable=False),
     Column("active", Boolean, nullable=False),
+)
+
+# --- announcements ---------------------------------------------------------------------------------------------------
+
+announcement = Table(
+    "announcement",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("what", Words, nullable=False),
+    Column("community_ids", JSON, nullable=False),
+    Column("station_id", ForeignKey(station.c.id)),
+    Column("from_at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime),
+    Column("expected_end", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("author", Words, nullable=False),
 )
 
 # --- conversations ---------------------------------------------------------------------------------------------------
@@ -264,6 +282,15 @@ attempt = Table(
 )
 UNFINISHED = attempt.c.finished_at.is_(None)
 Index("ix_attempt_unfinished", attempt.c.staff_id, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
+
+# --- what the product remembers about itself ---------------------------------------------------------------------------
+
+mark = Table(
+    "mark",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("value", Words, nullable=False),
+)
 
 # --- outbox ----------------------------------------------------------------------------------------------------------
 

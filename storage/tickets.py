@@ -1,7 +1,7 @@
 """Tickets, their clocks, timeline and alarm attempts, as rows."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -148,6 +148,19 @@ class TicketRows(CompanyRows):
         for row in self._all(statement):
             by_ticket[row["ticket_id"]].append(TicketClock(**row))
         return dict(by_ticket)
+
+    def tickets_with_running(self, rules: Collection[str]) -> Sequence[int]:
+        columns = schema.clock.c
+        running = select(columns.ticket_id).where(columns.rule.in_(rules), schema.IS_RUNNING).distinct()
+        return [row["ticket_id"] for row in self._all(running.order_by(columns.ticket_id))]
+
+    def mark(self, name: str) -> str:
+        row = self._first(select(schema.mark.c.value).where(schema.mark.c.name == name))
+        return row["value"] if row else ""
+
+    def set_mark(self, name: str, value: str) -> None:
+        statement = self._insert(schema.mark).values(name=name, value=value)
+        self._write(statement.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
 
     def add_attempt(self, attempt: Attempt) -> None:
         self._write(insert(schema.attempt).values(values_of(attempt)))

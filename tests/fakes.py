@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from bot.understanding import Intent, Source, Understanding
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from fulfillment.announcements import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
 from fulfillment.outbox import Lane, NewTask, Task, lane_of
 from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock, TimelineEntry
@@ -171,6 +172,7 @@ class _Tables:
     duties: list[Duty] = field(default_factory=list)
     households: dict[int, Household] = field(default_factory=dict)
     operators: dict[int, Operator] = field(default_factory=dict)
+    announcements: dict[int, Announcement] = field(default_factory=dict)
     tickets: dict[int, Ticket] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     clocks: dict[int, TicketClock] = field(default_factory=dict)
@@ -179,6 +181,7 @@ class _Tables:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     messages: dict[str, list[Message]] = field(default_factory=dict)
     replies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
         copied = {f.name: getattr(self, f.name).copy() for f in dataclasses.fields(self)}
@@ -374,6 +377,22 @@ class FakeTx:
     def replace_duties(self, duties: Sequence[Duty]) -> None:
         self._writing().duties = list(duties)
 
+    # announcements
+    def announcements(self) -> Sequence[Announcement]:
+        return list(self._t.announcements.values())[-50:]
+
+    def announcement(self, announcement_id: int) -> Announcement:
+        return _require(self._t.announcements.get(announcement_id), f"announcement {announcement_id}")
+
+    def add_announcement(self, announcement: Announcement) -> Announcement:
+        stored = replace(announcement, id=len(self._t.announcements) + 1)
+        self._writing().announcements[stored.id] = stored
+        return stored
+
+    def save_announcement(self, announcement: Announcement) -> None:
+        self.announcement(announcement.id)
+        self._writing().announcements[announcement.id] = announcement
+
     # tickets
     def add_ticket(self, ticket: Ticket) -> Ticket:
         tables = self._writing()
@@ -485,6 +504,16 @@ class FakeTx:
     def attempts(self, ticket_id: int) -> Sequence[Attempt]:
         return sorted((a for a in self._t.attempts.values() if a.ticket_id == ticket_id), key=lambda a: a.started_at)
 
+    def tickets_with_running(self, rules: Collection[str]) -> Sequence[int]:
+        running = [c for c in self._t.clocks.values() if c.state is ClockState.RUNNING and c.rule in rules]
+        return sorted({c.ticket_id for c in running})
+
+    def mark(self, name: str) -> str:
+        return self._t.marks.get(name, "")
+
+    def set_mark(self, name: str, value: str) -> None:
+        self._writing().marks[name] = value
+
     def busy_staff(self) -> frozenset[int]:
         return frozenset(
             a.staff_id for a in self._t.attempts.values() if a.channel == "voice" and a.finished_at is None
@@ -550,8 +579,9 @@ class FakeTx:
         row = self._t.tasks.get(task.key)
         return row is not None and row.state == "pending" and bool(task.token) and row.task.token == task.token
 
-    def overdue_tasks(self, before: datetime) -> Sequence[tuple[str, str, datetime, int]]:
+    def overdue_tasks(self, before: datetime, lane: Lane | None = None) -> Sequence[tuple[str, str, datetime, int]]:
         rows = [r.task for r in self._t.tasks.values() if r.state in ("pending", "dead") and r.task.due_at < before]
+        rows = [t for t in rows if lane in (None, lane_of(t.kind))]
         return [(t.kind, t.key, t.due_at, t.tries) for t in sorted(rows, key=lambda t: t.due_at)][:100]
 
     def _held(self, task: Task) -> StoredTask | None:
