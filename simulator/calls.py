@@ -128,6 +128,7 @@ class Call:
         self.answered_at: float | None = None
         self.seconds = 0
         self.queue_ms = 0
+        self.placed_with = ""  # the address that the REST request named: its owner's own mark of what the call is for
         self.sequence = 0
         self.lines: list[Line] = []
         self.speaking = False

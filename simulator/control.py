@@ -3,6 +3,7 @@
 Every write needs `Content-Type: application/json`, which a foreign web page cannot send here without asking.
 """
 
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -12,10 +13,11 @@ from simulator.calls import Call, Input, InputKind
 from simulator.config import words
 from simulator.network import Impossible, Network
 from simulator.phones import Phone
+from simulator.webhooks import CallbackWeather
 
 _LONGEST_WAIT_SECONDS = 25.0
 _SHOWN_LINES, _SHOWN_TEXTS = 120, 20
-_FAULTS = frozenset({"busy", "error", "lost", "hang"})
+_FAULTS = frozenset({"busy", "error", "lost", "hang", "late"})
 _KEYS = frozenset("0123456789*#")
 
 
@@ -133,13 +135,33 @@ def _views(api: Blueprint, network: Network) -> None:
 def _drills(api: Blueprint, network: Network) -> None:
     @api.post("/api/faults")
     def order_faults() -> dict[str, Any]:
-        """The next `count` REST requests fail: busy (429), error (500, not done), lost (500, done), hang (no answer)."""
+        """The next `count` REST requests fail: busy (429), error (500, not done), lost (500, done), hang (no answer), late (14 s)."""
         body = _body()
         fault, count = str(body.get("fault", "")), body.get("count", 1)
         if fault not in _FAULTS or not isinstance(count, int) or not 0 < count <= 1000:  # noqa: PLR2004 - a drill, not a siege
             raise Impossible(f"fault must be one of {', '.join(sorted(_FAULTS))}, count 1 to 1000")
         network.faults.extend([fault] * count)
         return {"faults": list(network.faults)}
+
+    @api.put("/api/callbacks")
+    def set_weather() -> dict[str, Any]:
+        """From now on; {} mends everything."""
+        body = _body()
+        try:
+            network.webhooks.weather = CallbackWeather(**body)
+        except (TypeError, ValueError) as exc:
+            raise Impossible(str(exc)) from exc
+        return body
+
+    @api.get("/api/record")
+    def record() -> dict[str, Any]:
+        """Every call and text with its instants, without the words; `ringing=1`: only calls that ring right now."""
+        revision = _wait(network)
+        ringing = request.args.get("ringing", type=bool)
+        with network.lock:
+            calls = [_record_json(c) for c in network.calls.values() if not ringing or c.phase == "ringing"]
+            texts = [] if ringing else [_text_json(t) for t in network.texts.values()]
+        return {"revision": revision, "calls": calls, "texts": texts}
 
     @api.get("/violations.json")
     def violations() -> list[dict[str, Any]]:
@@ -203,6 +225,25 @@ def _call_json(call: Call, lines_after: int = 0) -> dict[str, Any]:
         "bridged": call.bridge.leg.number if call.bridge else None,
         "created": call.created.isoformat(),
         "lines": call.lines_after(lines_after),
+    }
+
+
+def _record_json(call: Call) -> dict[str, Any]:
+    """`events`: when each happened first; `pressed`: keys that somebody heard."""
+    events: dict[str, str] = {}
+    for line in call.lines:
+        if line.kind == "event":
+            events.setdefault(line.text, (call.created + timedelta(seconds=line.at)).isoformat())
+    return {
+        "sid": call.sid,
+        "number": call.leg.number,
+        "direction": call.leg.direction,
+        "parent": call.leg.parent.sid if call.leg.parent else None,
+        "status": call.status.value,
+        "placed_with": call.placed_with,
+        "created": call.created.isoformat(),
+        "events": events,
+        "pressed": [line.text for line in call.lines if line.kind == "press" and line.heard],
     }
 
 

@@ -177,6 +177,7 @@ class Network:
     def place(self, leg: Leg, source: Source, accepted: Callable[[Call], T]) -> T:
         """An outgoing call by the REST API. What `accepted` makes of it while it is still in the queue is returned."""
         call = self._add(leg)
+        call.placed_with = source.url
         answer = accepted(call)
         self._start(self._outgoing, call, source)
         return answer

@@ -26,7 +26,8 @@ from simulator.rest_requests import (
 )
 
 _ACCOUNT = "/2010-04-01/Accounts/<account>"
-_LOST_ANSWER_SECONDS = 30.0
+#: By then whoever asked has given up; with 14 s a patient client would still hear it.
+_LOST_ANSWER_SECONDS, _LATE_ANSWER_SECONDS = 30.0, 14.0
 
 T = TypeVar("T")
 
@@ -145,6 +146,8 @@ def _may_fail(network: Network, act: Callable[[], T]) -> T:
     result = act()
     if fault == "hang":  # done, but the answer comes too late for anybody
         time.sleep(_LOST_ANSWER_SECONDS)
+    if fault == "late":
+        time.sleep(_LATE_ANSWER_SECONDS)
     if fault == "lost":  # done, but the answer says otherwise
         raise Refused(20500, "Internal Server Error", HTTPStatus.INTERNAL_SERVER_ERROR)
     return result

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import random
 import threading
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import structlog
 
 _LOG = structlog.get_logger()
 _MAX_REDIRECTS = 5
+_LATEST_CALLBACK_SECONDS = 60.0
 _MAX_BYTES = 64 * 1024
 _XML_TYPES = ("text/xml", "application/xml", "text/html")
 
@@ -45,6 +47,23 @@ class _Request:
     token: str
 
 
+class CallbackWeather:
+    """What becomes of status callbacks on their way: shares that get lost or come twice, each up to so many seconds late."""
+
+    def __init__(self, *, lost: float = 0.0, doubled: float = 0.0, late_seconds: float = 0.0, seed: int = 0) -> None:
+        if not (0 <= lost <= 1 and 0 <= doubled <= 1 and 0 <= late_seconds <= _LATEST_CALLBACK_SECONDS):
+            raise ValueError(f"lost and doubled are shares, late_seconds at most {_LATEST_CALLBACK_SECONDS}")
+        self._lost, self._doubled, self._late = lost, doubled, late_seconds
+        self._random = random.Random(seed)
+
+    def deliveries(self) -> list[float]:
+        """After how many seconds the next callback arrives: never, once or twice."""
+        if self._random.random() < self._lost:
+            return []
+        times = 2 if self._random.random() < self._doubled else 1
+        return [self._random.uniform(0, self._late) for _ in range(times)]
+
+
 def signature(auth_token: str, url: str, form: Mapping[str, str]) -> str:
     """X-Twilio-Signature, written after Twilio's description and not with its library, which judges it in the tests."""
     signed = url + "".join(name + form[name] for name in sorted(form))
@@ -62,6 +81,7 @@ class Webhooks:
         # No kept connections: a stale one would look like a connection failure and be retried.
         # trust_env off: a proxy of this machine must not stand between two of its processes.
         self._client = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), trust_env=False)
+        self.weather = CallbackWeather()
         self._background = ThreadPoolExecutor(max_workers=16, thread_name_prefix="callback")
 
     def close(self) -> None:
@@ -81,9 +101,19 @@ class Webhooks:
 
     def notify(self, url: str, method: str, params: Mapping[str, str]) -> None:
         """A status callback: in the background, its answer is ignored, a failure is logged."""
+        request = _Request(url, method, dict(params), str(uuid4()))
+        for seconds in self.weather.deliveries():
+            if seconds:
+                late = threading.Timer(seconds, self._submit, (request,))
+                late.daemon = True
+                late.start()
+            else:
+                self._submit(request)
+
+    def _submit(self, request: _Request) -> None:
         with self._closing:
             if not self._closed:
-                self._background.submit(self._notify, _Request(url, method, dict(params), str(uuid4())))
+                self._background.submit(self._notify, request)
 
     def _notify(self, request: _Request) -> None:
         try:
