@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
 from fulfillment.outbox import Lane, NewTask, Task
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TimelineEntry
@@ -51,19 +52,19 @@ class FulfillmentTx(Protocol):
         ...
 
     # announcements of known incidents
-    def announcements(self) -> Sequence["Announcement"]:
+    def announcements(self) -> Sequence[Announcement]:
         """The newest fifty, told or not, oldest first."""
         ...
 
-    def announcement(self, announcement_id: int) -> "Announcement":
+    def announcement(self, announcement_id: int) -> Announcement:
         """Raises NotFound."""
         ...
 
-    def add_announcement(self, announcement: "Announcement") -> "Announcement":
+    def add_announcement(self, announcement: Announcement) -> Announcement:
         """Stores one whose id is 0; returns it with its id."""
         ...
 
-    def save_announcement(self, announcement: "Announcement") -> None:
+    def save_announcement(self, announcement: Announcement) -> None:
         """Writes all fields. Raises NotFound."""
         ...
 

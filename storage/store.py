@@ -22,6 +22,7 @@ from dialogue.ports import DialogueTx
 from fulfillment.outbox import Lane, Task
 from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from storage import engines, migrate
+from storage.announcements import AnnouncementRows
 from storage.changes import CHANNEL, Changes, PostgresWatcher, SqliteWatcher, Watcher
 from storage.conversations import ConversationRows
 from storage.door import translated
@@ -29,7 +30,7 @@ from storage.outbox import OutboxRows
 from storage.tickets import TicketRows
 
 
-class Tx(ConversationRows, TicketRows, OutboxRows):
+class Tx(ConversationRows, TicketRows, OutboxRows, AnnouncementRows):
     """One open transaction: every method of `dialogue.ports.DialogueTx`.
 
     Any method may raise StoreBusy; a database error of any kind dooms the transaction, even if the caller catches it.

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from bot.understanding import Intent, Source, Understanding
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
-from fulfillment.announcements import Announcement
+from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
 from fulfillment.outbox import Lane, NewTask, Task, lane_of
 from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock, TimelineEntry

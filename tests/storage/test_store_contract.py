@@ -7,6 +7,7 @@ import pytest
 
 from dialogue.conversation import Author, Channel, Floor
 from dialogue.ports import DialogueStore
+from fulfillment.announcement import Announcement, Scope
 from fulfillment.company import Duty, Household, Operator, OperatorRole, Staff, StaffRole
 from fulfillment.outbox import Lane, NewTask, Task, TaskKind
 from fulfillment.ticket import Address, AttemptOutcome, ClockState, TicketState, TimelineEntry
@@ -548,3 +549,24 @@ class TestConversations:
             assert tx.stored_reply("c1", "turn-1") == {"said": ["您好"], "then": None}
             assert tx.turn_count("c1") == 2
             assert tx.turn_count("nobody") == 0
+
+
+class TestAnnouncements:
+    def test_they_come_back_as_they_were_and_can_be_changed(self, store: DialogueStore) -> None:
+        burst = Announcement(0, "东站抢修", NOW, "周主管", Scope(frozenset({2, 1}), 1), NOW + MINUTE, NOW + 2 * MINUTE)
+        with store.write() as tx:
+            stored = tx.add_announcement(burst)
+            tx.add_announcement(Announcement(0, "全公司", NOW, "周主管"))
+        with store.read() as tx:
+            assert tx.announcement(stored.id) == replace(burst, id=stored.id)
+            assert [a.what for a in tx.announcements()] == ["东站抢修", "全公司"]
+        with store.write() as tx:
+            tx.save_announcement(replace(stored, what="抢修结束", ended_at=NOW))
+        with store.read() as tx:
+            assert tx.announcement(stored.id) == replace(stored, what="抢修结束", ended_at=NOW)
+
+    def test_unknown_ones_are_named(self, store: DialogueStore) -> None:
+        with pytest.raises(NotFound, match="77"), store.read() as tx:
+            tx.announcement(77)
+        with pytest.raises(NotFound, match="77"), store.write() as tx:
+            tx.save_announcement(Announcement(77, "东站抢修", NOW, "周主管"))

@@ -1,0 +1,66 @@
+"""Who hears which notice, and what a supervisor does with them (B4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from fulfillment.announcement import LONGEST_WHAT, Announcement
+from fulfillment.ports import FulfillmentStore, FulfillmentTx
+from kernel.clock import Clock
+from kernel.errors import BadInput
+
+
+def told_to(tx: FulfillmentTx, community_ids: Sequence[int], at: datetime) -> Sequence[Announcement]:
+    """What somebody of these communities is to hear now, oldest first; of no known community: what concerns everybody."""
+    told = [a for a in tx.announcements() if a.is_told(at)]
+    if not told:
+        return ()
+    homes = [(c.id, c.station_id) for c in (tx.community(i) for i in community_ids)]
+    return [a for a in told if a.scope.is_everybody or any(a.scope.concerns(*home) for home in homes)]
+
+
+@dataclass(frozen=True, slots=True)
+class Announcements:
+    """What a supervisor does with them. Every method is the same twice as once, but `add`."""
+
+    store: FulfillmentStore
+    clock: Clock
+
+    def add(self, announcement: Announcement) -> Announcement:
+        """Stores one whose id is 0. Raises BadInput (nothing said, too long, over before it begins), NotFound."""
+        with self.store.write() as tx:
+            return tx.add_announcement(_checked(tx, announcement))
+
+    def change(self, announcement: Announcement) -> Announcement:
+        """Replaces the words, scope and times of a known one. Raises BadInput, NotFound."""
+        with self.store.write() as tx:
+            known = tx.announcement(announcement.id)
+            changed = replace(_checked(tx, announcement), ended_at=known.ended_at)
+            tx.save_announcement(changed)
+            return changed
+
+    def end(self, announcement_id: int) -> None:
+        """Nobody hears it any more. Raises NotFound."""
+        with self.store.write() as tx:
+            known = tx.announcement(announcement_id)
+            if known.ended_at is None:
+                tx.save_announcement(replace(known, ended_at=self.clock.now()))
+
+    def resume(self, announcement_id: int) -> None:
+        """Takes back that it was ended. Raises NotFound."""
+        with self.store.write() as tx:
+            tx.save_announcement(replace(tx.announcement(announcement_id), ended_at=None))
+
+
+def _checked(tx: FulfillmentTx, announcement: Announcement) -> Announcement:
+    what = announcement.what.strip().rstrip("。!")
+    if not 0 < len(what) <= LONGEST_WHAT:
+        raise BadInput(f"an announcement has 1 to {LONGEST_WHAT} characters, this one {len(what)}")
+    for end in (announcement.until, announcement.expected_end):
+        if end is not None and end <= announcement.from_at:
+            raise BadInput("an announcement cannot be over before it begins")
+    for community_id in announcement.scope.community_ids:
+        tx.community(community_id)
+    if announcement.scope.station_id is not None:
+        tx.station(announcement.scope.station_id)
+    return replace(announcement, what=what)
