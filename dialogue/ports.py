@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from bot.understanding import Understanding
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from dialogue.leg import Leg
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
 
 
@@ -79,6 +80,25 @@ class DialogueTx(FulfillmentTx, Protocol):
     def turn_count(self, conversation_id: str) -> int:
         """How many replies are stored."""
         ...
+
+
+    # conferences; whoever changes a leg holds the conversation's row (`for_update`)
+    def add_leg(self, leg: Leg) -> None: ...
+    def leg(self, leg_id: str) -> Leg:
+        """Raises NotFound."""
+        ...
+
+    def save_leg(self, leg: Leg) -> None: ...
+    def legs(self, conversation_id: str) -> Sequence[Leg]:
+        """All of them, ended ones included, oldest first."""
+        ...
+
+    def live_legs_of_operator(self, operator_id: int) -> Sequence[Leg]: ...
+    def answers_in_browser(self, operator_id: int) -> bool | None:
+        """True: in the browser, False: by telephone, None: never chosen."""
+        ...
+
+    def set_answers_in_browser(self, operator_id: int, *, in_browser: bool) -> None: ...
 
 
 class DialogueStore(FulfillmentStore, Protocol):

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from dialogue.conversation import Author, Channel, Floor
+from dialogue.leg import LegMode, LegRole, LegState
 from fulfillment.company import OperatorRole, StaffRole
 from fulfillment.outbox import Lane
 from fulfillment.ticket import OPEN_STATES, AttemptOutcome, ClockState, TicketState
@@ -187,6 +188,43 @@ turn = Table(
     Column("conversation_id", ForeignKey(conversation.c.id), primary_key=True),
     Column("key", Words, primary_key=True),
     Column("stored_reply", JSON, nullable=False),
+)
+
+# --- conferences -----------------------------------------------------------------------------------------------------
+
+conference_leg = Table(
+    "conference_leg",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("conversation_id", ForeignKey(conversation.c.id), nullable=False, index=True),
+    Column("conference", Words, nullable=False),
+    Column("role", words_of(LegRole), nullable=False),
+    Column("address", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("operator_id", ForeignKey(operator.c.id)),
+    Column("wanted", words_of(LegMode), nullable=False),
+    Column("mode", words_of(LegMode), nullable=False),
+    Column("state", words_of(LegState), nullable=False),
+    Column("call_sid", Words, nullable=False),
+    Column("conference_sid", Words, nullable=False),
+    Column("joined_at", UtcDateTime),
+    Column("ended_at", UtcDateTime),
+    Column("outcome", Words, nullable=False),
+    Column("trouble", Words, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("heard_seq", Integer, nullable=False),
+    Column("rev", Integer, nullable=False),
+)
+IS_LIVE_LEG = conference_leg.c.state != literal_column("'ended'")
+Index("ix_leg_live", conference_leg.c.operator_id, sqlite_where=IS_LIVE_LEG, postgresql_where=IS_LIVE_LEG)
+
+#: Where an operator is reached: by telephone or in the browser. No column of `operator`, which imports replace.
+operator_line = Table(
+    "operator_line",
+    metadata,
+    Column("operator_id", ForeignKey(operator.c.id), primary_key=True, autoincrement=False),
+    Column("in_browser", Boolean, nullable=False),
 )
 
 # --- tickets ---------------------------------------------------------------------------------------------------------

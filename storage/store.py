@@ -24,13 +24,14 @@ from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from storage import engines, migrate
 from storage.announcements import AnnouncementRows
 from storage.changes import CHANNEL, Changes, PostgresWatcher, SqliteWatcher, Watcher
+from storage.conferences import ConferenceRows
 from storage.conversations import ConversationRows
 from storage.door import translated
 from storage.outbox import OutboxRows
 from storage.tickets import TicketRows
 
 
-class Tx(ConversationRows, TicketRows, OutboxRows, AnnouncementRows):
+class Tx(ConferenceRows, ConversationRows, TicketRows, OutboxRows, AnnouncementRows):
     """One open transaction: every method of `dialogue.ports.DialogueTx`.
 
     Any method may raise StoreBusy; a database error of any kind dooms the transaction, even if the caller catches it.

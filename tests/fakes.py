@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from bot.understanding import Intent, Source, Understanding
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from dialogue.leg import Leg
 from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
 from fulfillment.outbox import Lane, NewTask, Task, lane_of
@@ -181,6 +182,8 @@ class _Tables:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     messages: dict[str, list[Message]] = field(default_factory=dict)
     replies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    legs: dict[str, Leg] = field(default_factory=dict)
+    in_browser: dict[int, bool] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
@@ -693,6 +696,31 @@ class FakeTx:
 
     def turn_count(self, conversation_id: str) -> int:
         return sum(cid == conversation_id for cid, _ in self._t.replies)
+
+
+    # conferences
+    def add_leg(self, leg: Leg) -> None:
+        assert leg.id not in self._t.legs
+        self._writing().legs[leg.id] = leg
+
+    def leg(self, leg_id: str) -> Leg:
+        return _require(self._t.legs.get(leg_id), f"leg {leg_id}")
+
+    def save_leg(self, leg: Leg) -> None:
+        self.leg(leg.id)
+        self._writing().legs[leg.id] = leg
+
+    def legs(self, conversation_id: str) -> Sequence[Leg]:
+        return [leg for leg in self._t.legs.values() if leg.conversation_id == conversation_id]
+
+    def live_legs_of_operator(self, operator_id: int) -> Sequence[Leg]:
+        return [leg for leg in self._t.legs.values() if leg.live and leg.operator_id == operator_id]
+
+    def answers_in_browser(self, operator_id: int) -> bool | None:
+        return self._t.in_browser.get(operator_id)
+
+    def set_answers_in_browser(self, operator_id: int, *, in_browser: bool) -> None:
+        self._writing().in_browser[operator_id] = in_browser
 
 
 def _upsert(rows: dict[int, Keyed], row: Keyed, key: str) -> Keyed:
