@@ -15,6 +15,9 @@ from fulfillment.company import Community, Duty, Household, Operator, OperatorRo
 from fulfillment.importing.tables import REQUIRED, RawRow, Table
 from fulfillment.importing.words import TableKind, Words, folded
 
+#: The address of a chat robot as it is stored, from what a company writes; "" if it is none. Asks no network.
+#: Given by app.py, because only `ivr` knows the robots.
+RobotAddress = Callable[[str], str]
 CompanyObject = Station | Staff | Community | Duty | Household | Operator
 
 _NAME_LIMIT, _TEXT_LIMIT, _KEY_LIMIT, _PLACE_LIMIT = 40, 120, 32, 8
@@ -63,8 +66,9 @@ class Names:
 
 @dataclass(slots=True)
 class Known:
-    """What a row may refer to."""
+    """What a row may refer to, and who knows a robot's address when he sees it."""
 
+    robot_address: RobotAddress
     stations: Names = field(default_factory=Names)
     staff: Names = field(default_factory=Names)
     communities: Names = field(default_factory=Names)
@@ -127,6 +131,11 @@ class RowReader:
         if not value or _SERVICE_NUMBER.fullmatch(value) or _e164(value):
             return value
         return self._refuse(name, "bad_phone", value=value[:_SHOWN])
+
+    def robot(self, name: str, address: RobotAddress) -> str:
+        """A refused one is not repeated in the message: it holds a secret."""
+        value = self._value(name)
+        return address(value) or self._refuse(name, "bad_robot") if value else ""
 
     def flag(self, name: str, *, default: bool) -> bool:
         value = self._value(name)
@@ -236,8 +245,15 @@ def _e164(value: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-def _station(row: RowReader, _: Known, __: Words) -> Station:
-    return Station(0, row.key("code"), row.text("name", _NAME_LIMIT), row.text("address"), row.spoken_phone("phone"))
+def _station(row: RowReader, known: Known, _: Words) -> Station:
+    return Station(
+        id=0,
+        code=row.key("code"),
+        name=row.text("name", _NAME_LIMIT),
+        address=row.text("address"),
+        phone=row.spoken_phone("phone"),
+        robot=row.robot("robot", known.robot_address),
+    )
 
 
 def _staff(row: RowReader, known: Known, _: Words) -> Staff:
@@ -248,6 +264,7 @@ def _staff(row: RowReader, known: Known, _: Words) -> Staff:
         phone=row.phone("phone"),
         station_id=row.reference("station", known.stations, "unknown_station"),
         active=row.flag("active", default=True),
+        robot=row.robot("robot", known.robot_address),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from fulfillment.company import Community, Duty, Household, Operator, Staff, StaffRole, Station
-from fulfillment.importing.rows import CompanyObject, Known, RowProblem, key_of, parse_rows
+from fulfillment.importing.rows import CompanyObject, Known, RobotAddress, RowProblem, key_of, parse_rows
 from fulfillment.importing.tables import Table, read_tables
 from fulfillment.importing.words import TableKind, Words
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
@@ -43,10 +43,21 @@ class ImportReport:
         self.unchanged[kind] = self.unchanged.get(kind, 0) + unchanged
 
 
+def _no_robots(_address: str) -> str:
+    return ""
+
+
 def import_company(
-    store: FulfillmentStore, source: Path | Sequence[Path], words: Words, *, batch: int = BATCH
+    store: FulfillmentStore,
+    source: Path | Sequence[Path],
+    words: Words,
+    *,
+    robot_address: RobotAddress = _no_robots,
+    batch: int = BATCH,
 ) -> ImportReport:
     """Imports a folder, or the files named. Good rows are stored, bad ones are listed.
+
+    `robot_address` tells a robot's address from anything else; without it, every row that names a robot is refused.
 
     Raises ImportRejected, before anything is written, if a file is no usable table; StoreBusy if the database stays
     locked: what was stored until then stays, and the import can simply be run again.
@@ -55,7 +66,7 @@ def import_company(
     report = ImportReport(ignored=ignored)
     for table in tables:
         report.ignored += [f"{table.file}: {column}" for column in table.ignored_columns]
-        parsed = parse_rows(table, _known(store), words)
+        parsed = parse_rows(table, _known(store, robot_address), words)
         report.problems += parsed.problems
         report.warnings += parsed.warnings
         if table.kind is TableKind.DUTIES:
@@ -72,8 +83,8 @@ def import_company(
     return report
 
 
-def _known(store: FulfillmentStore) -> Known:
-    known = Known()
+def _known(store: FulfillmentStore, robot_address: RobotAddress) -> Known:
+    known = Known(robot_address)
     with store.read() as tx:
         for station in tx.stations():
             known.stations.add(station.id, station.code, station.name)
