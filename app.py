@@ -35,7 +35,7 @@ from fulfillment.alarms import Alarms
 from fulfillment.clock_watch import ClockWatch
 from fulfillment.desk import Desk
 from fulfillment.forwarding import Forwarding
-from fulfillment.importing import ImportReport, import_company, load_words
+from fulfillment.importing import ImportReport, RobotAddress, import_company, load_words
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.ports import Deliverer
 from fulfillment.standard import Standard
@@ -45,10 +45,11 @@ from ivr.alarm_text import alarm_text
 from ivr.blueprint import build_ivr
 from ivr.carrier import TwilioCarrier
 from ivr.line import PhoneLine
+from ivr.robots import robot_address
 from kernel.clock import SystemClock
 from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from kernel.privacy import mask_log_event
-from kernel.settings import Environment, Settings, load_settings
+from kernel.settings import DEFAULT_SIMULATOR_PORT, Environment, Settings, load_settings
 from storage import Store
 from webchat.blueprint import build_webchat
 from webchat.config import ChatConfig, ChatLimits
@@ -350,7 +351,7 @@ def sample_company() -> None:
         if rooms.settings.environment is Environment.PRODUCTION:
             click.echo("ENVIRONMENT=production: the sample company stays out; import your own (import-company)")
             return
-        _import(rooms, [rooms.settings.data_dir / "company"])
+        _import(rooms, [rooms.settings.data_dir / "company"], _on_this_network(rooms.settings))
         logins = HOME / "var" / "sample-logins.txt"
         fresh = {login: os.urandom(6).hex() for login in SAMPLE_LOGINS}
         given = give_first_passwords(rooms.store, fresh)
@@ -377,10 +378,16 @@ def password(login: str, password: str) -> None:
     _with_polite_errors(lambda: set_password(_rooms().store, login, password))
 
 
-def _import(rooms: Rooms, paths: list[Path]) -> None:
+def _on_this_network(settings: Settings) -> RobotAddress:
+    """The sample company's robots speak to the telephones of this machine, which may listen on another port than usual."""
+    usual, ours = f"127.0.0.1:{DEFAULT_SIMULATOR_PORT}/", f"127.0.0.1:{settings.simulator_port}/"
+    return lambda text: robot_address(text.replace(usual, ours))
+
+
+def _import(rooms: Rooms, paths: list[Path], known_robots: RobotAddress = robot_address) -> None:
     words = load_words(rooms.settings.data_dir / "import_words.yml")
     source = paths[0] if len(paths) == 1 else paths
-    report: ImportReport = import_company(rooms.store, source, words)
+    report: ImportReport = import_company(rooms.store, source, words, robot_address=known_robots)
     for kind, count in report.imported.items():
         click.echo(f"{kind}: {count} imported, {report.unchanged.get(kind, 0)} unchanged")
     for problem in (*report.problems, *report.warnings):

@@ -15,6 +15,7 @@ from kernel.errors import ConfigurationError
 
 HOME = Path(__file__).resolve().parent.parent
 CARRIER_API = "https://api.twilio.com"
+DEFAULT_SIMULATOR_PORT = 8100
 
 
 class Environment(StrEnum):
@@ -81,7 +82,9 @@ class Settings(BaseSettings):
         HttpUrl(CARRIER_API),
         description="The carrier's REST API; anything but Twilio's own is treated as not a real carrier",
     )
-    simulator_port: int = Field(8100, ge=1, le=65535, description="Port of the telephone network on this machine")
+    simulator_port: int = Field(
+        DEFAULT_SIMULATOR_PORT, ge=1, le=65535, description="Port of the telephone network on this machine"
+    )
 
     @property
     def carrier_is_real(self) -> bool:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fulfillment.company import Community, Duty, Staff, StaffRole
 from fulfillment.dispatch import Company, Gap, is_on_duty, ladder, ladder_gaps
 from fulfillment.importing import import_company, load_words
+from ivr.robots import robot_address
 from kernel.clock import local
 from tests.fakes import A_WINTER_DAY, EVERY_DAY, FakeStore
 from tests.fulfillment.drill import HOME, standard
@@ -31,7 +32,8 @@ def gaps(
 
 def test_the_sample_company_is_complete_around_the_clock() -> None:
     store = FakeStore()
-    import_company(store, HOME / "data" / "company", load_words(HOME / "data" / "import_words.yml"))
+    words = load_words(HOME / "data" / "import_words.yml")
+    import_company(store, HOME / "data" / "company", words, robot_address=robot_address)
     with store.read() as tx:
         company = Company({s.id: s for s in tx.all_staff()}, tx.duties())
         assert ladder_gaps(PLAN, company, tx.communities(), A_WINTER_DAY, A_WINTER_DAY + WEEK) == []

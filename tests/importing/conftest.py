@@ -5,6 +5,7 @@ import pytest
 from openpyxl import Workbook
 
 from fulfillment.importing import Words, import_company, load_words
+from ivr.robots import robot_address
 from kernel.settings import HOME
 from tests.fakes import FakeStore
 
@@ -26,7 +27,7 @@ def store() -> FakeStore:
 def company(store: FakeStore, words: Words) -> FakeStore:
     """A store that holds the sample company without its households and operators."""
     names = ("stations", "staff", "communities", "duties")
-    import_company(store, [SAMPLE / f"{name}.csv" for name in names], words)
+    import_company(store, [SAMPLE / f"{name}.csv" for name in names], words, robot_address=robot_address)
     return store
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fulfillment.importing import TableKind, Words, import_company
 from fulfillment.importing import tables as tables_module
 from fulfillment.importing.words import load_words
+from ivr.robots import robot_address
 from kernel.errors import ConfigurationError, ImportRejected
 from tests.fakes import FakeStore
 from tests.importing.conftest import SAMPLE
@@ -284,6 +285,6 @@ def test_temporary_and_foreign_files_of_a_folder_are_left_alone(store: FakeStore
     (tmp_path / "~$households.xlsx").write_bytes(b"lock")
     (tmp_path / ".DS_Store").write_bytes(b"x")
     (tmp_path / "notes.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    report = import_company(store, tmp_path, words)
+    report = import_company(store, tmp_path, words, robot_address=robot_address)
     assert report.ignored == [".DS_Store", "notes.csv", "~$households.xlsx"]
     assert report.imported[TableKind.HOUSEHOLDS] == 500

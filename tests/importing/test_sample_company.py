@@ -9,6 +9,7 @@ import yaml
 
 from fulfillment.company import Duty, StaffRole
 from fulfillment.importing import TableKind, Words, import_company
+from ivr.robots import robot_address
 from kernel.settings import HOME
 from ops import generate_sample
 from tests.fakes import FakeStore
@@ -17,12 +18,12 @@ from tests.importing.conftest import SAMPLE
 
 @pytest.fixture
 def sample(store: FakeStore, words: Words) -> FakeStore:
-    import_company(store, SAMPLE, words)
+    import_company(store, SAMPLE, words, robot_address=robot_address)
     return store
 
 
 def test_it_imports_without_a_single_problem(store: FakeStore, words: Words) -> None:
-    report = import_company(store, SAMPLE, words)
+    report = import_company(store, SAMPLE, words, robot_address=robot_address)
 
     assert [str(p) for p in (*report.problems, *report.warnings)] == []
     assert report.imported[TableKind.COMMUNITIES] == 40
@@ -33,7 +34,7 @@ def test_it_imports_without_a_single_problem(store: FakeStore, words: Words) -> 
 
 
 def test_importing_it_twice_changes_nothing(sample: FakeStore, words: Words) -> None:
-    again = import_company(sample, SAMPLE, words)
+    again = import_company(sample, SAMPLE, words, robot_address=robot_address)
 
     assert set(again.imported.values()) == {0}
     assert again.unchanged[TableKind.HOUSEHOLDS] == 500
