@@ -33,6 +33,7 @@ class DialogueTx(FulfillmentTx, Protocol):
     ) -> Conversation | None:
         """One conditional UPDATE: moves the floor if the stored epoch still equals `epoch`; returns it with epoch + 1,
         or None if somebody was faster. waiting_since is set on QUEUE and cleared on OPERATOR, BOT, ENDED.
+        A stay in the queue begins with QUEUE, is TAKEN with OPERATOR and LEFT otherwise; a callback waits on.
         """
         ...
 
@@ -42,6 +43,10 @@ class DialogueTx(FulfillmentTx, Protocol):
 
     def live_conversations(self) -> Sequence[Conversation]:
         """All that have not ended: waiting for a person first (longest first), then with operators, then with the bot (newest)."""
+        ...
+
+    def silent_chats(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
+        """Chats of the bot or the queue in which nothing has happened since then, longest silence first."""
         ...
 
     def recent_conversations(self, limit: int = 50) -> Sequence[Conversation]:
@@ -112,3 +117,25 @@ class Understands(Protocol):
     """bot.understand.Understander: danger words, then the model. Never raises, never longer than the NLU budget."""
 
     def understand(self, text: str) -> Understanding: ...
+
+
+class ConferenceCarrier(Protocol):
+    """The telephone network's conferences. Raises CarrierBusy, CarrierRefused, CarrierUnknown; 10 s at most."""
+
+    def ring_leg(self, leg: Leg, *, coached: str) -> tuple[str, str]:
+        """Dials a telephone or browser into its conference, which is made if need be. Returns the SIDs of call and
+        conference. `coached` is the call of whoever hears a whisper.
+        """
+        ...
+
+    def find_leg(self, leg: Leg) -> tuple[str, str] | None:
+        """The SIDs of a leg that was rung, if the carrier knows one of this id."""
+        ...
+
+    def set_leg(self, leg: Leg, *, coached: str) -> None:
+        """Makes a participant do what is wanted of it (talk, hold, listen, whisper). Repeating it changes nothing."""
+        ...
+
+    def hang_up(self, call_sid: str) -> None: ...
+    def call_status(self, sid: str) -> str: ...
+    def fetch_turn(self, call_sid: str, path: str) -> None: ...

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
 from fulfillment.outbox import Lane, NewTask, Task
+from fulfillment.recording import Recording
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TimelineEntry
+from fulfillment.waiting import InLine, Wait, WaitState
 
 
 class FulfillmentTx(Protocol):
@@ -139,7 +141,73 @@ class FulfillmentTx(Protocol):
         """The carrier's ids of all calls to a number that belong to an attempt."""
         ...
 
+    # waiting for a person; stays begin and end with the floor of the conversation (DialogueTx.move_floor)
+    def waiting_line(self) -> Sequence[InLine]:
+        """Everybody who waits, callbacks included, in order: danger, J1, then the longest wait."""
+        ...
+
+    def wait(self, wait_id: int, *, for_update: bool = False) -> Wait:
+        """Raises NotFound."""
+        ...
+
+    def recent_waits(self, since: datetime) -> Sequence[Wait]:
+        """Stays of residents on the line that an operator has ended since then, newest first, at most 50."""
+        ...
+
+    def keep_place(self, conversation_id: str, *, ticket_id: int, phone: str, at: datetime) -> Wait:
+        """The conversation's newest stay waits on as a callback, in its place; without one (or after a person took it) a
+        new one begins. A ticket that is in line already keeps its own, and the conversation's ends.
+        """
+        ...
+
+    def end_wait(self, wait_id: int, *, state: WaitState, at: datetime, operator_id: int | None = None) -> bool:
+        """False if it had ended before: then nothing changes."""
+        ...
+
+    def resume_wait(self, wait_id: int) -> None:
+        """Nobody was reached: back in line, in its old place."""
+        ...
+
+    def callback_reached(self, ticket_id: int, at: datetime) -> None:
+        """The resident of this ticket was spoken to: its place in line is free."""
+        ...
+
+    def operator_present(self, operator_id: int, at: datetime) -> None:
+        """A console page of this operator is open."""
+        ...
+
+    def operator_left(self, operator_id: int) -> None: ...
+    def present_operators(self, since: datetime) -> frozenset[int]:
+        """Ids of those whose pages have shown themselves since then."""
+        ...
+
+    # recordings
+    def add_recording(self, recording: Recording) -> Recording:
+        """Stores it, or returns the one with this id or of this carrier's name."""
+        ...
+
+    def recording(self, recording_id: str, *, for_update: bool = False) -> Recording:
+        """Raises NotFound."""
+        ...
+
+    def recording_of_carrier(self, provider_sid: str) -> Recording | None: ...
+    def save_recording(self, recording: Recording) -> None:
+        """Writes all fields. Raises NotFound."""
+        ...
+
+    def recordings(self, *, conversation_id: str | None = None, ticket_id: int | None = None) -> Sequence[Recording]:
+        """Of a ticket, else of a conversation; oldest first, deleted ones included."""
+        ...
+
+    def recordings_before(self, before: datetime, limit: int = 100) -> Sequence[Recording]:
+        """Those made before an instant whose sound still exists somewhere, oldest first."""
+        ...
+
     # outbox
+    def delete_finished_tasks(self, before: datetime) -> int:
+        """Forgets tasks that are done or cancelled and were due before an instant; returns how many."""
+        ...
+
     def enqueue(self, task: NewTask) -> None:
         """Adds a task; a task with the same key that is still pending is kept, one that is finished stays finished."""
         ...

@@ -4,8 +4,8 @@ Anything that is missing, unknown or contradictory refuses the start (Configurat
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import date, time
+from dataclasses import asdict, dataclass, field
+from datetime import date, time, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -18,6 +18,9 @@ from fulfillment.business_calendar import BusinessCalendar, MonthDay, Season, Sp
 from fulfillment.clocks import Calendar, ClockRule
 from fulfillment.company import OtherUnit
 from fulfillment.dispatch import LadderPlan
+from fulfillment.pin_tries import PinRules
+from fulfillment.resident_calls import OutgoingPlan, Purpose, PurposePlan, ShortAnswer
+from fulfillment.waiting import QueueRules
 from kernel.errors import ConfigurationError, NotFound
 
 T = TypeVar("T")
@@ -96,6 +99,25 @@ class _CalendarFile:
     days_off: frozenset[date] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _PurposeRow:
+    key: Purpose
+    clause: str
+    title: str
+    after: timedelta
+    tries: int
+    hours: Annotated[tuple[Span, ...], BeforeValidator(_spans)] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _OutgoingFile:
+    purposes: tuple[_PurposeRow, ...]
+    between: timedelta
+    ring_seconds: int
+    answers: Mapping[str, tuple[ShortAnswer, ...]]
+    pin: PinRules
+
+
 class Standard:
     """Immutable after construction, safe to share between threads.
 
@@ -120,10 +142,13 @@ class Standard:
         self.directory: Mapping[str, OtherUnit] = self._by_key(
             "directory.yml", self._read("directory.yml", tuple[OtherUnit, ...])
         )
+        self.queue: QueueRules = self._read("queue.yml", QueueRules)
         self.calendar = self._calendar()
+        self.outgoing: OutgoingPlan = self._outgoing()
         self._check_rules()
         self._check_kinds()
         self._check_ladder()
+        self._check_queue()
 
     def kind(self, key: str) -> TicketKind:
         """Raises NotFound for a kind that no table knows."""
@@ -158,6 +183,19 @@ class Standard:
             working_days=file.working_days,
             days_off=file.days_off,
         )
+
+    def _outgoing(self) -> OutgoingPlan:
+        file = self._read("outgoing.yml", _OutgoingFile)
+        purposes = tuple(
+            PurposePlan(row.key, row.clause, row.title, row.after, row.tries, row.hours or ()) for row in file.purposes
+        )
+        if sorted(plan.key for plan in purposes) != sorted(Purpose):
+            raise self._wrong("outgoing.yml", "purposes", f"each of {sorted(Purpose)} once")
+        if any(plan.tries < 1 for plan in purposes) or not file.between or file.ring_seconds < 1:
+            raise self._wrong("outgoing.yml", "tries, between, ring_seconds", "must be at least 1")
+        if not 4 <= file.pin.shortest <= file.pin.longest or file.pin.tries < 1:  # noqa: PLR2004 - three digits are guessed in an afternoon
+            raise self._wrong("outgoing.yml", "pin", "at least 4 digits, and at least one try")
+        return OutgoingPlan(purposes, file.between, file.ring_seconds, file.pin, file.answers)
 
     def _read(self, name: str, shape: type[T]) -> T:
         path = self._dir / name
@@ -224,6 +262,11 @@ class Standard:
         for name in ("ring_seconds", "step_seconds", "round_pause_seconds", "busy_carrier_tries"):
             if getattr(plan, name) < 1:
                 raise self._wrong("ladder.yml", name, "must be at least 1")
+
+    def _check_queue(self) -> None:
+        for name, value in asdict(self.queue).items():
+            if isinstance(value, timedelta | int) and not isinstance(value, bool) and not value:
+                raise self._wrong("queue.yml", name, "must be more than nothing")
 
     def _wrong(self, name: str, key: str, what: str) -> ConfigurationError:
         return ConfigurationError(f"{self._dir / name}: {key}: {what}")

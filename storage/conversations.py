@@ -9,10 +9,11 @@ from sqlalchemy import case, func, insert, select, update
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from kernel.errors import NotFound, StaleEpoch
 from storage import schema
-from storage.rows import Rows, values_of
+from storage.rows import values_of
+from storage.waiting import WaitingRows
 
 
-class ConversationRows(Rows):
+class ConversationRows(WaitingRows):
     """The conversation part of `dialogue.ports.DialogueTx`."""
 
     def add_conversation(self, conversation: Conversation) -> Conversation:
@@ -55,7 +56,9 @@ class ConversationRows(Rows):
     def move_floor(
         self, conversation_id: str, *, to: Floor, operator_id: int | None, epoch: int, at: datetime
     ) -> Conversation | None:
-        """A new holder counts as seen at `at`; the heartbeat of an earlier one is forgotten. Raises NotFound."""
+        """A new holder counts as seen at `at`; the heartbeat of an earlier one is forgotten. Stays in the queue begin and
+        end with the floor. Raises NotFound.
+        """
         columns = schema.conversation.c
         held = to is Floor.OPERATOR
         row = self._write_returning(
@@ -74,6 +77,7 @@ class ConversationRows(Rows):
         if row is None:
             self.conversation(conversation_id)
             return None
+        self._follow_floor(conversation_id, to, at, operator_id)
         return Conversation(**row)
 
     def operator_seen(self, conversation_id: str, operator_id: int, at: datetime) -> None:
@@ -87,6 +91,12 @@ class ConversationRows(Rows):
         statement = select(schema.conversation).where(schema.LIVE)
         ordered = statement.order_by(group, columns.waiting_since, columns.last_at.desc(), columns.id)
         return [Conversation(**row) for row in self._all(ordered)]
+
+    def silent_chats(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
+        columns = schema.conversation.c
+        silent = (schema.LIVE, columns.channel == Channel.CHAT, columns.last_at < before)
+        statement = select(schema.conversation).where(*silent, columns.floor.in_([Floor.BOT, Floor.QUEUE]))
+        return [Conversation(**row) for row in self._all(statement.order_by(columns.last_at).limit(limit))]
 
     def recent_conversations(self, limit: int = 50) -> Sequence[Conversation]:
         columns = schema.conversation.c

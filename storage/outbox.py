@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, RowMapping, Update, case, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Update, case, delete, or_, select, update
 
 from fulfillment.outbox import Lane, NewTask, Task, TaskKind, lane_of
 from storage import schema
@@ -77,6 +77,11 @@ class OutboxRows(Rows):
             )
         ]
         return sorted(rows, key=lambda row: row[2])[:MOST_OVERDUE]
+
+    def delete_finished_tasks(self, before: datetime) -> int:
+        columns = schema.outbox.c
+        finished = columns.state.in_([TaskState.DONE, TaskState.CANCELLED])
+        return self._write(delete(schema.outbox).where(finished, columns.due_at < before))
 
     # --- for Store, each in a short transaction of its own
 

@@ -25,7 +25,11 @@ from dialogue.conversation import Author, Channel, Floor
 from dialogue.leg import LegMode, LegRole, LegState
 from fulfillment.company import OperatorRole, StaffRole
 from fulfillment.outbox import Lane
+from fulfillment.pin_tries import PinVerdict
+from fulfillment.resident_calls import CallResult, CallState, Purpose, TryOutcome
+from fulfillment.recording import RecordingKind, RecordingState
 from fulfillment.ticket import OPEN_STATES, AttemptOutcome, ClockState, TicketState
+from fulfillment.waiting import WaitKind, WaitState
 from storage.columns import UtcDateTime, Words, words_of
 
 metadata = MetaData(
@@ -321,6 +325,65 @@ attempt = Table(
 UNFINISHED = attempt.c.finished_at.is_(None)
 Index("ix_attempt_unfinished", attempt.c.staff_id, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
 
+# --- calls to residents, and staff who call in ------------------------------------------------------------------------
+
+resident_call = Table(
+    "resident_call",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ticket_id", ForeignKey(ticket.c.id), nullable=False, index=True),
+    Column("purpose", words_of(Purpose), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("state", words_of(CallState), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("result", words_of(CallResult), nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("operator_id", ForeignKey(operator.c.id)),
+    Column("visit", Words, nullable=False),
+    Column("finished_at", UtcDateTime),
+)
+IS_PLANNED = resident_call.c.state == literal_column("'planned'")
+Index(
+    "uq_resident_call_planned",
+    resident_call.c.ticket_id,
+    resident_call.c.purpose,
+    unique=True,
+    sqlite_where=IS_PLANNED,
+    postgresql_where=IS_PLANNED,
+)
+
+resident_try = Table(
+    "resident_try",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("call_id", ForeignKey(resident_call.c.id), nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("phone", Words, nullable=False, index=True),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("outcome", words_of(TryOutcome), nullable=False),
+    Column("provider_sid", Words, nullable=False),
+    Column("finished_at", UtcDateTime),
+    UniqueConstraint("call_id", "n"),
+)
+
+staff_pin = Table(
+    "staff_pin",
+    metadata,
+    Column("staff_id", ForeignKey(staff.c.id), primary_key=True),
+    Column("hash", Words, nullable=False),
+)
+
+pin_try = Table(
+    "pin_try",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("caller", Words, nullable=False),
+    Column("staff_number", Words, nullable=False),
+    Column("verdict", words_of(PinVerdict), nullable=False),
+)
+
 # --- what the product remembers about itself ---------------------------------------------------------------------------
 
 mark = Table(
@@ -328,6 +391,65 @@ mark = Table(
     metadata,
     Column("name", Words, primary_key=True),
     Column("value", Words, nullable=False),
+)
+
+# --- waiting for a person, and what was recorded ------------------------------------------------------------------------
+
+presence = Table(
+    "presence",
+    metadata,
+    Column("operator_id", ForeignKey(operator.c.id), primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
+wait = Table(
+    "wait",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation_id", ForeignKey(conversation.c.id), nullable=False, index=True),
+    Column("kind", words_of(WaitKind), nullable=False),
+    Column("state", words_of(WaitState), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("phone", Words, nullable=False),
+    Column("ticket_id", ForeignKey(ticket.c.id)),
+    Column("ended_at", UtcDateTime, index=True),
+    Column("operator_id", ForeignKey(operator.c.id)),
+)
+IS_WAITING = wait.c.state == literal_column("'waiting'")
+Index(
+    "uq_wait_conversation",
+    wait.c.conversation_id,
+    unique=True,
+    sqlite_where=IS_WAITING,
+    postgresql_where=IS_WAITING,
+)
+Index("uq_wait_ticket", wait.c.ticket_id, unique=True, sqlite_where=IS_WAITING, postgresql_where=IS_WAITING)
+
+recording = Table(
+    "recording",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("conversation_id", ForeignKey(conversation.c.id), nullable=False, index=True),
+    Column("kind", words_of(RecordingKind), nullable=False),
+    Column("announced", Words, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("provider_sid", Words, nullable=False),
+    Column("seconds", Integer, nullable=False),
+    Column("state", words_of(RecordingState), nullable=False),
+    Column("ticket_id", ForeignKey(ticket.c.id), index=True),
+    Column("deleted_at", UtcDateTime),
+    Column("deleted_by", Words, nullable=False),
+)
+IS_KEPT = recording.c.state.in_([literal_column("'at_carrier'"), literal_column("'stored'")])
+IS_NAMED = recording.c.provider_sid != literal_column("''")
+Index("ix_recording_kept", recording.c.made_at, sqlite_where=IS_KEPT, postgresql_where=IS_KEPT)
+Index(
+    "uq_recording_provider_sid",
+    recording.c.provider_sid,
+    unique=True,
+    sqlite_where=IS_NAMED,
+    postgresql_where=IS_NAMED,
 )
 
 # --- outbox ----------------------------------------------------------------------------------------------------------

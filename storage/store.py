@@ -28,10 +28,12 @@ from storage.conferences import ConferenceRows
 from storage.conversations import ConversationRows
 from storage.door import translated
 from storage.outbox import OutboxRows
+from storage.resident_calls import ResidentCallRows
+from storage.recordings import RecordingRows
 from storage.tickets import TicketRows
 
 
-class Tx(ConferenceRows, ConversationRows, TicketRows, OutboxRows, AnnouncementRows):
+class Tx(ConferenceRows, ConversationRows, TicketRows, OutboxRows, AnnouncementRows, RecordingRows, ResidentCallRows):
     """One open transaction: every method of `dialogue.ports.DialogueTx`.
 
     Any method may raise StoreBusy; a database error of any kind dooms the transaction, even if the caller catches it.

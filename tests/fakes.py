@@ -20,7 +20,11 @@ from dialogue.leg import Leg
 from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
 from fulfillment.outbox import Lane, NewTask, Task, lane_of
+from fulfillment.pin_tries import PinTry
+from fulfillment.resident_calls import CallState, ResidentCall, ResidentTry
+from fulfillment.recording import Recording, RecordingState
 from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock, TimelineEntry
+from fulfillment.waiting import InLine, Wait, WaitKind, WaitState
 from kernel.clock import local
 from kernel.errors import Conflict, NotFound, StaleEpoch
 
@@ -182,9 +186,16 @@ class _Tables:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     messages: dict[str, list[Message]] = field(default_factory=dict)
     replies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    waits: dict[int, Wait] = field(default_factory=dict)
+    presence: dict[int, datetime] = field(default_factory=dict)
+    recordings: dict[str, Recording] = field(default_factory=dict)
     legs: dict[str, Leg] = field(default_factory=dict)
     in_browser: dict[int, bool] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
+    resident_calls: dict[int, ResidentCall] = field(default_factory=dict)
+    resident_tries: dict[str, ResidentTry] = field(default_factory=dict)
+    staff_pins: dict[int, str] = field(default_factory=dict)
+    pin_tries: dict[str, PinTry] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
         copied = {f.name: getattr(self, f.name).copy() for f in dataclasses.fields(self)}
@@ -526,7 +537,135 @@ class FakeTx:
         voices = [a for a in self._t.attempts.values() if a.channel == "voice" and a.phone == phone]
         return frozenset(a.provider_sid for a in voices if a.provider_sid)
 
+    # waiting for a person
+    def waiting_line(self) -> Sequence[InLine]:
+        homes, line = self._t.households, []
+        for wait in self._waiting():
+            home = homes.get(self.conversation(wait.conversation_id).household_id or 0)
+            danger = any(
+                t.emergency and t.is_open and t.conversation_id == wait.conversation_id
+                for t in self._t.tickets.values()
+            )
+            line.append(InLine(wait, emergency=danger, vulnerable=home is not None and home.vulnerable))
+        return sorted(line, key=lambda one: one.order)
+
+    def wait(self, wait_id: int, *, for_update: bool = False) -> Wait:
+        if for_update:
+            self._writing()
+        return _require(self._t.waits.get(wait_id), f"wait {wait_id}")
+
+    def recent_waits(self, since: datetime) -> Sequence[Wait]:
+        taken = [
+            w
+            for w in self._t.waits.values()
+            if w.state is WaitState.TAKEN and w.kind is WaitKind.LIVE and w.ended_at is not None and w.ended_at >= since
+        ]
+        return sorted(taken, key=lambda w: w.ended_at or since, reverse=True)[:50]
+
+    def keep_place(self, conversation_id: str, *, ticket_id: int, phone: str, at: datetime) -> Wait:
+        own = max(
+            (w for w in self._t.waits.values() if w.conversation_id == conversation_id),
+            key=lambda w: w.id,
+            default=None,
+        )
+        promised = next((w for w in self._waiting() if w.ticket_id == ticket_id), None)
+        if promised is not None and promised != own:
+            if own is not None:
+                self.end_wait(own.id, state=WaitState.LEFT, at=at)
+            return promised
+        if own is None or own.state is WaitState.TAKEN:
+            own = self._new_wait(conversation_id, at)
+        kept = replace(
+            own, kind=WaitKind.CALLBACK, state=WaitState.WAITING, ticket_id=ticket_id, phone=phone, ended_at=None,
+            operator_id=None,
+        )  # fmt: skip
+        self._writing().waits[kept.id] = kept
+        return kept
+
+    def end_wait(self, wait_id: int, *, state: WaitState, at: datetime, operator_id: int | None = None) -> bool:
+        wait = self._t.waits.get(wait_id)
+        if wait is None or wait.state is not WaitState.WAITING:
+            return False
+        self._writing().waits[wait_id] = replace(wait, state=state, ended_at=at, operator_id=operator_id)
+        return True
+
+    def resume_wait(self, wait_id: int) -> None:
+        ended = self.wait(wait_id)
+        self._writing().waits[wait_id] = replace(ended, state=WaitState.WAITING, ended_at=None, operator_id=None)
+
+    def callback_reached(self, ticket_id: int, at: datetime) -> None:
+        for wait in self._waiting():
+            if wait.ticket_id == ticket_id:
+                self.end_wait(wait.id, state=WaitState.LEFT, at=at)
+
+    def operator_present(self, operator_id: int, at: datetime) -> None:
+        self._writing().presence[operator_id] = at
+
+    def operator_left(self, operator_id: int) -> None:
+        self._writing().presence.pop(operator_id, None)
+
+    def present_operators(self, since: datetime) -> frozenset[int]:
+        return frozenset(n for n, seen in self._t.presence.items() if seen >= since)
+
+    def _waiting(self) -> list[Wait]:
+        return [w for w in self._t.waits.values() if w.state is WaitState.WAITING]
+
+    def _new_wait(self, conversation_id: str, at: datetime) -> Wait:
+        place = len(self._waiting()) + 1
+        new = Wait(len(self._t.waits) + 1, conversation_id, WaitKind.LIVE, WaitState.WAITING, at, place)
+        self._writing().waits[new.id] = new
+        return new
+
+    def _follow_floor(self, conversation_id: str, to: Floor, at: datetime, operator_id: int | None) -> None:
+        own = next((w for w in self._waiting() if w.conversation_id == conversation_id), None)
+        if to is Floor.QUEUE:
+            own = own or self._new_wait(conversation_id, at)
+            self._writing().waits[own.id] = replace(own, kind=WaitKind.LIVE, ticket_id=None, phone="")
+        elif own is not None and to is Floor.OPERATOR:
+            self.end_wait(own.id, state=WaitState.TAKEN, at=at, operator_id=operator_id)
+        elif own is not None and own.kind is WaitKind.LIVE:
+            self.end_wait(own.id, state=WaitState.LEFT, at=at)
+
+    # recordings
+    def add_recording(self, recording: Recording) -> Recording:
+        known = self.recording_of_carrier(recording.provider_sid) or self._t.recordings.get(recording.id)
+        if known is None:
+            known = self._writing().recordings[recording.id] = recording
+        return known
+
+    def recording(self, recording_id: str, *, for_update: bool = False) -> Recording:
+        if for_update:
+            self._writing()
+        return _require(self._t.recordings.get(recording_id), f"recording {recording_id}")
+
+    def recording_of_carrier(self, provider_sid: str) -> Recording | None:
+        return next((r for r in self._t.recordings.values() if provider_sid and r.provider_sid == provider_sid), None)
+
+    def save_recording(self, recording: Recording) -> None:
+        self.recording(recording.id)
+        self._writing().recordings[recording.id] = recording
+
+    def recordings(self, *, conversation_id: str | None = None, ticket_id: int | None = None) -> Sequence[Recording]:
+        found = [
+            r
+            for r in self._t.recordings.values()
+            if (r.ticket_id == ticket_id if ticket_id is not None else r.conversation_id == conversation_id)
+        ]
+        return sorted(found, key=lambda r: (r.made_at, r.id))
+
+    def recordings_before(self, before: datetime, limit: int = 100) -> Sequence[Recording]:
+        kept = (RecordingState.AT_CARRIER, RecordingState.STORED)
+        old = [r for r in self._t.recordings.values() if r.state in kept and r.made_at < before]
+        return sorted(old, key=lambda r: r.made_at)[:limit]
+
     # outbox
+    def delete_finished_tasks(self, before: datetime) -> int:
+        tasks = self._writing().tasks
+        old = [k for k, r in tasks.items() if r.state in ("done", "cancelled") and r.task.due_at < before]
+        for key in old:
+            del tasks[key]
+        return len(old)
+
     def enqueue(self, task: NewTask) -> None:
         tables = self._writing()
         if task.key in tables.tasks:
@@ -634,6 +773,7 @@ class FakeTx:
             last_at=at,
         )
         self._writing().conversations[conversation_id] = moved
+        self._follow_floor(conversation_id, to, at, operator_id)
         return moved
 
     def operator_seen(self, conversation_id: str, operator_id: int, at: datetime) -> None:
@@ -651,6 +791,14 @@ class FakeTx:
             return rank[c.floor], -c.last_at.timestamp()
 
         return sorted(live, key=order)
+
+    def silent_chats(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
+        silent = [
+            c
+            for c in self._t.conversations.values()
+            if c.channel is Channel.CHAT and c.floor in (Floor.BOT, Floor.QUEUE) and c.last_at < before
+        ]
+        return sorted(silent, key=lambda c: c.last_at)[:limit]
 
     def recent_conversations(self, limit: int = 50) -> Sequence[Conversation]:
         return sorted(self._t.conversations.values(), key=lambda c: c.opened_at, reverse=True)[:limit]
@@ -696,7 +844,6 @@ class FakeTx:
 
     def turn_count(self, conversation_id: str) -> int:
         return sum(cid == conversation_id for cid, _ in self._t.replies)
-
 
     # conferences
     def add_leg(self, leg: Leg) -> None:
