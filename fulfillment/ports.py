@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from fulfillment.announcement import Announcement
+from fulfillment.call_ports import CallTx
 from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
 from fulfillment.outbox import Lane, NewTask, Task
 from fulfillment.recording import Recording
@@ -13,7 +14,7 @@ from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TimelineEn
 from fulfillment.waiting import InLine, Wait, WaitState
 
 
-class FulfillmentTx(Protocol):
+class FulfillmentTx(CallTx, Protocol):
     """One open transaction. Everything written through it commits together or not at all.
 
     Reads inside a write transaction see the transaction's own writes. On SQLite it holds the write lock from its start;

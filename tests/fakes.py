@@ -27,6 +27,7 @@ from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock
 from fulfillment.waiting import InLine, Wait, WaitKind, WaitState
 from kernel.clock import local
 from kernel.errors import Conflict, NotFound, StaleEpoch
+from tests.fake_calls import CallTables, FakeCallTx
 
 #: A Sunday morning in the heating season, 10:00 in Shijiazhuang.
 A_WINTER_DAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -192,6 +193,7 @@ class _Tables:
     legs: dict[str, Leg] = field(default_factory=dict)
     in_browser: dict[int, bool] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
+    of_calls: CallTables = field(default_factory=CallTables)
     resident_calls: dict[int, ResidentCall] = field(default_factory=dict)
     resident_tries: dict[str, ResidentTry] = field(default_factory=dict)
     staff_pins: dict[int, str] = field(default_factory=dict)
@@ -306,7 +308,7 @@ def _require(row: Row | None, what: str) -> Row:
     return row
 
 
-class FakeTx:
+class FakeTx(FakeCallTx):
     """dialogue.ports.DialogueTx over copied tables."""
 
     def __init__(self, tables: _Tables, *, writable: bool) -> None:

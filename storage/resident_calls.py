@@ -1,0 +1,98 @@
+"""Calls to residents with their tries, and the PINs of staff, as rows."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+
+from fulfillment.pin_tries import PinTry
+from fulfillment.resident_calls import ResidentCall, ResidentTry
+from kernel.errors import Conflict, NotFound
+from storage import schema
+from storage.company import CompanyRows
+from storage.rows import values_of
+
+
+class ResidentCallRows(CompanyRows):
+    """The part of `dialogue.ports.DialogueTx` about calls to residents and staff who call in."""
+
+    def add_resident_call(self, call: ResidentCall) -> ResidentCall:
+        columns = schema.resident_call.c
+        row = self._write_returning(
+            self._insert(schema.resident_call)
+            .values(values_of(call, "id"))
+            .on_conflict_do_nothing(index_elements=["ticket_id", "purpose"], index_where=schema.IS_PLANNED)
+            .returning(columns.id)
+        )
+        if row is not None:
+            return replace(call, id=row["id"])
+        planned = select(schema.resident_call).where(
+            columns.ticket_id == call.ticket_id, columns.purpose == call.purpose, schema.IS_PLANNED
+        )
+        first = self._first(planned)
+        if first is None:
+            raise Conflict(f"the call about ticket {call.ticket_id} ended while another one was being planned")
+        return ResidentCall(**first)
+
+    def resident_call(self, call_id: int) -> ResidentCall:
+        return ResidentCall(**self._by_id(schema.resident_call, call_id))
+
+    def save_resident_call(self, call: ResidentCall) -> None:
+        columns = schema.resident_call.c
+        if not self._write(update(schema.resident_call).where(columns.id == call.id).values(values_of(call, "id"))):
+            raise NotFound(f"no resident_call {call.id}")
+
+    def resident_calls(self, ticket_id: int) -> Sequence[ResidentCall]:
+        columns = schema.resident_call.c
+        found = select(schema.resident_call).where(columns.ticket_id == ticket_id).order_by(columns.id)
+        return [ResidentCall(**row) for row in self._all(found)]
+
+    def add_resident_try(self, one: ResidentTry) -> None:
+        self._write(insert(schema.resident_try).values(values_of(one)))
+
+    def resident_try(self, try_id: str) -> ResidentTry:
+        return ResidentTry(**self._by_id(schema.resident_try, try_id))
+
+    def save_resident_try(self, one: ResidentTry) -> None:
+        columns = schema.resident_try.c
+        if not self._write(update(schema.resident_try).where(columns.id == one.id).values(values_of(one))):
+            raise NotFound(f"no resident_try {one.id}")
+
+    def resident_tries(self, call_id: int) -> Sequence[ResidentTry]:
+        columns = schema.resident_try.c
+        found = select(schema.resident_try).where(columns.call_id == call_id).order_by(columns.n)
+        return [ResidentTry(**row) for row in self._all(found)]
+
+    def resident_sids(self, phone: str) -> frozenset[str]:
+        columns = schema.resident_try.c
+        rows = self._all(select(columns.provider_sid).where(columns.phone == phone))
+        return frozenset(row["provider_sid"] for row in rows if row["provider_sid"])
+
+    def staff_pin(self, staff_id: int) -> str:
+        row = self._first(select(schema.staff_pin.c.hash).where(schema.staff_pin.c.staff_id == staff_id))
+        return row["hash"] if row else ""
+
+    def set_staff_pin(self, staff_id: int, hashed: str) -> None:
+        statement = self._insert(schema.staff_pin).values(staff_id=staff_id, hash=hashed)
+        self._write(statement.on_conflict_do_update(index_elements=["staff_id"], set_={"hash": hashed}))
+
+    def staff_with_pin(self) -> frozenset[int]:
+        return frozenset(row["staff_id"] for row in self._all(select(schema.staff_pin.c.staff_id)))
+
+    def pin_try(self, key: str) -> PinTry | None:
+        row = self._first(select(schema.pin_try).where(schema.pin_try.c.key == key))
+        return PinTry(**row) if row else None
+
+    def add_pin_try(self, one: PinTry) -> None:
+        self._write(self._insert(schema.pin_try).values(values_of(one)).on_conflict_do_nothing(index_elements=["key"]))
+
+    def pin_tries(
+        self, since: datetime, *, caller: str | None = None, staff_number: str | None = None
+    ) -> Sequence[PinTry]:
+        columns = schema.pin_try.c
+        wanted = [columns.at >= since]
+        wanted += [columns.caller == caller] if caller is not None else []
+        wanted += [columns.staff_number == staff_number] if staff_number is not None else []
+        found = select(schema.pin_try).where(*wanted).order_by(columns.at, columns.key)
+        return [PinTry(**row) for row in self._all(found)]
