@@ -33,7 +33,7 @@ from storage.recordings import RecordingRows
 from storage.tickets import TicketRows
 
 
-class Tx(ConferenceRows, ConversationRows, TicketRows, OutboxRows, AnnouncementRows, ResidentCallRows, RecordingRows, ResidentCallRows):
+class Tx(ConferenceRows, ConversationRows, TicketRows, OutboxRows, AnnouncementRows, RecordingRows, ResidentCallRows):
     """One open transaction: every method of `dialogue.ports.DialogueTx`.
 
     Any method may raise StoreBusy; a database error of any kind dooms the transaction, even if the caller catches it.
