@@ -49,7 +49,7 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["call_id"], ["resident_call.id"], name="fk_resident_try_call_id_resident_call"),
         sa.PrimaryKeyConstraint("id", name="pk_resident_try"),
-        sa.UniqueConstraint("call_id", "n", name="uq_resident_try_call_id"),
+        sa.UniqueConstraint("call_id", "n", name="uq_resident_try_call_id_n"),
     )
     op.create_index("ix_resident_try_phone", "resident_try", ["phone"])
     op.create_table(

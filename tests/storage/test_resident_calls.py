@@ -1,0 +1,76 @@
+"""Calls to residents and tries at PINs, said to every store alike."""
+
+from dataclasses import replace
+
+import pytest
+
+from dialogue.ports import DialogueStore
+from fulfillment.pin_tries import PinTry, PinVerdict
+from fulfillment.resident_calls import CallResult, CallState, Purpose, ResidentCall, ResidentTry, TryOutcome
+from kernel.errors import HotlineError, NotFound
+from tests.storage.samples import MINUTE, NOW, a_ticket
+
+PHONE = "+8613800000001"
+
+
+def a_call(ticket_id: int, purpose: Purpose = Purpose.SATISFACTION) -> ResidentCall:
+    return ResidentCall(0, ticket_id, purpose, NOW, NOW + MINUTE)
+
+
+def test_one_planned_call_per_ticket_and_purpose(store: DialogueStore) -> None:
+    with store.write() as tx:
+        ticket = tx.add_ticket(a_ticket()).id
+        first = tx.add_resident_call(a_call(ticket))
+        assert tx.add_resident_call(replace(a_call(ticket), visit="x")) == first
+        visit = tx.add_resident_call(a_call(ticket, Purpose.APPOINTMENT))
+        ended = replace(
+            first, state=CallState.DONE, result=CallResult.FAIRLY, tries=2, reason="r", operator_id=1,
+            visit="v", finished_at=NOW,
+        )  # fmt: skip
+        tx.save_resident_call(ended)
+        again = tx.add_resident_call(a_call(ticket))
+    with store.read() as tx:
+        assert tx.resident_calls(ticket) == [ended, visit, again]
+        assert tx.resident_call(first.id) == ended
+        with pytest.raises(NotFound):
+            tx.resident_call(999)
+
+
+def test_a_try_is_made_once(store: DialogueStore) -> None:
+    with store.write() as tx:
+        call = tx.add_resident_call(a_call(tx.add_ticket(a_ticket()).id)).id
+        second, first = ResidentTry("b" * 32, call, 2, PHONE, NOW), ResidentTry("a" * 32, call, 1, PHONE, NOW)
+        tx.add_resident_try(second)
+        tx.add_resident_try(first)
+        ended = replace(second, outcome=TryOutcome.NOT_NOW, provider_sid="CA2", finished_at=NOW)
+        tx.save_resident_try(ended)
+    with store.read() as tx:
+        assert tx.resident_tries(call) == [first, ended]
+        assert tx.resident_try("b" * 32) == ended
+        assert tx.resident_sids(PHONE) == {"CA2"}
+        with pytest.raises(NotFound):
+            tx.resident_try("c" * 32)
+    with pytest.raises((HotlineError, AssertionError)), store.write() as tx:
+        tx.add_resident_try(ResidentTry("d" * 32, call, 2, PHONE, NOW))
+
+
+def test_pins_and_tries_at_them(store: DialogueStore) -> None:
+    with store.write() as tx:
+        tx.set_staff_pin(1, "old")
+        tx.set_staff_pin(1, "new")
+        tries = [
+            PinTry("k1", NOW, PHONE, "01", PinVerdict.WRONG),
+            PinTry("k2", NOW + MINUTE, PHONE, "02", PinVerdict.RIGHT),
+            PinTry("k3", NOW + 2 * MINUTE, "", "01", PinVerdict.LOCKED),
+        ]
+        for one in tries:
+            tx.add_pin_try(one)
+        tx.add_pin_try(replace(tries[0], verdict=PinVerdict.RIGHT))
+    with store.read() as tx:
+        assert (tx.staff_pin(1), tx.staff_pin(2)) == ("new", "")
+        assert tx.staff_with_pin() == {1}
+        assert tx.pin_try("k1") == tries[0]
+        assert tx.pin_try("k9") is None
+        assert tx.pin_tries(NOW, caller=PHONE) == tries[:2]
+        assert tx.pin_tries(NOW, staff_number="01") == [tries[0], tries[2]]
+        assert tx.pin_tries(NOW + MINUTE, caller="") == [tries[2]]
