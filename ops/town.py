@@ -1,5 +1,6 @@
 """The whole product as `make run` starts it, on free ports, with a database of its own and the sample company."""
 
+import contextlib
 import json
 import os
 import secrets
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 from argon2 import PasswordHasher
 
 from fulfillment.company import Operator
@@ -80,7 +82,7 @@ class Town:
                 tx.upsert_operator(_with_password(operator))
         self.environment.setdefault("SIMULATOR_PHONES", json.dumps(telephones(self.database_url)))
         self.start("simulator", sys.executable, "-m", "simulator", "serve")
-        self.start("web", str(BIN / "gunicorn"), "-c", "ops/gunicorn_conf.py", "ops.web:start()")
+        self.start_web()
         self.start("worker", str(BIN / "flask"), "--app", "app", "worker")
         self.wait_until_healthy()
         return self
@@ -110,11 +112,19 @@ class Town:
         self.processes[name] = subprocess.Popen(command, cwd=HOME, env=self.environment, stdout=log, stderr=log)
         log.close()
 
+    def start_web(self) -> None:
+        """Returns at once; see wait_until_healthy."""
+        self.start("web", str(BIN / "gunicorn"), "-c", "ops/gunicorn_conf.py", "ops.web:start()")
+
     def kill(self, name: str) -> None:
-        """As the out-of-memory killer does it."""
+        """As the out-of-memory killer does it; children (gunicorn's workers), too, which would outlive it for a moment."""
         process = self.processes.pop(name)
+        family = psutil.Process(process.pid).children(recursive=True)
         process.kill()
         process.wait()
+        for child in family:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended with its parent
+                child.kill()
 
     def wait_until_healthy(self) -> None:
         self.wait(lambda: self._answers(f"{self.web}/healthz") and self._answers(self.network), HEALTHY_WITHIN_SECONDS)

@@ -143,6 +143,11 @@ def _drills(api: Blueprint, network: Network) -> None:
         network.faults.extend([fault] * count)
         return {"faults": list(network.faults)}
 
+    @api.delete("/api/faults")
+    def mend() -> dict[str, Any]:
+        network.faults.clear()
+        return {"faults": []}
+
     @api.put("/api/callbacks")
     def set_weather() -> dict[str, Any]:
         """From now on; {} mends everything."""
