@@ -1,0 +1,264 @@
+"""The butler's page behind a signed link: what it shows to whom, what a press does, and that looking does nothing."""
+
+import re
+from dataclasses import dataclass, replace
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from console import build_console
+from console.work_order import CSP, Rooms, build_work_orders
+from console.work_order_links import LIFE, WorkOrderLinks
+from dialogue.script_book import ScriptBook
+from fulfillment.alarms import Alarms
+from fulfillment.desk import Desk
+from fulfillment.ticket import AttemptOutcome, Ticket, TicketState
+from kernel.settings import HOME
+from tests.console.sample import STANDARD, FakeHandoff, sample_day, timeline_text
+from tests.fakes import BUTLER, DEPUTY, FakeStore, FixedClock
+
+SECRET = "s" * 32
+BY_BUTLER, BY_DEPUTY = "0" * 32, f"{2:032x}"  # attempts of the sample day's leak: staff 1 and staff 2
+PHONE = "+8613800000001"
+
+
+def build_page(store: FakeStore, clock: FixedClock, links: WorkOrderLinks) -> Flask:
+    """An app with the console and the work orders."""
+    app = Flask("work-orders-under-test")
+    app.secret_key = SECRET
+    desk, handoff = Desk(store, STANDARD, clock), FakeHandoff(store, clock)
+    health = lambda: None  # noqa: E731 - never asked here
+    console = build_console(
+        store, handoff, desk, STANDARD, clock, timeline_text=timeline_text, health=health, carrier_is_real=True
+    )
+    app.register_blueprint(console)
+    book = ScriptBook(HOME / "scripts_zh", company="华暖示例热力", number="01")
+    rooms = Rooms(store, Alarms(store, STANDARD, clock), desk, STANDARD, book, clock, links, "华暖示例热力")
+    app.register_blueprint(build_work_orders(rooms))
+    return app
+
+
+@dataclass
+class Telephone:
+    """A person with a link, and no cookie."""
+
+    app: Flask
+    token: str
+
+    def open(self) -> TestResponse:
+        return self.app.test_client().get(f"/w/{self.token}")
+
+    def press(self, action: str, **form: str) -> str:
+        """What the page says afterwards."""
+        answer = self.app.test_client().post(f"/w/{self.token}/{action}", data=form)
+        assert answer.status_code == 303, answer.text
+        page = self.app.test_client().get(answer.location)
+        assert page.status_code == 200
+        return "".join(re.findall(r'role="status">([^<]+)', page.text))
+
+
+@dataclass
+class Scene:
+    store: FakeStore
+    clock: FixedClock
+    app: Flask
+    links: WorkOrderLinks
+    leak: int
+    cold: int
+
+    def phone(self, attempt_id: str) -> Telephone:
+        return Telephone(self.app, self.links.token(attempt_id))
+
+    def ticket(self, ticket_id: int = 0) -> Ticket:
+        return self.store.tables.tickets[ticket_id or self.leak]
+
+    def story(self) -> list[str]:
+        return [e.key for e in self.store.tables.timeline if e.ticket_id == self.leak]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    store, clock = FakeStore(), FixedClock()
+    day = sample_day(store, clock.now())
+    with store.write() as tx:
+        deputy = replace(tx.attempt(BY_BUTLER), id=BY_DEPUTY + "x", staff_id=DEPUTY, step=2, channel="robot")
+        tx.add_attempt(deputy)
+        tx.save_attempt(replace(tx.attempt(BY_BUTLER), step=1))
+        tx.add_attempt(replace(deputy, id="of-cold", ticket_id=day.cold, staff_id=BUTLER, step=0))
+    links = WorkOrderLinks(SECRET, "https://hotline.example.cn", clock)
+    return Scene(store, clock, build_page(store, clock, links), links, day.leak, day.cold)
+
+
+def test_the_address_is_signed_absolute_and_short(scene: Scene) -> None:
+    url = scene.links.url(BY_BUTLER)
+    assert url.startswith("https://hotline.example.cn/w/")
+    assert len(url) < 150, "it stands in a message"
+    assert scene.links.attempt_id(url.rpartition("/")[2]) == BY_BUTLER
+
+
+def test_it_shows_what_the_butler_needs_and_no_more(scene: Scene) -> None:
+    page = scene.phone(BY_BUTLER).open()
+    assert page.status_code == 200
+    for needed in (
+        "1122-0001",
+        "阳光花园3号楼2单元501",
+        "我家暖气片漏水了",
+        "陈静",
+        f"tel:{PHONE}",
+        "我来处理",
+        "转下一位",
+        "已等待 2 分钟",
+    ):
+        assert needed in page.text, needed
+    assert "还不知道住户是否安全" in page.text, "the sample's instruction is no script: nothing is claimed"
+    for surplus in ("100001", "周强", "13800000003", "1 390000"):
+        assert surplus not in page.text
+
+
+def test_looking_changes_nothing(scene: Scene) -> None:
+    """WeCom, DingTalk and Feishu open every link they see."""
+    before, commits = scene.store.tables, scene.store.commits
+    for method in ("get", "head", "options"):
+        getattr(scene.app.test_client(), method)(f"/w/{scene.phone(BY_BUTLER).token}")
+    for action in ("accept", "pass-on", "contacted", "arrived", "repaired", "note"):
+        answer = scene.app.test_client().get(f"/w/{scene.phone(BY_BUTLER).token}/{action}")
+        assert answer.status_code == 302
+    assert scene.store.commits == commits
+    assert scene.store.tables == before
+
+
+def test_accepting_is_by_the_named_person_and_once(scene: Scene) -> None:
+    phone = scene.phone(BY_BUTLER)
+    assert phone.press("accept") == "已由您接单,请马上联系住户"
+    ticket = scene.ticket()
+    assert (ticket.state, ticket.acknowledged_by, ticket.assignee_id) == (TicketState.ACKNOWLEDGED, "王管家", BUTLER)
+    assert scene.store.tables.attempts[BY_BUTLER].outcome is AttemptOutcome.ACCEPTED
+    assert phone.press("accept") == "已由您接单,请马上联系住户"
+    assert scene.story().count("accepted") == 1
+
+
+def test_the_second_one_sees_who_was_faster_and_no_number(scene: Scene) -> None:
+    late = scene.phone(BY_DEPUTY + "x")
+    assert PHONE in late.open().text
+    scene.phone(BY_BUTLER).press("accept")
+    assert late.press("accept") == "已有人先接单"
+    page = late.open().text
+    assert "这张工单由王管家处理" in page
+    assert PHONE not in page
+    assert "陈静" not in page
+    assert scene.ticket().acknowledged_by == "王管家"
+
+
+def test_passing_on_rings_the_next_and_does_not_close_the_door(scene: Scene) -> None:
+    phone = scene.phone(BY_BUTLER)
+    assert phone.press("pass-on") == "已转给下一位"
+    assert phone.press("pass-on") == "已转给下一位"
+    assert scene.story().count("passed_on") == 1
+    assert "转下一位</button>" not in phone.open().text
+    assert phone.press("accept").startswith("已由您接单"), "he may change his mind"
+
+
+def test_the_work_is_reported_step_by_step_each_once(scene: Scene) -> None:
+    phone = scene.phone(BY_BUTLER)
+    phone.press("accept")
+    for action, told in (("contacted", "已记录:已联系住户"), ("arrived", "已记录:已到现场")):
+        assert phone.press(action) == told
+        assert phone.press(action) == told
+    assert scene.story().count("contacted") == 1
+    assert scene.ticket().state is TicketState.ON_SITE
+    assert phone.press("note", text="阀门锈死", seen="0") == "备注已保存"
+    assert phone.press("note", text="阀门锈死", seen="0") == "备注已保存"
+    assert scene.story().count("noted") == 1, "the same form sent twice"
+    assert "阀门锈死" in phone.open().text
+    assert phone.press("repaired") == "已记录:已修好"
+    assert scene.ticket().state is TicketState.RESOLVED
+    page = phone.open().text
+    assert "回访住户" in page
+    assert PHONE not in page, "when it is over, nobody's number is there any more"
+
+
+def test_nobody_reports_on_somebody_elses_case(scene: Scene) -> None:
+    scene.phone(BY_BUTLER).press("accept")
+    for action in ("contacted", "arrived", "repaired"):
+        assert scene.phone(BY_DEPUTY + "x").press(action) == "工单情况有变化,刚才的操作没有执行"
+    assert scene.phone(BY_DEPUTY + "x").press("note", text="x") == "工单情况有变化,刚才的操作没有执行"
+    assert scene.ticket().state is TicketState.ACKNOWLEDGED
+
+
+def test_nothing_is_reported_before_it_is_accepted(scene: Scene) -> None:
+    """The assignee of a new ticket is only who should take it."""
+    assert scene.phone("of-cold").press("repaired") == "工单情况有变化,刚才的操作没有执行"
+    assert scene.ticket(scene.cold).state is TicketState.NEW
+
+
+def test_an_ordinary_case_is_accepted_in_the_same_way(scene: Scene) -> None:
+    phone = scene.phone("of-cold")
+    page = phone.open().text
+    assert "紧急" not in page
+    assert "转下一位" not in page, "no ladder stands behind it"
+    assert phone.press("accept").startswith("已由您接单")
+    assert scene.ticket(scene.cold).acknowledged_by == "王管家"
+
+
+@pytest.mark.parametrize("text", ["", "  ", "长" * 501])
+def test_an_empty_or_endless_note_is_refused_politely(scene: Scene, text: str) -> None:
+    scene.phone(BY_BUTLER).press("accept")
+    assert "没有保存" in scene.phone(BY_BUTLER).press("note", text=text)
+
+
+def test_links_that_are_none(scene: Scene) -> None:
+    good = scene.links.token(BY_BUTLER)
+    forged = WorkOrderLinks("x" * 32, "https://hotline.example.cn", scene.clock).token(BY_BUTLER)
+    for token in ("nonsense", good[:-1], "A" + good, forged, scene.links.token("f" * 32), good + "/accept/x"):
+        for method in ("get", "post"):
+            path = f"/w/{token}" + ("/accept" if method == "post" else "")
+            answer = getattr(scene.app.test_client(), method)(path)
+            assert answer.status_code == 404, (token, method)
+    assert "链接" in scene.app.test_client().get(f"/w/{forged}").text
+    assert scene.ticket().state is TicketState.NEW
+    scene.clock.advance(seconds=LIFE.total_seconds())
+    assert Telephone(scene.app, good).open().status_code == 200
+    scene.clock.advance(seconds=1)
+    assert Telephone(scene.app, good).open().status_code == 404
+    assert scene.app.test_client().post(f"/w/{good}/accept").status_code == 404
+    assert scene.ticket().state is TicketState.NEW
+
+
+def test_every_answer_is_strict_and_sends_its_address_nowhere(scene: Scene) -> None:
+    client, token = scene.app.test_client(), scene.links.token(BY_BUTLER)
+    for answer in (
+        client.get(f"/w/{token}"),
+        client.get("/w/none"),
+        client.post(f"/w/{token}/accept"),
+        client.get("/w/a/b/c"),
+    ):
+        headers = answer.headers
+        if answer.request.path != "/w/a/b/c":  # no route of ours: the app's own 404
+            assert headers["Content-Security-Policy"] == CSP
+            assert headers["Referrer-Policy"] == "no-referrer"
+            assert "noindex" in headers["X-Robots-Tag"]
+            assert headers["Cache-Control"] == "no-store"
+        assert "Set-Cookie" not in headers
+    assert "'unsafe" not in CSP
+    assert '<meta name="robots" content="noindex' in client.get(f"/w/{token}").text
+
+
+def test_hostile_words_stay_words(scene: Scene) -> None:
+    with scene.store.write() as tx:
+        hostile = "<script>alert(1)</script>{{7*7}}"
+        tx.save_ticket(replace(tx.ticket(scene.leak), symptom=hostile, contact_name=hostile))
+    page = scene.phone(BY_BUTLER).open().text
+    assert "<script>alert" not in page
+    assert "49" not in re.sub(r"\d\d:\d\d", "", page).replace("1122", "")
+    answer = scene.app.test_client().get(f"/w/{scene.phone(BY_BUTLER).token}?told=<b>x</b>")
+    assert "<b>x" not in answer.text
+
+
+def test_a_locked_database_is_told_politely(scene: Scene) -> None:
+    from kernel.errors import StoreBusy  # noqa: PLC0415 - only here
+
+    scene.store.write_failures = [StoreBusy("locked")]
+    answer = scene.app.test_client().post(f"/w/{scene.phone(BY_BUTLER).token}/accept")
+    assert answer.status_code == 503
+    assert "请等几秒" in answer.text
