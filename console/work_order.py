@@ -158,7 +158,7 @@ def read_work_order(rooms: Rooms, tx: DialogueTx, attempt_id: str) -> WorkOrder:
         staff=staff,
         ticket=ticket,
         title=kind.title if kind else ticket.kind,
-        place=wording.address(ticket.address),
+        place=wording.address(ticket.address).chat,
         phone=ticket.contact_phone if ticket.is_open and (free or mine) else "",
         clocks=[(rules[c.rule].title, c) for c in running if c.rule in rules],
         holder=ticket.acknowledged_by,
