@@ -83,6 +83,7 @@ class Expect(StrEnum):
     YES_NO = "yes_no"
     ADDRESS = "address"
     PHONE = "phone"
+    NUMBER = "number"  # of a building, a unit, a room
     MENU = "menu"
 
 
@@ -91,6 +92,7 @@ class Then(StrEnum):
 
     LISTEN = "listen"
     WAIT = "wait"  # the resident waits for (or has) a person: hold loop on the phone, open chat
+    RECORD = "record"  # a message is recorded; the words before it are its announcement. Telephone only
     HANG_UP = "hang_up"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from dialogue.conversation import Channel
+from dialogue.script_book import Both
 from fulfillment.company import OtherUnit
 from fulfillment.ticket import Address
 
@@ -29,7 +30,7 @@ class Home:
 
     id: int
     address: Address
-    words: str
+    words: Both
     card_number: str = ""
     name: str = ""
     phone: str = ""
@@ -48,13 +49,24 @@ class OpenCase:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """An announcement that concerns this resident now. `until`: when it is over, as it is said; None if nobody knows."""
+
+    id: int
+    what: str
+    until: Both | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is true outside the conversation at this turn."""
 
     channel: Channel
     peer: str = ""  # caller's number, "" = unknown
+    person_on_duty: bool = True  # an operator sits at the console
     caller_homes: tuple[Home, ...] = ()
     homes_at_address: tuple[Home, ...] = ()
     open_cases: tuple[OpenCase, ...] = ()
     community_names: Mapping[int, str] = field(default_factory=dict)
     property_units: Mapping[int, OtherUnit] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()

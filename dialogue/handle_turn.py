@@ -18,20 +18,41 @@ from typing import Any
 import structlog
 
 from bot.understanding import Intent, Source, Understanding
+from dialogue.asking import on_hang_up
 from dialogue.conversation import Author, Channel, Conversation, Floor, Reply, Said, Then, Turn
-from dialogue.decision import Command, Decision, LearnAddress, LeaveQueue, NudgeTicket, OpenTicket, RequestHandoff, Say
-from dialogue.facts import Facts, Home, OpenCase
+from dialogue.decision import (
+    Command,
+    Decision,
+    GiveToOperator,
+    LearnAddress,
+    LeaveQueue,
+    NoteIdentified,
+    NoteWords,
+    NudgeTicket,
+    OpenTicket,
+    RequestHandoff,
+    Say,
+    SettleCall,
+)
+from dialogue.draft import REPEAT_ALL, REPEAT_QUESTION
+from dialogue.facts import Facts, Home, Notice, OpenCase
 from dialogue.handoff import watch_queue
-from dialogue.options import MENU, understand_choice, understand_digits
+from dialogue.options import understand_choice, understand_digits
+from dialogue.outgoing import our_answer
+from dialogue.outgoing_facts import our_call_of
 from dialogue.phone_number import as_said, to_e164
-from dialogue.policy import Policy, on_hang_up
+from dialogue.policy import Policy
 from dialogue.ports import DialogueStore, DialogueTx, Understands
 from dialogue.script_book import ScriptBook
 from dialogue.state import DialogueState, merge
 from dialogue.wording import Wording
+from fulfillment.announcement import Announcement
+from fulfillment.announcing import told_to
+from fulfillment.calling import identified, resident_said, settle
 from fulfillment.case import Case
 from fulfillment.company import Household, OtherUnit
 from fulfillment.open_ticket import Learned, TicketRequest, learn_address, nudge, open_ticket
+from fulfillment.outbox import NewTask, TaskKind
 from fulfillment.standard import Standard
 from fulfillment.ticket import Address, Ticket
 from kernel.clock import Clock
@@ -41,6 +62,12 @@ log = structlog.get_logger()
 OPEN_KEY = "open"
 #: More than this of one utterance is not stored; danger words read all of it first.
 LONGEST_UTTERANCE = 10_000
+_PLAIN_WORDS = {
+    Intent.AFFIRM: "words.plain_yes",
+    Intent.DENY: "words.plain_no",
+    Intent.ASK_HUMAN: "words.plain_human",
+    Intent.REPEAT: "words.plain_repeat",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +103,26 @@ class Hotline:
             stored = tx.stored_reply(conversation.id, OPEN_KEY)
             if stored is not None:
                 return conversation, Reply.from_json(stored)
-            greeting = [Say("greeting.incoming")]
-            if channel is Channel.CHAT:
-                greeting.append(Say("greeting.incoming_chat_hint"))
-            options = MENU if channel is Channel.CHAT else ()
-            decision = Decision(DialogueState(options=options), tuple(greeting), options=options, reason="opened")
             step = _Step(self._kit, tx, conversation, now)
+            nothing = Understanding("", Intent.FALLBACK, 0.0, emergency=False, source=Source.NOBODY)
+            facts = step.facts(DialogueState(), nothing)
+            decision = self._kit.policy.open(facts, self._kit.standard.calendar.moment(now))
             return tx.conversation(conversation.id), step.carry_out(decision, OPEN_KEY)
+
+    def begin(self, conversation: Conversation, key: str, decision: Decision) -> tuple[Conversation, Reply]:
+        """Another beginning than the greeting (dialogue.our_calls). A call that we know already goes on as what it is now.
+
+        The reply is stored under `key`; the same twice is the same as once.
+        """
+        now = self._kit.clock.now()
+        with self._kit.store.write() as tx:
+            known = tx.add_conversation(conversation)
+            stored = tx.stored_reply(known.id, key)
+            if stored is not None:
+                return known, Reply.from_json(stored)
+            changed = replace(known, peer=conversation.peer, household_id=conversation.household_id, last_at=now)
+            reply = _Step(self._kit, tx, changed, now).carry_out(decision, key)
+            return tx.conversation(known.id), reply
 
     def handle_turn(self, turn: Turn) -> Reply:
         """The answer to one turn; see the module's docstring. Raises NotFound, StoreBusy."""
@@ -130,16 +170,16 @@ class Hotline:
         if turn.choice and turn.choice != "text":
             return understand_choice(turn.choice, turn.text), turn.choice
         if turn.digits:
-            return understand_digits(turn.digits, DialogueState.from_json(conversation.state).options)
+            return understand_digits(turn.digits, DialogueState.from_json(conversation.state))
         if not turn.text.strip():
             return Understanding("", Intent.FALLBACK, 0.0, emergency=False, source=Source.NOBODY), ""
         heard = self._kit.understander.understand(turn.text)
         return (heard if heard.model_available else self._plainly(heard)), ""
 
     def _plainly(self, heard: Understanding) -> Understanding:
-        """Our questions say "say yes": without the model that word alone, and no more, is still understood."""
+        """What we tell people to say ("yes", "a person", "again") is understood without the model, alone and no more."""
         said = heard.text.strip(self._kit.book.word("words.marks"))
-        for intent, key in ((Intent.AFFIRM, "words.plain_yes"), (Intent.DENY, "words.plain_no")):
+        for intent, key in _PLAIN_WORDS.items():
             if said in self._kit.book.word(key).split(","):
                 return replace(heard, intent=intent, confidence=1.0)
         return heard
@@ -221,10 +261,15 @@ class _Step:
 
     def decide(self, heard: Understanding, choice: str) -> Decision:
         state = self.state
-        return self.kit.policy.decide(state, heard, self.facts(state, heard), choice)
+        ours = our_answer(our_call_of(self.tx, state, self.kit.standard), state, heard, choice)
+        return ours or self.kit.policy.decide(state, heard, self.facts(state, heard), choice)
 
     def with_operator(self, heard: Understanding) -> Decision:
-        """The bot is silent; only an emergency still opens its ticket and the operator is told."""
+        """The bot is silent, but not about an emergency: its ticket opens, the operator is told, and the safety words are said.
+
+        Nobody is talked over: these words were heard in the hold loop (or read in the chat), where the operator types. While
+        he talks on the telephone the bot hears nothing, and his call bar shows him the words to read out.
+        """
         state = self.state
         if not heard.emergency or state.emergency_ticket_id is not None:
             return Decision(state, (), options=state.options, then=Then.WAIT, reason="operator has the floor")
@@ -236,8 +281,9 @@ class _Step:
             self.conversation.id, author=Author.SYSTEM, text=notice.chat, at=self.now, data={"script": notice.script}
         )
         return Decision(
-            state, (), options=state.options, then=Then.WAIT, reason="emergency while an operator has the floor"
-        )
+            state, (Say(f"safety.{kind}"),), options=state.options, then=Then.WAIT,
+            reason="emergency while an operator has the floor",
+        )  # fmt: skip
 
     def in_queue(self, heard: Understanding, choice: str) -> Decision:
         """Waiting: a callback or the bot instead of waiting; an emergency at once; everything else is kept for the operator."""
@@ -260,6 +306,7 @@ class _Step:
         caller = tx.households_by_phone(peer) if peer else ()
         at_address = tx.households_at(address) if address.community_id is not None else ()
         homes = {h.id: h for h in (*caller, *at_address)}
+        concerned = {h.community_id for h in caller} if address.community_id is None else {address.community_id}
         ids = {i for i in (address.community_id, *merged.doubtful) if i is not None}
         communities = [tx.community(i) for i in sorted(ids)]
         cases = tx.open_tickets(
@@ -278,7 +325,13 @@ class _Step:
             property_units={
                 c.id: OtherUnit("property", c.property_unit, c.property_phone) for c in communities if c.property_phone
             },
+            notices=tuple(self._notice(a) for a in told_to(tx, sorted(concerned), self.now)),
         )
+
+    def _notice(self, announcement: Announcement) -> Notice:
+        end = announcement.expected_end
+        until = self.wording.when(end, self.now) if end is not None and end > self.now else None
+        return Notice(announcement.id, announcement.what, until)
 
     def _home(self, household: Household) -> Home:
         address = household_address(household)
@@ -329,7 +382,27 @@ class _Step:
                 watch_queue(tx, self._move(Floor.QUEUE), now)
             case LeaveQueue():
                 self._move(Floor.BOT)
+            case _:
+                self._act_on_our_call(command, state)
         return state
+
+    def _act_on_our_call(self, command: Command, state: DialogueState) -> None:
+        tx, now, standard = self.tx, self.now, self.kit.standard
+        if state.our_call_id is None:
+            raise AssertionError("only a call of ours is settled")
+        match command:
+            case NoteIdentified():
+                identified(tx, state.our_call_id)
+            case SettleCall():
+                settle(tx, state.our_call_id, command.result, command.words, standard=standard, now=now)
+            case NoteWords():
+                resident_said(tx, state.our_call_id, command.words, standard=standard, now=now)
+            case GiveToOperator():
+                payload = {
+                    "conversation_id": self.conversation.id,
+                    "operator_id": tx.resident_call(state.our_call_id).operator_id,
+                }
+                tx.enqueue(NewTask(TaskKind.CONNECT_CALLBACK, f"callback-{self.conversation.id}", now, payload))
 
     def _move(self, to: Floor) -> Conversation:
         """The row is locked by this transaction: the epoch read is the epoch stored."""
@@ -349,6 +422,8 @@ class _Step:
             "temperature": slots.temperature,
             "visit_time": slots.visit_time,
             "story": slots.story,
+            "care_for": state.care_for,
+            "vulnerable": "yes" if state.care_for else "",  # J1: comes first
         }
         details = {name: value for name, value in told.items() if value}
         if not address.is_findable and not state.home_denied and self.conversation.peer:
@@ -361,7 +436,8 @@ class _Step:
             household_id=home_id,
             contact_name=slots.name,
             contact_phone=to_e164(slots.phone) or self.conversation.peer,
-            details=details,
+            details=details | ({"reported_by": state.reported_by} if state.reported_by else {}),
+            actor=state.reported_by or "resident",
         )
 
     # --- say ---
@@ -397,8 +473,9 @@ class _Step:
         return self.kit.book.word(label) if label.startswith("words.") else label
 
     def _phrase(self, say: Say, state: DialogueState) -> Sequence[Said]:
-        if say.key == "repeat":
-            return self._last_said()
+        if say.key in (REPEAT_ALL, REPEAT_QUESTION):
+            last = self._last_said()
+            return last if say.key == REPEAT_ALL else last[-1:]
         params = self._context(say, state) | say.params
         said = self.kit.book.say(say.key, **params)
         kind = said.card["kind"] if said.card else ""

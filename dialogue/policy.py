@@ -1,213 +1,140 @@
 """What to do with a turn. Pure: state, what was heard and the facts go in, a decision comes out.
 
-The rules are tried in the order of `Policy.decide`; the first that has an answer wins. An emergency is always first:
+The rules are tried in the order of `RULES`; the first that has an answer wins. An emergency is always first:
 safety words and the alarm before any question (STANDARD §4.1). Every question can be answered, corrected, left for
-another matter or for a person.
+another matter or for a person. What is asked next is in dialogue.asking, the questions themselves in dialogue.questions.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from bot.understanding import EMERGENCIES, EntityKind, Intent, Source, Understanding
-from dialogue.conversation import Channel, Expect, QuickReply, Then
-from dialogue.decision import Command, Decision, LearnAddress, LeaveQueue, NudgeTicket, OpenTicket, RequestHandoff, Say
-from dialogue.facts import Facts, Home, Matter
-from dialogue.options import FEE_MENU, HUMAN, MENU, MORE, NO, YES, understand_choice
-from dialogue.state import ADDRESS_KINDS, DialogueState, heard_address, merge
+from dialogue.asking import MOST_TRIES, Asking
+from dialogue.conversation import Channel, Expect
+from dialogue.decision import Decision, LeaveQueue, NudgeTicket, OpenTicket, Say
+from dialogue.draft import REPEAT_ALL, Tables, announced
+from dialogue.facts import Facts, Matter
+from dialogue.options import HUMAN, MENU, understand_choice
+from dialogue.phrases import Filler, Phrases
+from dialogue.questions import KEY_HINTS, QUESTIONS, expect_of, is_about_address
+from dialogue.state import DialogueState, heard_address, merge
+from fulfillment.business_calendar import Moment
 from fulfillment.company import OtherUnit
 from fulfillment.standard import TicketKind
 
-#: Asked at most once each; whatever is answered is taken, nothing is insisted on.
-OPTIONAL_DETAILS = frozenset({"contact_name", "part", "temperature", "visit_time"})
 #: How sure the model must be that a new matter, and not an answer, was meant while a question is open.
 SURE_OF_NEW_MATTER = 0.7
-#: After this many silent or unclear answers to one question the keypad menu comes, then a person.
-MENU_AFTER = 2
+#: So often "take your time" is said to sounds that are no answer; then they count as not understood.
+MOST_PAUSES = 2
 LONGEST_NAME = 20
-#: Coordinates between all others when nobody more precise is known (12345).
-FALLBACK_UNIT = "government"
+LONGEST_PLACE = 200
+LONGEST_TIME = 60
+#: Reported as a cold home, these are an outage if the heating was on and stopped (F18): its clocks are shorter.
+PERHAPS_OUTAGE = frozenset({"no_heat", "cold_room"})
+#: What is said between announcements and the greeting (N6); in the season's daytime nothing is.
+OPENINGS: Mapping[Moment, str] = {
+    Moment.SEASON_NIGHT: "greeting.season_night",
+    Moment.BEFORE_SEASON: "greeting.before_season",
+    Moment.AFTER_SEASON: "greeting.after_season",
+    Moment.CLOSED: "greeting.closed",
+}
+
+_CHINESE = re.compile(r"[\u3400-\u9fff]")
+_FOREIGN = re.compile(r"[^\W\d_]{2,}")
 
 
 class Policy:
     """The company's tables, and one decision per turn. Immutable, safe to share between threads."""
 
     def __init__(
-        self, matters: Mapping[str, Matter], kinds: Mapping[str, TicketKind], directory: Mapping[str, OtherUnit]
+        self,
+        matters: Mapping[str, Matter],
+        kinds: Mapping[str, TicketKind],
+        directory: Mapping[str, OtherUnit],
+        phrases: Phrases,
     ) -> None:
-        self._matters = matters
-        self._kinds = kinds
-        self._directory = directory
+        self._tables = Tables(matters, kinds, directory, phrases)
+
+    def open(self, facts: Facts, moment: Moment) -> Decision:
+        """The first words (G4a), after what concerns the caller's community (B4) and what time of the year it is (N6)."""
+        say = [announced(n.what, n.until) for n in facts.notices]
+        if moment in OPENINGS:
+            say.append(Say(OPENINGS[moment]))
+        say.append(Say("greeting.incoming"))
+        in_chat = facts.channel is Channel.CHAT
+        if in_chat:
+            say.append(Say("greeting.incoming_chat_hint"))
+        options = MENU if in_chat else ()
+        state = DialogueState(options=options, announced=tuple(n.id for n in facts.notices))
+        return Decision(state, tuple(say), options=options, reason="opened")
 
     def decide(self, state: DialogueState, heard: Understanding, facts: Facts, choice: str = "") -> Decision:
         """`facts.homes_at_address` must fit the address as it is after this utterance (`dialogue.state.merge`)."""
-        turn = _Turn(self, state, heard, facts)
-        if choice == "menu:fee":
-            return turn.ask("menu", "hearing.which_fee", options=FEE_MENU, expect=Expect.MENU, reason="fee menu")
-        for rule in (
-            turn.silence,
-            turn.emergency,
-            turn.perhaps_emergency,
-            turn.wishes,
-            turn.answer,
-            turn.correction,
-            turn.new_matter,
-            turn.not_understood,
-        ):
-            decision = rule()
+        turn = _Turn(self._tables, state, heard, facts, choice)
+        for rule in RULES:
+            decision = rule(turn)
             if decision is not None:
-                return decision
+                return turn.with_news(decision)
         raise AssertionError  # not_understood always decides
 
     def leave_queue(self, state: DialogueState, facts: Facts, *, callback: bool) -> Decision:
         """The resident does not want to wait: a callback is noted (asking for a number if there is none), or the bot goes on."""
-        turn = _Turn(self, replace(state, asked="", tries=0), understand_choice("back", ""), facts)
+        before = replace(state, asked="", tries=0, silences=0)
+        turn = _Turn(self._tables, before, understand_choice("back", ""), facts)
         turn.commands.append(LeaveQueue())
         if not callback:
             return turn.resume_or_more("left the queue")
         if not (state.slots.phone or facts.peer):
-            turn.put_aside()
-            turn.set(matter="callback")
-            return turn.next_step("callback, no number known")
+            return turn.ask_for_callback()
         turn.commands.append(OpenTicket("callback", state.symptom))
         turn.tell("handoff.callback_noted")
         return turn.anything_else("callback noted")
 
-    def matter(self, intent: str) -> Matter | None:
-        return self._matters.get(intent)
 
-    def kind(self, key: str) -> TicketKind:
-        return self._kinds[key]
-
-    def unit(self, key: str, facts: Facts, community_id: int | None) -> OtherUnit:
-        """The unit in charge, by community where it matters (property manager)."""
-        unit = self._directory.get(key, self._directory[FALLBACK_UNIT])
-        if not unit.phone and community_id is not None:
-            unit = facts.property_units.get(community_id, unit)
-        return unit if unit.phone else self._directory[FALLBACK_UNIT]
-
-
-_CHINESE = re.compile(r"[\u3400-\u9fff]")
-_FOREIGN = re.compile(r"[^\W\d_]{2,}")
-
-
-class _Turn:
-    """One turn being decided: collects sentences and commands. Lives for one call of `decide`."""
-
-    def __init__(self, policy: Policy, state: DialogueState, heard: Understanding, facts: Facts) -> None:
-        self.policy = policy
-        self.before = state
-        self.heard = heard
-        self.facts = facts
-        merged = merge(state.slots, heard)
-        self.doubtful = merged.doubtful
-        self.state = replace(state, slots=merged.slots)
-        self.address_changed = merged.slots.address != state.slots.address
-        self.say: list[Say] = []
-        self.commands: list[Command] = []
-
-    # --- small words -------------------------------------------------------------------------------------------
+class _Turn(Asking):
+    """One turn being decided: the rules in order, then the answers to each question."""
 
     @property
-    def asked(self) -> str:
-        return self.before.asked
-
-    def set(self, **changes: object) -> None:
-        self.state = replace(self.state, **changes)  # type: ignore[arg-type]  # mypy cannot type replace(**kwargs)
-
-    def set_slots(self, **changes: object) -> None:
-        self.set(slots=replace(self.state.slots, **changes))  # type: ignore[arg-type]  # as above
-
-    def tell(self, key: str, **params: object) -> None:
-        self.say.append(Say(key, params))
-
-    def ask(
-        self,
-        question: str,
-        key: str,
-        *,
-        options: tuple[QuickReply, ...] = (),
-        expect: Expect = Expect.ANYTHING,
-        reason: str = "",
-        **params: object,
-    ) -> Decision:
-        """Ends the turn with a question in a script of its own."""
-        self.tell(key, **params)
-        return self.wait_for(question, options=options, expect=expect, reason=reason)
-
-    def wait_for(self, question: str, *, options: tuple[QuickReply, ...], expect: Expect, reason: str) -> Decision:
-        """Ends the turn: the question is among the words. The same one again counts a try, unless something was learnt."""
-        again = question == self.asked and self.state.slots == self.before.slots
-        tries = self.before.tries + 1 if again else 0
-        self.set(asked=question, tries=tries)
-        return self.done(options=options, expect=expect, reason=reason)
-
-    def done(
-        self,
-        *,
-        options: tuple[QuickReply, ...] = (),
-        expect: Expect = Expect.ANYTHING,
-        then: Then = Then.LISTEN,
-        reason: str = "",
-    ) -> Decision:
-        self.set(options=options)
-        return Decision(self.state, tuple(self.say), tuple(self.commands), options, expect, then, reason)
-
-    @property
-    def home(self) -> Home | None:
-        """The home this is about: exactly one fits the address, or the caller's only home as long as he did not deny it."""
-        slots = self.state.slots
-        if slots.community_id is not None:
-            if len(self.facts.homes_at_address) == 1 and slots.room:
-                return self.facts.homes_at_address[0]
-            return next((h for h in self.facts.caller_homes if h.address == slots.address), None)
-        if not self.state.home_denied and not slots.place and len(self.facts.caller_homes) == 1:
-            return self.facts.caller_homes[0]
-        return None
-
-    def take_home(self, home: Home) -> None:
-        a = home.address
-        self.set(home_id=home.id)
-        self.set_slots(community_id=a.community_id, building=a.building, unit=a.unit, room=a.room, place="")
-
-    @property
-    def is_urgent(self) -> bool:
-        """The alarm has left; what is asked now only helps to find the home and to call back."""
-        return self.state.matter in EMERGENCIES
-
-    @property
-    def is_service_intent(self) -> bool:
-        return self.policy.matter(self.heard.intent) is not None
+    def matter_heard(self) -> Matter | None:
+        return self.tables.matters.get(self.heard.intent)
 
     @property
     def is_new_matter(self) -> bool:
         """A matter of its own, said clearly, while a question is open; parts of an address make it an answer."""
         sure = self.heard.confidence >= SURE_OF_NEW_MATTER
-        return self.is_service_intent and sure and not (heard_address(self.heard) and self.asked in ADDRESS_QUESTIONS)
+        return (
+            self.matter_heard is not None and sure and not (heard_address(self.heard) and is_about_address(self.asked))
+        )
 
     @property
     def is_what_was_asked_for(self) -> bool:
         """The open question has its answer in these words: the kind of entity, or a clear story about something else."""
-        if self.asked in FREE_TEXT:
+        question = QUESTIONS.get(self.asked)
+        if question is None:
+            return False
+        if question.free_text:
             return self.heard.confidence >= SURE_OF_NEW_MATTER
-        return any(e.kind in ANSWERED_BY.get(self.asked, ()) for e in self.heard.entities)
+        return any(e.kind in question.answered_by for e in self.heard.entities)
 
     # --- the rules, in order -----------------------------------------------------------------------------------
 
+    def fee_menu(self) -> Decision | None:
+        return self.ask("fee_menu", "fee menu") if self.choice == "menu:fee" else None
+
     def silence(self) -> Decision | None:
-        """Nothing was heard: G5 twice with the question again, then the keypad, then a person."""
+        """Nothing was heard; counted apart from what was not understood."""
         if self.heard.text or self.heard.source is Source.CHOICE:
             return None
-        if self.asked == "leak" and self.before.tries:
+        if self.asked == "leak" and (self.before.tries or self.before.silences):
             return None  # a second unsure answer counts as yes: rule `emergency`
-        return self.unclear("hearing.not_heard" if self.before.tries == 0 else "hearing.not_heard_noise", "silence")
+        if self.asked == "key_unit":
+            return self.ask_by_keys("no unit")  # # alone: there is none
+        return self.failed("silences", "silence")
 
     def emergency(self) -> Decision | None:
         """Safety first, then the alarm, then questions (G7e, G10, F14-F16)."""
-        answered_yes = self.asked == "leak" and (
-            self.heard.intent is Intent.AFFIRM
-            or not (self.heard.intent is Intent.DENY or self.is_new_matter or self.heard.intent is Intent.ASK_HUMAN)
-        )
+        answered_yes = self.asked == "leak" and self.is_yes_to_leak
         if not (self.heard.emergency or answered_yes):
             return None
         kind = self.heard.intent.value if self.heard.intent in EMERGENCIES else Intent.LEAK_INSIDE.value
@@ -232,6 +159,14 @@ class _Turn:
         )
         return self.next_urgent("emergency")
 
+    @property
+    def is_yes_to_leak(self) -> bool:
+        """Anything but a no, another matter, a person; second thoughts ("never mind") are asked about once."""
+        if self.tables.phrases.is_never_mind(self.heard.text) and "leak_again" not in self.state.already_asked:
+            return False
+        no = self.heard.intent in (Intent.DENY, Intent.ASK_HUMAN, Intent.REPEAT)
+        return self.heard.intent is Intent.AFFIRM or not (no or self.is_new_matter)
+
     def is_same_danger(self, kind: str) -> bool:
         """Water inside and water outside may be one leak in other words; an open manhole never is one."""
         manhole = Intent.MANHOLE_COVER.value
@@ -247,14 +182,28 @@ class _Turn:
             return None
         if self.asked == "what_happened":
             self.note_story()
-        self.set(
-            suspect=self.heard.text,
-            suspect_intent=self.heard.intent.value,
-            already_asked=(*self.state.already_asked, "leak"),
-        )
-        return self.ask(
-            "leak", "safety.is_it_a_leak", options=(YES, NO, HUMAN), expect=Expect.YES_NO, reason="perhaps a leak"
-        )
+        self.ask_once("leak")
+        self.set(suspect=self.heard.text, suspect_intent=self.heard.intent.value)
+        return self.ask("leak", "perhaps a leak")
+
+    def never_mind(self) -> Decision | None:
+        """The resident takes it back: the open matter is dropped; an alarm is not, but he is asked once."""
+        if self.heard.source is Source.CHOICE or not self.tables.phrases.is_never_mind(self.heard.text):
+            return None
+        if self.asked == "leak":
+            self.ask_once("leak_again")
+            return self.ask("leak", "second thoughts about a leak")
+        if self.asked == "more" or not (self.asked or self.state.matter):
+            return self.goodbye("never mind")
+        if self.is_urgent:
+            if self.ask_once("still"):
+                return self.ask("still", "second thoughts in an emergency")
+            self.set(matter="", symptom="")
+            return self.resume_or_more("no more questions in an emergency")
+        if self.state.matter:
+            self.tell("hearing.dropped", matter=self.tables.kinds[self.state.matter].title)
+        self.set(matter="", symptom="", asked="")
+        return self.resume_or_more("never mind")
 
     def wishes(self) -> Decision | None:
         """What is possible at every step: a person, repeat, good-bye, news of a ticket."""
@@ -262,26 +211,60 @@ class _Turn:
             case Intent.ASK_HUMAN:
                 if not self.state.matter and self.heard.source is not Source.CHOICE:
                     self.set(symptom=self.heard.text)  # "a person please, my account ...": whoever calls back reads it
-                self.commands.append(RequestHandoff())
-                self.tell("handoff.waiting")
-                options = (QuickReply("callback", "words.callback", "1"), QuickReply("back", "words.back_to_bot"))
-                return self.done(options=options, then=Then.WAIT, reason="asked for a person")
+                return self.to_a_person("asked for a person")
             case Intent.REPEAT:
-                self.say = [Say("repeat")]
-                return self.done(options=self.before.options, reason="repeat")
+                self.say = [Say(REPEAT_ALL)]
+                return self.done(options=self.before.options, expect=expect_of(self.asked), reason="repeat")
             case Intent.GOODBYE | Intent.THANK if self.heard.intent is Intent.GOODBYE or self.asked in ("", "more"):
                 return self.goodbye("good-bye or thanks")
-            case Intent.TICKET_STATUS | Intent.TICKET_NUDGE:
+            case Intent.TICKET_STATUS | Intent.TICKET_NUDGE if not self.is_filler:
                 return self.tell_cases(nudge=self.heard.intent is Intent.TICKET_NUDGE)
             case _:
                 return None
 
+    @property
+    def is_filler(self) -> bool:
+        return self.heard.source is not Source.CHOICE and self.tables.phrases.filler(self.heard.text) is not None
+
+    def filler(self) -> Decision | None:
+        """Sounds are no answer; a nod is one to a yes/no question. Who hesitates is given time."""
+        if not self.is_filler:
+            return None
+        heard = self.tables.phrases.filler(self.heard.text)
+        if heard is Filler.NOD and (expect_of(self.asked) is Expect.YES_NO or self.asked == "more"):
+            self.heard = replace(self.heard, intent=Intent.AFFIRM, confidence=1.0)
+            return None
+        if heard is Filler.HELLO and not self.asked:
+            return self.small_talk()
+        if self.before.pauses >= MOST_PAUSES:
+            return self.failed("tries", "nothing but fillers")
+        self.set(pauses=self.before.pauses + 1)
+        if heard is Filler.HELLO:
+            self.tell("hearing.here")
+            return self.keep_asking("hello")
+        self.tell("hearing.take_your_time")
+        return self.done(options=self.before.options, expect=expect_of(self.asked), reason="hesitates")
+
+    def what_if(self) -> Decision | None:
+        """Somebody wants to be prepared: safety information, no alarm. What is happening now was rule `emergency`."""
+        if self.is_urgent or not self.tables.phrases.asks_what_if(self.heard.text):
+            return None
+        self.tell("safety.in_case_of_leak")
+        return self.keep_asking("what if") if self.asked else self.anything_else("what if")
+
     def answer(self) -> Decision | None:
         """The answer to the open question."""
-        if not self.asked or (self.is_new_matter and self.asked not in FREE_TEXT):
+        question = QUESTIONS.get(self.asked)
+        if question is None or (self.is_new_matter and not question.free_text):
             return None
-        handler = getattr(self, f"answer_{self.asked}", None)
-        return handler() if handler else None
+        says_more = ANSWERS.get(self.asked)
+        decision = says_more(self) if says_more else None
+        if decision is not None or self.asked not in YES_NO:
+            return decision
+        yes, no = YES_NO[self.asked]
+        said = {Intent.AFFIRM: "yes", Intent.DENY: "no"}.get(self.heard.intent)
+        said = said or self.tables.phrases.begins(self.heard.text)
+        return yes(self) if said == "yes" else no(self) if said == "no" else None
 
     def correction(self) -> Decision | None:
         """An address that is said after the ticket was opened corrects the ticket ("no, it is unit three")."""
@@ -292,86 +275,62 @@ class _Turn:
 
     def new_matter(self) -> Decision | None:
         """Something the company has an answer, a ticket or another unit for."""
-        matter = self.policy.matter(self.heard.intent)
+        matter = self.matter_heard
         if matter is None:
             return self.small_talk()
-        self.set(asked="", tries=0)
+        self.set(asked="", tries=0, silences=0)
         if matter.answer:
             return self.tell_answer(matter)
         if matter.account:
             return self.account(matter)
         if matter.unit:
             return self.other_unit(matter)
+        if matter.ticket in PERHAPS_OUTAGE and self.tables.phrases.is_outage(self.heard.text):
+            return self.start("outage")
         # an emergency intent that reaches this point is below its operating point: asked about like any case
         return self.start(matter.ticket or matter.emergency)
 
     def not_understood(self) -> Decision:
-        """Never a shrug: the keypad menu without a model, "did you mean" with one, then the menu, then a person."""
+        """Never a shrug: the keypad menu without a model, "did you mean" with one, then the question again."""
+        if self.state.care_for and not self.before.care_for and (self.state.matter or not self.asked):
+            return self.next_step("who comes first") if self.state.matter else self.go_on("who comes first")
         if not self.heard.model_available:
             return self.menu("model unavailable")
         if _FOREIGN.search(self.heard.text) and not _CHINESE.search(self.heard.text):
             self.tell("hearing.chinese_please")
             return self.done(options=(HUMAN,), reason="not Chinese")
-        guess = self.policy.matter(self.heard.runner_up) if self.heard.runner_up else None
+        guess = self.tables.matters.get(self.heard.runner_up) if self.heard.runner_up else None
         # "is it something of another unit?" is a question that nobody can answer
         if guess is not None and not guess.unit and not self.asked and guess.intent != self.before.guess:
             self.set(guess=guess.intent, symptom=self.state.symptom or self.heard.text)
-            return self.ask(
-                "mean",
-                "hearing.did_you_mean",
-                matter=guess.title,
-                options=(YES, NO, HUMAN),
-                expect=Expect.YES_NO,
-                reason="low confidence",
-            )
-        return self.unclear("hearing.not_heard", "not understood")
+            return self.ask("mean", "low confidence", matter=guess.title)
+        return self.failed("tries", "not understood")
 
-    # --- answers, one method a question (named by `asked`) -----------------------------------------------------
-
-    def answer_leak(self) -> Decision | None:
-        """No leak: back to the open matter, or to what the suspicious words were otherwise understood as."""
-        if self.heard.intent is not Intent.DENY:
-            return None
-        self.set(asked="", tries=0, suspect="")
-        if self.is_service_intent:
-            return None
-        if self.state.matter:
-            return self.next_step("not a leak")
-        otherwise = self.policy.matter(self.before.suspect_intent)
-        if otherwise is None:
-            return self.menu("not a leak")
-        self.heard = replace(
-            self.heard, intent=Intent(otherwise.intent), confidence=1.0, text=self.before.suspect, emergency=False
-        )
-        return self.new_matter()
+    # --- answers that say more than yes or no (table ANSWERS) ----------------------------------------------------
 
     def answer_home(self) -> Decision | None:
-        """Is it this home? Parts of another address, or a no, make it another home ("no, unit three" changes the unit alone)."""
-        if self.address_changed:
-            proposed = next((h for h in self.facts.caller_homes), None)
-            if (
-                proposed is not None
-                and self.before.slots.community_id is None
-                and self.heard.first(EntityKind.COMMUNITY) is None
-            ):
-                self.take_home(proposed)
-                self.set(slots=merge(self.state.slots, self.heard).slots)
-            self.set(home_id=None, home_denied=True, home_guessed=False)
-            if self.is_urgent:
-                self.learn_address()
-            return self.next_step("another home")
-        if self.heard.intent is Intent.AFFIRM:
-            self.set(home_confirmed=True)
-            if self.home is not None:
-                self.take_home(self.home)
-            if self.is_urgent:
-                self.learn_address(silent=True)  # whoever is on his way sees that the address is certain
-            return self.next_step("home confirmed")
-        if self.heard.intent is Intent.DENY:
-            self.set(home_id=None, home_denied=True)
-            self.set_slots(community_id=None, building="", unit="", room="", place="")
-            return self.next_step("not this home")
-        return None
+        """Parts of another address make it another home ("no, unit three" changes the unit alone)."""
+        if not self.address_changed:
+            return None
+        proposed = next(iter(self.facts.caller_homes), None)
+        said_no_community = self.before.slots.community_id is None and self.heard.first(EntityKind.COMMUNITY) is None
+        if proposed is not None and said_no_community:
+            self.take_home(proposed)
+            self.set(slots=merge(self.state.slots, self.heard).slots)
+        self.set(home_id=None, home_denied=True, home_guessed=False)
+        if self.is_urgent:
+            self.learn_address()
+        return self.next_step("another home")
+
+    def answer_which_home(self) -> Decision | None:
+        chosen = next((h for h in self.facts.caller_homes if self.choice == f"home:{h.id}"), None)
+        if chosen is None:
+            return self.answer_address()
+        self.take_home(chosen)
+        self.set(home_confirmed=True)
+        if self.is_urgent:
+            self.learn_address()
+        return self.next_step("home chosen")
 
     def answer_address(self) -> Decision | None:
         """Any part of an address helps; after one failed try the words themselves are taken, a person will read them."""
@@ -379,61 +338,54 @@ class _Turn:
             if self.doubtful and not self.is_urgent:
                 return self.confirm_community()
             if self.asked == "place":  # "East Wind Road, at the gate of ...": the community alone is not the spot
-                self.set_slots(place=self.heard.text[:200])
+                self.set_slots(place=self.heard.text[:LONGEST_PLACE])
             if self.is_urgent:
                 self.learn_address()
             return self.next_step("address heard")
-        if self.heard.intent in (Intent.DENY, Intent.AFFIRM, Intent.GREET) or not self.heard.text:
+        if self.heard.source is Source.CHOICE or self.heard.intent in (Intent.DENY, Intent.AFFIRM, Intent.GREET):
             return None
         if self.before.tries == 0 and self.asked != "place":
-            return self.ask(
-                "address", "ask.community_unknown", options=(HUMAN,), expect=Expect.ADDRESS, reason="community unknown"
-            )
-        self.set_slots(place=self.heard.text[:200])
+            if self.state.slots.community_id is not None:
+                return None  # the rest of a known community: asked again, then by keys
+            return self.ask("address", "community unknown", script="ask.community_unknown")
+        self.set_slots(place=self.heard.text[:LONGEST_PLACE])
         if self.is_urgent:
             self.learn_address()
         return self.next_step("address as words")
 
-    answer_place = answer_address
+    def answer_keyed(self) -> Decision | None:
+        if not heard_address(self.heard):
+            return None
+        if self.is_urgent:
+            self.learn_address(silent=not self.state.slots.address_is_complete)
+        return self.next_step("address by keys")
 
     def answer_community(self) -> Decision | None:
-        """The choice between two similar names, or the confirmation of a misheard one."""
+        """The choice between two similar names, or another one."""
         if any(e.kind is EntityKind.COMMUNITY for e in self.heard.entities) and not self.doubtful:
             return self.next_step("community chosen")
-        if self.heard.intent is Intent.AFFIRM and len(self.before.candidates) == 1:
-            self.set(candidates=())
-            return self.next_step("community confirmed")
-        if self.heard.intent is Intent.DENY:
-            self.set(candidates=())
-            self.set_slots(community_id=None)
-            return self.ask(
-                "address", "ask.address", options=(HUMAN,), expect=Expect.ADDRESS, reason="another community"
-            )
         return None
 
     def answer_contact_phone(self) -> Decision | None:
         if self.heard.first(EntityKind.PHONE):
             return self.next_step("phone heard")
-        if self.before.tries == 0:
-            return self.ask(
-                "contact_phone", "ask.contact_phone", options=(HUMAN,), expect=Expect.PHONE, reason="no phone heard"
-            )
-        return self.next_step("no phone given")
+        return (
+            self.ask("contact_phone", "no phone heard") if self.before.tries == 0 else self.next_step("no phone given")
+        )
 
     def answer_contact_name(self) -> Decision | None:
-        if self.heard.intent not in (Intent.DENY, Intent.AFFIRM):
-            self.set_slots(name=self.heard.text[:LONGEST_NAME])
+        """A name that was introduced as one is in the slots; a time or a number instead of a name is no name."""
+        if not self.tables.phrases.name(self.heard.text):
+            bare = self.heard.intent not in (Intent.DENY, Intent.AFFIRM) and not self.heard.entities
+            self.set_slots(name=self.heard.text[:LONGEST_NAME] if bare else "")
         return self.next_step("name")
 
-    def answer_part(self) -> Decision | None:
-        return self.next_step("installation")  # the entity is already in the slots; no answer is an answer too
-
-    def answer_temperature(self) -> Decision | None:
-        return self.next_step("temperature")
+    def answer_detail(self) -> Decision | None:
+        return self.next_step("detail")  # the entity is already in the slots; no answer is an answer too
 
     def answer_visit_time(self) -> Decision | None:
         if not self.heard.first(EntityKind.TIME) and self.heard.intent not in (Intent.DENY, Intent.AFFIRM):
-            self.set_slots(visit_time=self.heard.text[:60])
+            self.set_slots(visit_time=self.heard.text[:LONGEST_TIME])
         return self.next_step("visit time")
 
     def answer_what_happened(self) -> Decision | None:
@@ -445,14 +397,10 @@ class _Turn:
         self.set_slots(story=self.heard.text)
 
     def answer_read_back(self) -> Decision | None:
-        """Yes opens the ticket; a correction is read back again; a bare no asks what is wrong."""
+        """A correction is read back again; who says thank you to a read-back agrees."""
         if self.before.slots != self.state.slots:
             return self.next_step("corrected")
-        if self.heard.intent in (Intent.AFFIRM, Intent.THANK):  # who says thank you to a read-back agrees
-            return self.open_matter("confirmed")
-        if self.heard.intent is Intent.DENY:
-            return self.ask("what_is_wrong", "ask.what_is_wrong", options=(HUMAN,), reason="read-back denied")
-        return None
+        return self.open_matter("confirmed") if self.heard.intent is Intent.THANK else None
 
     def answer_what_is_wrong(self) -> Decision | None:
         if self.before.slots != self.state.slots:
@@ -460,277 +408,101 @@ class _Turn:
         self.set(symptom=f"{self.state.symptom} {self.heard.text}".strip())
         return self.next_step("corrected in words")
 
-    def answer_mean(self) -> Decision | None:
-        guess = self.policy.matter(self.before.guess)
-        if self.heard.intent is Intent.AFFIRM and guess is not None:
-            self.heard = replace(self.heard, intent=Intent(guess.intent), confidence=1.0)
-            return self.new_matter()
-        if self.heard.intent is Intent.DENY:
-            return self.menu("guess denied")
+    def answer_what_now(self) -> Decision | None:
+        """Go on, a callback instead, or the answer that could not be understood before."""
+        if self.choice == "callback":
+            if not (self.state.slots.phone or self.facts.peer):
+                return self.ask_for_callback()
+            self.note_unfinished()
+            return self.anything_else("callback instead")
+        if self.choice == "go_on" or self.heard.intent is Intent.AFFIRM or self.before.slots != self.state.slots:
+            return self.next_step("goes on")
         return None
 
-    def answer_offer(self) -> Decision | None:
-        """What was just explained can be noted for the resident at once (J1, done on his behalf)."""
-        if self.heard.intent is Intent.AFFIRM:
-            return self.start(self.before.guess)
-        if self.heard.intent is Intent.DENY:
-            return self.anything_else("nothing to note")
-        return None
+    # --- yes and no (table YES_NO) -------------------------------------------------------------------------------
 
-    def answer_coordinate(self) -> Decision | None:
-        if self.heard.intent is Intent.AFFIRM:
-            return self.start("other_unit")
-        if self.heard.intent is Intent.DENY:
-            return self.anything_else("no coordination wished")
-        return None
-
-    def answer_more(self) -> Decision | None:
-        if self.heard.intent is Intent.DENY:
-            return self.goodbye("nothing else")
-        if self.heard.intent is Intent.AFFIRM:
-            self.set(asked="", tries=0)
-            self.tell("greeting.go_on")
-            return self.done(options=MENU, reason="something else")
-        return None
-
-    # --- what follows ------------------------------------------------------------------------------------------
-
-    def put_aside(self) -> None:
-        """A second matter: the first one is kept for afterwards."""
-        if self.state.matter and not self.is_urgent:
-            self.set(suspended=(*self.state.suspended, (self.state.matter, self.state.symptom)))
-
-    def start(self, kind: str) -> Decision:
-        known = next((c for c in self.facts.open_cases if c.kind == kind), None)
-        if known is not None and not self.policy.kind(kind).repeatable:
-            self.commands.append(NudgeTicket(known.id))
-            self.tell("ticket.known_already", number=known.number, ticket_id=known.id)
-            return self.resume_or_more("open already")
-        if self.state.matter != kind:
-            self.put_aside()
-        self.set(matter=kind, symptom=self.symptom_of_new_matter(), asked="", tries=0)
-        self.tell("hearing.noting_down")
-        if self.doubtful:
-            return self.confirm_community()
-        return self.next_step("new matter")
-
-    def symptom_of_new_matter(self) -> str:
-        """The resident's own words; after a "yes" to a question of ours, the words that led to it."""
-        if self.heard.intent is Intent.AFFIRM or self.asked == "mean" or not self.heard.text:
-            return self.before.symptom
-        return self.heard.text
-
-    def next_step(self, reason: str) -> Decision:
-        """The next thing that must be known of the matter, or the read-back, or the ticket."""
-        if self.is_urgent:
-            return self.next_urgent(reason)
-        if not self.state.matter:
-            return self.anything_else(reason)
-        home = self.home
-        slots = self.state.slots
-        for item in self.policy.kind(self.state.matter).asks:
-            if item == "address":
-                question = self.ask_address(home, reason)
-            elif (
-                (item in OPTIONAL_DETAILS and (item in self.state.already_asked or self.detail(item, home)))
-                or (item == "contact_phone" and (slots.phone or self.facts.peer or self.asked == "contact_phone"))
-                or (item == "what_happened" and (slots.story or len(self.state.symptom) >= TOLD_ENOUGH))
-            ):
-                question = None
-            else:
-                if item in OPTIONAL_DETAILS:
-                    self.set(already_asked=(*self.state.already_asked, item))
-                question = self.ask(
-                    item,
-                    f"ask.{item}",
-                    options=DETAIL_OPTIONS.get(item, (HUMAN,)),
-                    expect=DETAIL_EXPECT.get(item, Expect.ANYTHING),
-                    reason=reason,
-                )
-            if question is not None:
-                return question
-        at_home = self.home
-        if (
-            self.state.home_confirmed
-            and at_home is not None
-            and at_home.id == self.state.home_id
-            and self.asked != "what_is_wrong"
-        ):
-            return self.open_matter(reason)  # the confirmed home was the read-back
-        return self.read_back(reason)
-
-    def detail(self, item: str, home: Home | None) -> str:
-        """What is already known of an optional detail, from the resident or from the company's own record."""
-        slots = self.state.slots
-        if item == "contact_name":
-            return slots.name or (home.name if home else "")
-        if item == "part":
-            return slots.part or (home.installation if home else "")
-        return slots.temperature if item == "temperature" else slots.visit_time
-
-    def ask_address(self, home: Home | None, reason: str) -> Decision | None:
-        slots = self.state.slots
-        if home is not None and not self.state.home_confirmed and slots.community_id is None:
-            return self.ask(
-                "home",
-                "ask.is_this_home",
-                address=home.words,
-                options=(YES, NO, HUMAN),
-                expect=Expect.YES_NO,
-                reason=reason,
-            )
-        if slots.address_is_complete:
-            if home is not None and self.state.home_id != home.id:
-                self.set(home_id=home.id)
-                self.set_slots(unit=home.address.unit)
+    def no_leak(self) -> Decision | None:
+        """Back to the open matter, or to what the suspicious words were otherwise understood as."""
+        self.set(asked="", tries=0, silences=0, suspect="")
+        if self.matter_heard is not None:
             return None
-        return self.ask_rest_of_address("ask.address", reason)
-
-    def ask_rest_of_address(self, whole: str, reason: str) -> Decision | None:
-        slots = self.state.slots
-        if slots.community_id is None:
-            return self.ask("address", whole, options=(HUMAN,), expect=Expect.ADDRESS, reason=reason)
-        if self.asked == "address" and self.before.tries >= MENU_AFTER:
-            return None  # enough for a person to find the home; never a trap
-        if not slots.building:
-            name = self.facts.community_names.get(slots.community_id, "")
-            return self.ask(
-                "address", "ask.building", community=name, options=(HUMAN,), expect=Expect.ADDRESS, reason=reason
-            )
-        return self.ask(
-            "address", "ask.room", building=slots.building, options=(HUMAN,), expect=Expect.ADDRESS, reason=reason
-        )
-
-    def confirm_community(self) -> Decision:
-        names = [self.facts.community_names.get(c, "") for c in self.doubtful]
-        self.set(candidates=self.doubtful)
-        if len(self.doubtful) == 1:
-            return self.ask(
-                "community",
-                "ask.is_it_community",
-                community=names[0],
-                options=(YES, NO, HUMAN),
-                expect=Expect.YES_NO,
-                reason="misheard community",
-            )
-        options = tuple(
-            QuickReply(f"community:{c}", name, str(n))
-            for n, (c, name) in enumerate(zip(self.doubtful, names, strict=True), 1)
-        )
-        return self.ask(
-            "community",
-            "ask.which_community",
-            first=names[0],
-            second=names[1],
-            options=(*options, HUMAN),
-            expect=Expect.ADDRESS,
-            reason="two communities",
-        )
-
-    def read_back(self, reason: str) -> Decision:
-        """What will be written down; an address only of a matter that has one."""
-        kind, slots = self.policy.kind(self.state.matter), self.state.slots
-        about: dict[str, object] = {"symptom": self.state.symptom or kind.title, "visit_time": slots.visit_time}
-        if "address" not in kind.asks and not slots.address.is_findable:
-            about["address"] = ""
-        self.say.append(Say("ask.read_back", about))
-        return self.wait_for("read_back", options=(YES, NO, HUMAN), expect=Expect.YES_NO, reason=reason)
-
-    def open_matter(self, reason: str) -> Decision:
-        self.commands.append(OpenTicket(self.state.matter, self.state.symptom))
-        if self.state.matter == "question":
-            self.tell("scope.other_butler" if self.state.slots.community_id is not None else "ticket.answer_later")
-        self.tell("ticket.opened")
-        self.set(matter="", symptom="", asked="", tries=0)
-        return self.resume_or_more(reason)
-
-    def resume_or_more(self, reason: str) -> Decision:
-        """Back to the matter that was put aside, or G11: anything else?"""
         if self.state.matter:
-            return self.next_step(reason)
-        if self.state.suspended:
-            *rest, (matter, symptom) = self.state.suspended
-            self.set(suspended=tuple(rest), matter=matter, symptom=symptom, asked="", tries=0)
-            self.tell("hearing.back_to", matter=self.policy.kind(matter).title)
-            return self.next_step(reason)
-        return self.anything_else(reason)
+            return self.next_step("not a leak")
+        otherwise = self.tables.matters.get(self.before.suspect_intent)
+        if otherwise is None:
+            return self.menu("not a leak")
+        return self.understood_as(otherwise, self.before.suspect)
 
-    def anything_else(self, reason: str) -> Decision:
-        self.set(matter="")
-        return self.ask("more", "greeting.anything_else", options=MORE, reason=reason)
+    def understood_as(self, matter: Matter, text: str) -> Decision | None:
+        self.heard = replace(self.heard, intent=Intent(matter.intent), confidence=1.0, text=text, emergency=False)
+        return self.new_matter()
 
-    def next_urgent(self, reason: str) -> Decision:
-        """After the alarm has left: only what helps to find the home and to call back."""
-        slots = self.state.slots
-        street = self.state.matter in (Intent.LEAK_STREET, Intent.MANHOLE_COVER)
-        if street:
-            if "place" not in self.state.already_asked:
-                self.set(already_asked=(*self.state.already_asked, "place"))
-                return self.ask("place", "ask.place_street", options=(HUMAN,), expect=Expect.ADDRESS, reason=reason)
-        elif not slots.place:
-            home = self.home
-            if (
-                home is not None
-                and not self.state.home_confirmed
-                and self.state.home_id == home.id
-                and self.before.home_id != home.id
-                and not heard_address(self.heard)
-            ):
-                return self.ask(
-                    "home",
-                    "ask.is_this_home",
-                    address=home.words,
-                    options=(YES, NO, HUMAN),
-                    expect=Expect.YES_NO,
-                    reason=reason,
-                )
-            if not slots.address_is_complete:
-                question = self.ask_rest_of_address("ask.address_urgent", reason)
-                if question is not None:
-                    return question
-        if not (slots.phone or self.facts.peer) and "contact_phone" not in self.state.already_asked:
-            self.set(already_asked=(*self.state.already_asked, "contact_phone"))
-            return self.ask("contact_phone", "ask.contact_phone", options=(HUMAN,), expect=Expect.PHONE, reason=reason)
-        if slots.phone != self.before.slots.phone and not any(isinstance(c, LearnAddress) for c in self.commands):
-            self.learn_address(silent=True)
+    def danger_goes_on(self) -> Decision:
+        self.tell(f"safety.{self.state.alarmed[-1]}_again")
+        return self.next_urgent("danger goes on")
+
+    def danger_is_over(self) -> Decision:
+        """Nobody but a person calls off an alarm: whoever comes reads what the resident said."""
+        self.set_slots(story=self.heard.text or self.before.symptom)
+        self.learn_address(silent=True)
+        self.tell("safety.looked_after_all_the_same")
         self.set(matter="", symptom="")
-        return self.resume_or_more(reason)
+        return self.resume_or_more("says the danger is over")
 
-    def learn_address(self, *, corrected: bool = False, silent: bool = False) -> None:
-        """More is known about where to go: the newest ticket learns it at once."""
-        ticket_id = self.state.emergency_ticket_id if self.state.emergency_ticket_id is not None else None
-        if ticket_id is None and self.state.ticket_ids:
-            ticket_id = self.state.ticket_ids[-1]
-        if ticket_id is None:
-            return
-        self.commands.append(LearnAddress(ticket_id))
-        if not silent:
-            found = self.is_urgent and not self.before.slots.address.is_findable
-            first = (
-                "ticket.emergency_forwarded" if found else "ticket.address_updated"
-            )  # now somebody is sent: number, times
-            self.tell("ticket.corrected" if corrected else first, ticket_id=ticket_id)
+    def this_home(self) -> Decision:
+        self.set(home_confirmed=True)
+        if self.home is not None:
+            self.take_home(self.home)
+        if self.is_urgent:
+            self.learn_address(silent=True)  # whoever is on his way sees that the address is certain
+        return self.next_step("home confirmed")
+
+    def another_home(self) -> Decision:
+        self.set(home_id=None, home_denied=True)
+        self.set_slots(community_id=None, building="", unit="", room="", place="")
+        return self.next_step("not this home")
+
+    def this_community(self) -> Decision | None:
+        if len(self.before.candidates) != 1:
+            return None
+        self.set(candidates=())
+        return self.next_step("community confirmed")
+
+    def another_community(self) -> Decision:
+        self.set(candidates=())
+        self.set_slots(community_id=None)
+        return self.ask("address", "another community")
+
+    def as_meant(self) -> Decision | None:
+        guess = self.tables.matters.get(self.before.guess)
+        return self.understood_as(guess, self.heard.text) if guess is not None else None
+
+    def go_on(self, reason: str = "something else") -> Decision:
+        self.set(asked="", tries=0, silences=0)
+        self.tell("greeting.go_on")
+        return self.done(options=MENU, reason=reason)
+
+    # --- matters -------------------------------------------------------------------------------------------------
 
     def tell_answer(self, matter: Matter) -> Decision:
         """The answer, then the offer to note it for the resident where something can be noted (J1)."""
+        told_before = matter.intent in self.state.answered
+        self.set(answered=(*self.state.answered, matter.intent))
         self.tell(f"knowledge.{matter.answer}")
+        if told_before and not self.state.matter:  # the same answer a second time has not helped
+            return self.ask("person", "answered twice")
+        if matter.follow_up == "question":  # the answer said that it is noted (N12)
+            self.set_slots(story=self.heard.text)
+            return self.start("question")
         if matter.follow_up and not self.state.matter:
             self.set(guess=matter.follow_up, symptom=self.heard.text)
-            title = self.policy.kind(matter.follow_up).title
-            return self.ask(
-                "offer",
-                "ask.offer_ticket",
-                title=title,
-                options=(YES, NO, HUMAN),
-                expect=Expect.YES_NO,
-                reason="answered",
-            )
+            return self.ask("offer", "answered", title=self.tables.kinds[matter.follow_up].title)
         return self.resume_or_more("answered")
 
     def account(self, matter: Matter) -> Decision:
         """Card number, butler, arrears: only for the home whose registered number calls (F4, F5); else noted (N12)."""
         home = self.home
-        if home is None or self.facts.channel is not Channel.PHONE or home not in self.facts.caller_homes:
+        if home is None or not self.is_phone or home not in self.facts.caller_homes:
             self.tell(f"knowledge.{matter.intent}")
             self.set_slots(story=self.heard.text)
             return self.start("question")
@@ -746,14 +518,12 @@ class _Turn:
         """G8 with unit and number, and the offer to coordinate (W6f); gas first sends people out of the room."""
         said = self.heard.first(EntityKind.OTHER_UNIT)
         key = matter.unit if matter.safety or said is None else said.value
-        unit = self.policy.unit(key, self.facts, self.state.slots.community_id)
+        unit = self.tables.unit(key, self.facts, self.state.slots.community_id)
         self.tell(matter.safety or "scope.other_unit", unit=unit.name, phone=unit.phone)
         if matter.safety:
             return self.resume_or_more("another unit's emergency")
         self.set(symptom=self.heard.text)
-        return self.ask(
-            "coordinate", "scope.offer_coordination", options=(YES, NO), expect=Expect.YES_NO, reason=f"unit {key}"
-        )
+        return self.ask("coordinate", f"unit {key}")
 
     def small_talk(self) -> Decision | None:
         """A greeting or thanks while nothing else is to be done; an address out of the blue is kept for later."""
@@ -773,75 +543,95 @@ class _Turn:
             self.tell("ticket.nudged" if nudge else "ticket.status", number=case.number, ticket_id=case.id)
         return self.resume_or_more("asked about tickets")
 
-    def unclear(self, key: str, reason: str) -> Decision:
-        """The same question once more, then the menu, then a person. On the phone and in the chat alike."""
-        if self.asked == "menu" and self.before.tries >= 1:
-            self.commands.append(RequestHandoff())
-            self.tell("handoff.waiting")
-            return self.done(
-                options=(QuickReply("callback", "words.callback", "1"),), then=Then.WAIT, reason=f"{reason}: person"
-            )
-        if self.asked == "menu" or self.before.tries >= MENU_AFTER:
-            return self.menu(reason)
-        self.tell(key)
-        self.set(tries=self.before.tries + 1)
-        return self.done(
-            options=self.before.options or (MENU if not self.asked else ()),
-            expect=EXPECT_OF.get(self.asked, Expect.ANYTHING),
-            reason=reason,
-        )
+    def ask_for_callback(self) -> Decision:
+        self.put_aside()
+        self.set(matter="callback")
+        return self.next_step("callback, no number known")
+
+    # --- nothing heard, nothing understood -----------------------------------------------------------------------
+
+    def failed(self, counter: str, reason: str) -> Decision:
+        """G5 twice with the question again, the second time with its keys; then a menu of keys; then a person.
+
+        `counter` is the field of the state that counts this kind of failure: silences or tries.
+        """
+        count = getattr(self.before, counter) + 1
+        self.set(**{counter: count})
+        question = QUESTIONS.get(self.asked)
+        if expect_of(self.asked) is Expect.MENU:
+            return self.to_a_person(f"{reason}: person")
+        if count > MOST_TRIES:
+            return self.last_resort(reason)
+        if count == MOST_TRIES and question is not None and question.optional:
+            return self.next_step(f"{reason}: left open")
+        self.tell("hearing.not_heard" if count == 1 else "hearing.not_heard_noise")
+        if count == MOST_TRIES and self.is_phone:
+            if self.asked == "address" and self.state.slots.community_id is not None:
+                return self.ask_by_keys(reason)
+            if expect_of(self.asked) in KEY_HINTS:
+                self.tell(KEY_HINTS[expect_of(self.asked)])
+        decision = self.keep_asking(reason)
+        return decision if self.asked else replace(decision, options=self.before.options or MENU)
+
+    def last_resort(self, reason: str) -> Decision:
+        """A matter is not lost by a menu of matters: go on, be called back, or speak with a person."""
+        if self.is_urgent:
+            return self.to_a_person(f"{reason}: person")
+        return self.ask("what_now", reason) if self.state.matter else self.menu(reason)
 
     def menu(self, reason: str) -> Decision:
-        return self.ask("menu", "hearing.which_matter", options=MENU, expect=Expect.MENU, reason=reason)
-
-    def goodbye(self, reason: str) -> Decision:
-        """What is known of an unfinished matter becomes a ticket; nothing is lost by a polite end."""
-        unfinished = on_hang_up(self.state, waiting=False, reachable=bool(self.facts.peer))
-        for command in unfinished:
-            self.commands.append(command)
-            self.tell("ticket.opened")
-        self.set(matter="", symptom="", suspended=())
-        self.tell("greeting.goodbye" if self.facts.channel is Channel.PHONE else "greeting.goodbye_chat")
-        self.set(asked="", tries=0)
-        return self.done(then=Then.HANG_UP if self.facts.channel is Channel.PHONE else Then.LISTEN, reason=reason)
+        return self.ask("menu", reason)
 
 
-def on_hang_up(state: DialogueState, *, waiting: bool, reachable: bool) -> tuple[Command, ...]:
-    """The caller is gone: what is known becomes a ticket. Nothing is made of a call in which nothing was said.
+_Rule = Callable[[_Turn], Decision | None]
 
-    An unanswered "is it a leak?" counts as yes (a second unsure answer). `reachable`: somebody could call back or go there.
-    """
-    if state.asked == "leak" and state.emergency_ticket_id is None:
-        return (OpenTicket(Intent.LEAK_INSIDE.value, state.suspect),)
-    if not (reachable or state.slots.address.is_findable or state.slots.phone):
-        return ()
-    unfinished = [*state.suspended, (state.matter, state.symptom)] if state.matter else list(state.suspended)
-    commands: list[Command] = [
-        OpenTicket(matter, symptom) for matter, symptom in unfinished if matter not in EMERGENCIES
-    ]
-    if waiting and not commands:
-        commands.append(OpenTicket("callback", state.symptom))
-    return tuple(commands)
+RULES: tuple[_Rule, ...] = (
+    _Turn.fee_menu,
+    _Turn.silence,
+    _Turn.emergency,
+    _Turn.perhaps_emergency,
+    _Turn.never_mind,
+    _Turn.wishes,
+    _Turn.filler,
+    _Turn.what_if,
+    _Turn.answer,
+    _Turn.correction,
+    _Turn.new_matter,
+    _Turn.not_understood,
+)
 
-
-#: A story of this many characters says what happened; a shorter one is asked about once.
-TOLD_ENOUGH = 25
-FREE_TEXT = frozenset({"what_happened", "what_is_wrong", "contact_name"})
-ANSWERED_BY: Mapping[str, frozenset[EntityKind]] = {
-    **dict.fromkeys(("address", "place", "home", "community", "read_back", "what_is_wrong"), ADDRESS_KINDS),
-    "part": frozenset({EntityKind.PART}),
-    "contact_phone": frozenset({EntityKind.PHONE}),
-    "temperature": frozenset({EntityKind.TEMPERATURE}),
-    "visit_time": frozenset({EntityKind.TIME}),
+#: What an answer may say beside yes and no; None from it: yes and no are tried.
+ANSWERS: Mapping[str, _Rule] = {
+    "home": _Turn.answer_home,
+    "which_home": _Turn.answer_which_home,
+    "address": _Turn.answer_address,
+    "place": _Turn.answer_address,
+    "key_building": _Turn.answer_keyed,
+    "key_unit": _Turn.answer_keyed,
+    "key_room": _Turn.answer_keyed,
+    "community": _Turn.answer_community,
+    "contact_phone": _Turn.answer_contact_phone,
+    "contact_name": _Turn.answer_contact_name,
+    "part": _Turn.answer_detail,
+    "temperature": _Turn.answer_detail,
+    "visit_time": _Turn.answer_visit_time,
+    "what_happened": _Turn.answer_what_happened,
+    "read_back": _Turn.answer_read_back,
+    "what_is_wrong": _Turn.answer_what_is_wrong,
+    "what_now": _Turn.answer_what_now,
 }
-ADDRESS_QUESTIONS = frozenset({"address", "place", "home", "community", "read_back", "what_is_wrong"})
-DETAIL_OPTIONS = {
-    "part": (QuickReply("text", "words.radiator"), QuickReply("text", "words.floor_heating")),
+
+#: What yes and what no lead to. The yes to "is it a leak?" is rule `emergency`.
+YES_NO: Mapping[str, tuple[_Rule, _Rule]] = {
+    "leak": (_Turn.emergency, _Turn.no_leak),
+    "still": (_Turn.danger_goes_on, _Turn.danger_is_over),
+    "home": (_Turn.this_home, _Turn.another_home),
+    "community": (_Turn.this_community, _Turn.another_community),
+    "read_back": (lambda t: t.open_matter("confirmed"), lambda t: t.ask("what_is_wrong", "read-back denied")),
+    "mean": (_Turn.as_meant, lambda t: t.menu("guess denied")),
+    # what was just explained can be noted for the resident at once (J1, done on his behalf)
+    "offer": (lambda t: t.start(t.before.guess), lambda t: t.anything_else("nothing to note")),
+    "coordinate": (lambda t: t.start("other_unit"), lambda t: t.anything_else("no coordination wished")),
+    "person": (lambda t: t.to_a_person("not helped"), lambda t: t.anything_else("helped")),
+    "more": (lambda t: t.go_on(), lambda t: t.goodbye("nothing else")),
 }
-DETAIL_EXPECT = {"contact_phone": Expect.PHONE}
-EXPECT_OF = {
-    "address": Expect.ADDRESS, "place": Expect.ADDRESS, "community": Expect.ADDRESS, "contact_phone": Expect.PHONE,
-    "home": Expect.YES_NO, "leak": Expect.YES_NO, "mean": Expect.YES_NO, "read_back": Expect.YES_NO,
-    "coordinate": Expect.YES_NO,
-    "offer": Expect.YES_NO, "menu": Expect.MENU,
-}  # fmt: skip

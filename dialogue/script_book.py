@@ -6,6 +6,7 @@ and optionally `interruptible: false` (safety instructions) and `card`. All temp
 an undeclared or unused parameter, an unknown field or a broken template refuses the start (ConfigurationError).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +23,16 @@ HOUSE_PARAMS = frozenset({"company", "number"})
 _FIELDS = frozenset({"clause", "params", "text", "voice", "chat", "interruptible", "card"})
 
 
+_MOBILE = re.compile(r"(1\d{2})(\d{4})(\d{4})", re.ASCII)
+
+
 def spoken_digits(value: object) -> str:
-    """Digits and letters one by one: a speech synthesizer would read "1122" as a number. A dash becomes a pause."""
-    return " ".join("," if c == "-" else c for c in str(value) if c.isalnum() or c == "-")
+    """Digits and letters one by one: a speech synthesizer would read "1122" as a number. A dash becomes a pause.
+
+    Mobile numbers are grouped as they are dictated here: 3, 4, 4.
+    """
+    number = _MOBILE.sub(r"\1-\2-\3", text) if _MOBILE.fullmatch(text := str(value)) else text
+    return " ".join("," if c == "-" else c for c in number if c.isalnum() or c == "-")
 
 
 @dataclass(frozen=True, slots=True)

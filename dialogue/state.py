@@ -49,6 +49,8 @@ class DialogueState:
     asked: str = ""
     already_asked: tuple[str, ...] = ()  # optional details are asked once
     tries: int = 0  # how often the answer to `asked` was not understood
+    silences: int = 0  # how often nothing was heard instead of an answer
+    pauses: int = 0  # how often only a filler was heard
     candidates: tuple[int, ...] = ()  # communities to choose from
     suspect: str = ""  # words that perhaps mean a leak, while "is it a leak?" is open
     suspect_intent: str = ""  # what they were understood as otherwise
@@ -60,6 +62,12 @@ class DialogueState:
     ticket_ids: tuple[int, ...] = ()
     emergency_ticket_id: int | None = None
     alarmed: tuple[str, ...] = ()  # emergency kinds of this conversation, oldest first
+    care_for: str = ""  # who must come first (J1), in the resident's own word
+    announced: tuple[int, ...] = ()  # Announcement.id that were told
+    answered: tuple[str, ...] = ()  # intents whose answer was given
+    our_call_id: int | None = None  # ResidentCall.id: we have called the resident
+    our_question: str = ""  # what our call asks and is not answered yet (dialogue.outgoing)
+    reported_by: str = ""  # name of the member of staff who reports on a resident's behalf (G7e)
     options: tuple[QuickReply, ...] = ()  # what the keys and buttons of the last reply mean
 
     def to_json(self) -> dict[str, Any]:
@@ -69,7 +77,7 @@ class DialogueState:
     def from_json(cls, data: dict[str, Any]) -> "DialogueState":
         """The inverse of `to_json`; an empty mapping is a fresh state, keys of an older release are dropped."""
         known = {k: v for k, v in data.items() if k in cls.__dataclass_fields__}
-        for name in ("already_asked", "candidates", "ticket_ids", "alarmed"):
+        for name in ("already_asked", "candidates", "ticket_ids", "alarmed", "announced", "answered"):
             known[name] = tuple(known.get(name, ()))
         known["suspended"] = tuple((m, s) for m, s in known.get("suspended", ()))
         known["slots"] = Slots(**known.get("slots", {}))

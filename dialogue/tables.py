@@ -1,5 +1,6 @@
-"""The dialogue's tables of data/: which intent is what matter, and the facts that answers are filled with."""
+"""The dialogue's tables of data/: which intent is what matter, the facts that answers are filled with, phrases without a model."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +9,17 @@ from typing import Any
 import yaml
 
 from dialogue.facts import Matter
+from dialogue.phrases import Phrases
 from kernel.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """data/matters.yml joined with data/knowledge.yml. `facts` fill the parameters of the answers."""
+    """data/matters.yml joined with data/knowledge.yml, and data/phrases.yml. `facts` fill the parameters of the answers."""
 
     matters: Mapping[str, Matter]
     facts: Mapping[str, str]
+    phrases: Phrases
 
 
 def load_knowledge(data_dir: Path) -> Knowledge:
@@ -36,7 +39,16 @@ def load_knowledge(data_dir: Path) -> Knowledge:
             raise ConfigurationError(msg)
         follow_up = answers.get(matter.answer, {}).get("follow_up") or ""
         found[intent] = Matter(intent=intent, **row, follow_up=follow_up)
-    return Knowledge(matters=found, facts={k: str(v) for k, v in knowledge.get("facts", {}).items()})
+    facts = {k: str(v) for k, v in knowledge.get("facts", {}).items()}
+    return Knowledge(matters=found, facts=facts, phrases=_phrases(data_dir / "phrases.yml"))
+
+
+def _phrases(path: Path) -> Phrases:
+    try:
+        return Phrases.compiled(_read(path))
+    except (KeyError, TypeError, re.error) as exc:
+        msg = f"{path}: {exc!r}"
+        raise ConfigurationError(msg) from exc
 
 
 def _read(path: Path) -> dict[str, Any]:

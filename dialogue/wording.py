@@ -22,15 +22,24 @@ class Wording:
         self._standard = standard
         self._community_name = community_name
 
-    def address(self, address: Address) -> str:
-        """`翠湖花园3号楼2单元501`, the words of a place, or "not known yet"."""
-        parts: dict[str, object] = {"building": address.building, "unit": address.unit, "room": address.room}
+    def address(self, address: Address) -> Both:
+        """`翠湖花园3号楼2单元501` shown, `翠湖花园3号楼2单元五零幺` spoken; the words of a place, or "not known yet"."""
+        return Both(
+            voice=self._address(address, self._digit_by_digit(address.room)), chat=self._address(address, address.room)
+        )
+
+    def _address(self, address: Address, room: str) -> str:
+        parts: dict[str, object] = {"building": address.building, "unit": address.unit, "room": room}
         known = self._community_name(address.community_id) if address.community_id is not None else ""
         if known and known in address.text and not address.building:
             return address.text  # a spot in the street, in the resident's words
         if known:
             return self._book.word("words.address_full", {"community": known, **parts}) + address.text
         return address.text or self._book.word("words.address_unknown")
+
+    def _digit_by_digit(self, number: str) -> str:
+        names = self._book.word("words.digit_names").split(",")
+        return "".join(names[int(c)] if c.isascii() and c.isdigit() else c for c in number)
 
     def when(self, instant: datetime, now: datetime) -> Both:
         """Day and hour on the residents' clocks: `今天15:40` shown, `今天15点40分` spoken."""

@@ -6,6 +6,7 @@ Instants go in and come out as aware UTC; days and hours mean local time (Asia/S
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 
 from kernel.clock import BEIJING, local
 
@@ -48,6 +49,16 @@ class Span:
     until: time
 
 
+class Moment(StrEnum):
+    """What time it is for somebody who calls the hotline (N6)."""
+
+    SEASON = "season"
+    SEASON_NIGHT = "season_night"
+    BEFORE_SEASON = "before_season"  # from the first day of fee collection
+    AFTER_SEASON = "after_season"
+    CLOSED = "closed"  # outside the season and outside office hours
+
+
 @dataclass(frozen=True)
 class BusinessCalendar:
     """`is_public_working_day` is the public calendar with its make-up days; the company's own dates win over it."""
@@ -59,6 +70,7 @@ class BusinessCalendar:
     is_public_working_day: Callable[[date], bool]
     working_days: frozenset[date] = frozenset()
     days_off: frozenset[date] = frozenset()
+    daytime: Span = Span(time(7), time(22))
 
     def is_working_day(self, day: date) -> bool:
         if day in self.days_off:
@@ -95,6 +107,16 @@ class BusinessCalendar:
         """N6: around the clock in the season, otherwise office hours of working days."""
         at = local(instant)
         return self.season.has(at.date()) or (self.is_working_day(at.date()) and _within(self.office_hours, at.time()))
+
+    def moment(self, instant: datetime) -> Moment:
+        """N6: how the hotline opens now."""
+        at = local(instant)
+        if self.season.has(at.date()):
+            return Moment.SEASON if _within((self.daytime,), at.time()) else Moment.SEASON_NIGHT
+        if not self.hotline_is_open(instant):
+            return Moment.CLOSED
+        until_season = Season(self.fee_collection.first, self.season.first)
+        return Moment.BEFORE_SEASON if until_season.has(at.date()) else Moment.AFTER_SEASON
 
     def may_call(self, instant: datetime) -> bool:
         """N7: a resident may be rung up now without a reason of urgency."""

@@ -97,6 +97,7 @@ class _CalendarFile:
     calling_hours: Annotated[tuple[Span, ...], BeforeValidator(_spans)]
     working_days: frozenset[date] = frozenset()
     days_off: frozenset[date] = frozenset()
+    daytime: Annotated[Span, BeforeValidator(_span)] = Span(time(7), time(22))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +183,7 @@ class Standard:
             is_public_working_day=holidays.country_holidays("CN", years=_CALENDAR_YEARS).is_working_day,
             working_days=file.working_days,
             days_off=file.days_off,
+            daytime=file.daytime,
         )
 
     def _outgoing(self) -> OutgoingPlan:
@@ -259,6 +261,9 @@ class Standard:
             raise self._wrong("ladder.yml", "last_rung_within_seconds", "the last rung starts before minute 8 (480)")
         if not 0 <= plan.no_address_grace_seconds < plan.last_rung_within_seconds:
             raise self._wrong("ladder.yml", "no_address_grace_seconds", "must leave time for the ladder")
+        for name in ("calls_per_second", "texts_per_second"):
+            if getattr(plan, name) <= 0:
+                raise self._wrong("ladder.yml", name, "nobody can be told without a call or a text: more than 0")
         for name in ("ring_seconds", "step_seconds", "round_pause_seconds", "busy_carrier_tries"):
             if getattr(plan, name) < 1:
                 raise self._wrong("ladder.yml", name, "must be at least 1")

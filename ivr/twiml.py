@@ -28,6 +28,8 @@ _LISTENING: dict[Expect, dict[str, Any]] = {
     Expect.MENU: {"num_digits": 1, "timeout": 8, "speech_timeout": 1},
     Expect.YES_NO: {"num_digits": 1, "timeout": 6, "speech_timeout": 1},
     Expect.ADDRESS: {"finish_on_key": "#", "timeout": 8, "speech_timeout": 2},
+    # Of a building, a unit, a room: # ends it, and # alone says that there is none.
+    Expect.NUMBER: {"finish_on_key": "#", "num_digits": 6, "timeout": 8, "speech_timeout": 1},
     # 12 digits: area code of four with a number of eight; a mobile number ends with # or after the pause.
     Expect.PHONE: {"finish_on_key": "#", "num_digits": 12, "timeout": 10, "speech_timeout": 3},
 }
@@ -55,6 +57,7 @@ class TwimlWriter:
             Expect.MENU: _hints(book.word("phone.hints_matters").split(",")),
             Expect.YES_NO: _hints(book.word("phone.hints_yes_no").split(",")),
             Expect.ADDRESS: _hints(place_names),
+            Expect.NUMBER: "",
             Expect.PHONE: "",
         }
 
@@ -65,13 +68,22 @@ class TwimlWriter:
             return self.goodbye(said)
         if reply.then is Then.WAIT:
             return self.wait(conversation_id, said, after=reply.last_seq, step=1)
-        return self.listen(conversation_id, said, turn=reply.turn_number + 1, expect=reply.expect)
+        one_key = any(option.digit not in ("", "0") for option in reply.quick_replies)
+        return self.listen(conversation_id, said, turn=reply.turn_number + 1, expect=reply.expect, one_key=one_key)
 
     def listen(
-        self, conversation_id: str, said: Sequence[Sentence], *, turn: int, expect: Expect = Expect.ANYTHING
+        self,
+        conversation_id: str,
+        said: Sequence[Sentence],
+        *,
+        turn: int,
+        expect: Expect = Expect.ANYTHING,
+        one_key: bool = False,
     ) -> str:
-        """Speaks and listens; whatever is heard, silence included, goes to this turn."""
+        """Speaks and listens; whatever is heard, silence included, goes to this turn. `one_key`: the first key is the answer."""
         options = dict(_LISTENING[expect])
+        if one_key:
+            options |= {"num_digits": 1, "finish_on_key": ""}
         if self._hints[expect]:
             options["hints"] = self._hints[expect]
         return self._gather(said, f"/ivr/calls/{conversation_id}/turns/{turn}", options)
@@ -105,6 +117,12 @@ class TwimlWriter:
             answer_on_bridge=True,
         )
         dial.number(to)
+        return _xml(response)
+
+    def pause(self) -> str:
+        """A minute of silence."""
+        response = VoiceResponse()
+        response.pause(length=60)
         return _xml(response)
 
     def fault(self, tries: int) -> str:

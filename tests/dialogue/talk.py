@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.understanding import EMERGENCIES, Entity, EntityKind, Intent, Source, Understanding
+from dialogue.conference import Conferences
 from dialogue.conversation import Channel, Reply, Turn
 from dialogue.handle_turn import Hotline, Kit
 from dialogue.handoff import Handoff, HandoffDeliveries
@@ -57,11 +58,12 @@ class Talk:
         self.understander = FakeUnderstander()
         self.carrier = FakeCarrier(self.store)
         kit = Kit(
-            store=self.store, understander=self.understander, policy=Policy(KNOWLEDGE.matters, STANDARD.kinds, STANDARD.directory),
+            store=self.store, understander=self.understander, policy=Policy(KNOWLEDGE.matters, STANDARD.kinds, STANDARD.directory, KNOWLEDGE.phrases),
             book=BOOK, standard=STANDARD, clock=self.clock, facts=KNOWLEDGE.facts, hotline_phone="+8641188880000",
         )  # fmt: skip
         self.hotline = Hotline(kit)
         self.handoff = Handoff(self.store, BOOK, self.clock)
+        self.conferences = Conferences(self.store, BOOK, self.clock, hotline="+8641188880000", browser_lines=True)
         self.deliveries = HandoffDeliveries(self.store, self.carrier, BOOK, STANDARD, self.clock)
         conversation, self.reply = self.hotline.open(channel, call, peer)
         self.id = conversation.id

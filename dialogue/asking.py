@@ -1,0 +1,237 @@
+"""What must still be known of a matter, and what follows when everything is (R4, B5, G7e). Pure."""
+
+from bot.understanding import EMERGENCIES, Intent, Source
+from dialogue.conversation import Channel, Expect, QuickReply, Then
+from dialogue.decision import Command, Decision, LearnAddress, NudgeTicket, OpenTicket
+from dialogue.draft import Draft
+from dialogue.facts import Home
+from dialogue.options import HUMAN, NO, YES
+from dialogue.questions import QUESTIONS
+from dialogue.state import DialogueState, heard_address
+
+#: After this many silent or unclear answers to one question come the keys of a menu, then a person.
+MOST_TRIES = 2
+#: A story of this many characters says what happened; a shorter one is asked about once.
+TOLD_ENOUGH = 25
+#: A caller with this many homes chooses by key or word; with more he says the address.
+HOMES_TO_CHOOSE_FROM = 2
+_KEYED = frozenset({"key_building", "key_unit", "key_room"})
+
+
+class Asking(Draft):
+    """Draft that knows what to ask next."""
+
+    def start(self, kind: str) -> Decision:
+        known = next((c for c in self.facts.open_cases if c.kind == kind), None)
+        if known is not None and not self.tables.kinds[kind].repeatable:
+            self.commands.append(NudgeTicket(known.id))
+            self.tell("ticket.known_already", number=known.number, ticket_id=known.id)
+            return self.resume_or_more("open already")
+        if self.state.matter != kind:
+            self.put_aside()
+        self.set(matter=kind, symptom=self.symptom_of_new_matter(), asked="", tries=0, silences=0)
+        self.tell("hearing.noting_down")
+        if self.doubtful:
+            return self.confirm_community()
+        return self.next_step("new matter")
+
+    def symptom_of_new_matter(self) -> str:
+        """The resident's own words; after a "yes" to a question of ours, the words that led to it."""
+        if self.heard.intent is Intent.AFFIRM or self.asked == "mean" or not self.heard.text:
+            return self.before.symptom
+        return self.heard.text
+
+    def next_step(self, reason: str) -> Decision:
+        """The next thing that must be known of the matter, or the read-back, or the ticket."""
+        if self.is_urgent:
+            return self.next_urgent(reason)
+        if not self.state.matter:
+            return self.anything_else(reason)
+        for item in self.tables.kinds[self.state.matter].asks:
+            question = self.ask_address(reason) if item == "address" else self.ask_detail(item, reason)
+            if question is not None:
+                return question
+        home = self.home
+        confirmed = self.state.home_confirmed and home is not None and home.id == self.state.home_id
+        if confirmed and self.asked != "what_is_wrong":
+            return self.open_matter(reason)  # the confirmed home was the read-back
+        return self.read_back(reason)
+
+    def ask_detail(self, item: str, reason: str) -> Decision | None:
+        slots = self.state.slots
+        if item == "contact_phone" and (slots.phone or self.facts.peer or self.asked == "contact_phone"):
+            return None
+        if item == "what_happened" and (slots.story or len(self.state.symptom) >= TOLD_ENOUGH):
+            return None
+        if QUESTIONS[item].optional and (self.detail(item) or not self.ask_once(item)):
+            return None
+        return self.ask(item, reason)
+
+    def detail(self, item: str) -> str:
+        """What is already known of an optional detail, from the resident or from the company's own record."""
+        slots, home = self.state.slots, self.home
+        if item == "contact_name":
+            return slots.name or (home.name if home else "")
+        if item == "part":
+            return slots.part or (home.installation if home else "")
+        return slots.temperature if item == "temperature" else slots.visit_time
+
+    # --- where -------------------------------------------------------------------------------------------------
+
+    def ask_address(self, reason: str) -> Decision | None:
+        slots, home = self.state.slots, self.home
+        if home is not None and not self.state.home_confirmed and slots.community_id is None:
+            return self.ask("home", reason, address=home.words)
+        if slots.address_is_complete:
+            if home is not None and self.state.home_id != home.id:
+                self.set(home_id=home.id)
+                self.set_slots(unit=home.address.unit)
+            return None
+        return self.ask_which_home(reason) or self.ask_rest_of_address("ask.address", reason)
+
+    def ask_which_home(self, reason: str) -> Decision | None:
+        """A caller with two homes chooses; nobody is asked twice."""
+        homes = self.facts.caller_homes
+        unknown = self.state.slots.community_id is None and not self.state.home_denied
+        if len(homes) != HOMES_TO_CHOOSE_FROM or not unknown or not self.ask_once("which_home"):
+            return None
+        options = tuple(QuickReply(f"home:{h.id}", h.words.chat, str(n)) for n, h in enumerate(homes, 1))
+        return self.ask("which_home", reason, options=(*options, HUMAN), first=homes[0].words, second=homes[1].words)
+
+    def ask_rest_of_address(self, whole: str, reason: str) -> Decision | None:
+        """`whole`: the script that asks for all of it. None: enough for a person to find the home; never a trap."""
+        slots = self.state.slots
+        if slots.community_id is None:
+            return self.ask("address", reason, script=whole)
+        if self.asked == "address" and self.before.tries >= MOST_TRIES:
+            return None
+        keyed = self.heard.source is Source.CHOICE and heard_address(self.heard) and self.is_phone
+        if self.asked in _KEYED or (keyed and self.asked == "address"):
+            return self.ask_by_keys(reason)
+        again = self.asked == "address" and self.state.slots == self.before.slots
+        if again:
+            return self.ask("address", reason, script="ask.rest_of_address")
+        if not slots.building:
+            name = self.facts.community_names.get(slots.community_id, "")
+            return self.ask("address", reason, script="ask.building", community=name)
+        return self.ask("address", reason, script="ask.room", building=slots.building)
+
+    def ask_by_keys(self, reason: str) -> Decision:
+        """The missing parts of the address, one by one; a building without units is possible."""
+        slots = self.state.slots
+        if not slots.building:
+            return self.ask("key_building", reason)
+        if not slots.unit and self.asked not in ("key_unit", "key_room"):
+            return self.ask("key_unit", reason)
+        return self.ask("key_room", reason)
+
+    def confirm_community(self) -> Decision:
+        names = [self.facts.community_names.get(c, "") for c in self.doubtful]
+        self.set(candidates=self.doubtful)
+        if len(self.doubtful) == 1:
+            return self.ask(
+                "community", "misheard community", script="ask.is_it_community", options=(YES, NO, HUMAN),
+                expect=Expect.YES_NO, community=names[0],
+            )  # fmt: skip
+        options = tuple(
+            QuickReply(f"community:{c}", name, str(n))
+            for n, (c, name) in enumerate(zip(self.doubtful, names, strict=True), 1)
+        )
+        return self.ask("community", "two communities", options=(*options, HUMAN), first=names[0], second=names[1])
+
+    # --- an emergency ------------------------------------------------------------------------------------------
+
+    def next_urgent(self, reason: str) -> Decision:
+        """After the alarm has left: only what helps to find the home and to call back."""
+        where = self.ask_urgent_place(reason)
+        if where is not None:
+            return where
+        slots = self.state.slots
+        if not (slots.phone or self.facts.peer) and self.ask_once("contact_phone"):
+            return self.ask("contact_phone", reason)
+        if slots.phone != self.before.slots.phone and not any(isinstance(c, LearnAddress) for c in self.commands):
+            self.learn_address(silent=True)
+        self.set(matter="", symptom="")
+        return self.resume_or_more(reason)
+
+    def ask_urgent_place(self, reason: str) -> Decision | None:
+        slots = self.state.slots
+        if self.state.matter in (Intent.LEAK_STREET, Intent.MANHOLE_COVER):
+            return self.ask("place", reason) if self.ask_once("place") else None
+        if slots.place:
+            return None
+        home = self.home
+        if home is not None and self.is_just_guessed(home):
+            return self.ask("home", reason, address=home.words)
+        if slots.address_is_complete:
+            return None
+        return self.ask_which_home(reason) or self.ask_rest_of_address("ask.address_urgent", reason)
+
+    def is_just_guessed(self, home: Home) -> bool:
+        """Taken in this turn from the number that calls, and not said by anybody."""
+        just_taken = self.state.home_id == home.id and self.before.home_id != home.id
+        return just_taken and not self.state.home_confirmed and not heard_address(self.heard)
+
+    # --- the end of a matter -----------------------------------------------------------------------------------
+
+    def read_back(self, reason: str) -> Decision:
+        """What will be written down; an address only of a matter that has one."""
+        kind, slots = self.tables.kinds[self.state.matter], self.state.slots
+        symptom = self.state.symptom or kind.title
+        if "address" not in kind.asks and not slots.address.is_findable:
+            return self.ask("read_back", reason, symptom=symptom, visit_time=slots.visit_time, address="")
+        return self.ask("read_back", reason, symptom=symptom, visit_time=slots.visit_time)
+
+    def open_matter(self, reason: str) -> Decision:
+        self.commands.append(OpenTicket(self.state.matter, self.state.symptom))
+        if self.state.matter == "question":
+            self.tell("scope.other_butler" if self.state.slots.community_id is not None else "ticket.answer_later")
+        self.tell("ticket.opened")
+        self.set(matter="", symptom="", asked="", tries=0, silences=0)
+        return self.resume_or_more(reason)
+
+    def resume_or_more(self, reason: str) -> Decision:
+        """Back to the matter that was put aside, or G11: anything else?"""
+        if self.state.matter:
+            return self.next_step(reason)
+        if self.state.suspended:
+            *rest, (matter, symptom) = self.state.suspended
+            self.set(suspended=tuple(rest), matter=matter, symptom=symptom, asked="", tries=0, silences=0)
+            self.tell("hearing.back_to", matter=self.tables.kinds[matter].title)
+            return self.next_step(reason)
+        return self.anything_else(reason)
+
+    def anything_else(self, reason: str) -> Decision:
+        self.set(matter="")
+        return self.ask("more", reason)
+
+    def note_unfinished(self) -> None:
+        """What is known of unfinished matters becomes tickets; nothing is lost by a polite end."""
+        for command in on_hang_up(self.state, waiting=False, reachable=bool(self.facts.peer)):
+            self.commands.append(command)
+            self.tell("ticket.opened")
+        self.set(matter="", symptom="", suspended=(), asked="", tries=0, silences=0)
+
+    def goodbye(self, reason: str) -> Decision:
+        self.note_unfinished()
+        by_phone = self.facts.channel is Channel.PHONE
+        self.tell("greeting.goodbye" if by_phone else "greeting.goodbye_chat")
+        return self.done(then=Then.HANG_UP if by_phone else Then.LISTEN, reason=reason)
+
+
+def on_hang_up(state: DialogueState, *, waiting: bool, reachable: bool) -> tuple[Command, ...]:
+    """The caller is gone: what is known becomes a ticket. Nothing is made of a call in which nothing was said.
+
+    An unanswered "is it a leak?" counts as yes (a second unsure answer). `reachable`: somebody could call back or go there.
+    """
+    if state.asked == "leak" and state.emergency_ticket_id is None:
+        return (OpenTicket(Intent.LEAK_INSIDE.value, state.suspect),)
+    if not (reachable or state.slots.address.is_findable or state.slots.phone):
+        return ()
+    unfinished = [*state.suspended, (state.matter, state.symptom)] if state.matter else list(state.suspended)
+    commands: list[Command] = [
+        OpenTicket(matter, symptom) for matter, symptom in unfinished if matter not in EMERGENCIES
+    ]
+    if waiting and not commands:
+        commands.append(OpenTicket("callback", state.symptom))
+    return tuple(commands)

@@ -1,0 +1,70 @@
+"""What residents say that needs no model: fillers, second thoughts, "what if", who must come first. Pure; the words are data/phrases.yml.
+
+Nothing here may quiet an alarm: the policy asks for danger first.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+_MARKS = " 。,,!!??、…~."
+_WHOLE = ("nod", "pause", "hello", "never_mind")
+_PARTS = ("yes", "no", "what_if", "outage", "care_for", "nobody_to_care_for", "name")
+
+
+class Filler(StrEnum):
+    """Sounds that are no answer. A NOD is one to a yes/no question."""
+
+    NOD = "nod"
+    PAUSE = "pause"
+    HELLO = "hello"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """Compiled tables. `whole` fit an utterance from end to end, `parts` are searched for; `yes` and `no` at its beginning."""
+
+    whole: Mapping[str, re.Pattern[str]]
+    parts: Mapping[str, re.Pattern[str]]
+
+    @classmethod
+    def compiled(cls, words: Mapping[str, str]) -> "Phrases":
+        """Raises KeyError (a table is missing), re.error."""
+        tables = {name: re.sub(r"\n?\s+(?=[|(])", "", words[name]) for name in (*_WHOLE, *_PARTS, "particles")}
+        behind = rf"(?:[{re.escape(_MARKS)}]*(?:{tables['particles']}))*"
+        return cls(
+            whole={name: re.compile(rf"(?:{tables[name]}){behind}") for name in _WHOLE},
+            parts={name: re.compile(tables[name]) for name in _PARTS},
+        )
+
+    def filler(self, text: str) -> Filler | None:
+        said = text.strip(_MARKS)
+        return next((f for f in Filler if self.whole[f].fullmatch(said)), None)
+
+    def is_never_mind(self, text: str) -> bool:
+        """The resident takes back what he wanted."""
+        return self.whole["never_mind"].fullmatch(text.strip(_MARKS)) is not None
+
+    def begins(self, text: str) -> str:
+        """`yes`, `no` or "": how an answer begins that says more than that."""
+        said = text.lstrip(_MARKS)
+        return next((name for name in ("no", "yes") if self.parts[name].match(said)), "")
+
+    def asks_what_if(self, text: str) -> bool:
+        return self.parts["what_if"].search(text) is not None
+
+    def is_outage(self, text: str) -> bool:
+        return self.parts["outage"].search(text) is not None
+
+    def care_for(self, text: str) -> str:
+        """Who must come first, in the resident's own word; "" if nobody was named."""
+        if self.parts["nobody_to_care_for"].search(text):
+            return ""
+        found = self.parts["care_for"].search(text)
+        return (found["who"] or found["state"]) if found else ""
+
+    def name(self, text: str) -> str:
+        """A name that was introduced as one; "" if none was."""
+        found = self.parts["name"].search(text.strip(_MARKS))
+        return found["name"] if found else ""
