@@ -130,6 +130,8 @@ class Call:
         self.queue_ms = 0
         self.placed_with = ""  # the address that the REST request named: its owner's own mark of what the call is for
         self.sequence = 0
+        self.recording_message = False  # <Record> listens: there is nobody to answer
+        self.recorded_from = 0  # number of the line from which on a recording runs
         self.lines: list[Line] = []
         self.speaking = False
         self.listening_for: frozenset[InputKind] = frozenset()

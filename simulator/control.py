@@ -18,6 +18,7 @@ from simulator.webhooks import CallbackWeather
 _LONGEST_WAIT_SECONDS = 25.0
 _SHOWN_LINES, _SHOWN_TEXTS = 120, 20
 _FAULTS = frozenset({"busy", "error", "lost", "hang", "late"})
+_MEDIA_FAULTS = frozenset({"media-missing", "media-error"})
 _KEYS = frozenset("0123456789*#")
 
 
@@ -135,11 +136,16 @@ def _views(api: Blueprint, network: Network) -> None:
 def _drills(api: Blueprint, network: Network) -> None:
     @api.post("/api/faults")
     def order_faults() -> dict[str, Any]:
-        """The next `count` REST requests fail: busy (429), error (500, not done), lost (500, done), hang (no answer), late (14 s)."""
+        """The next `count` REST requests fail: busy (429), error (500, not done), lost (500, done), hang (no answer), late (14 s);
+        the next requests for the sound of a recording: media-missing (404: not made yet), media-error (500).
+        """
         body = _body()
         fault, count = str(body.get("fault", "")), body.get("count", 1)
-        if fault not in _FAULTS or not isinstance(count, int) or not 0 < count <= 1000:  # noqa: PLR2004 - a drill, not a siege
-            raise Impossible(f"fault must be one of {', '.join(sorted(_FAULTS))}, count 1 to 1000")
+        if fault not in _FAULTS | _MEDIA_FAULTS or not isinstance(count, int) or not 0 < count <= 1000:  # noqa: PLR2004 - a drill, not a siege
+            raise Impossible(f"fault must be one of {', '.join(sorted(_FAULTS | _MEDIA_FAULTS))}, count 1 to 1000")
+        if fault in _MEDIA_FAULTS:
+            network.media_faults.extend([fault] * count)
+            return {"faults": list(network.media_faults)}
         network.faults.extend([fault] * count)
         return {"faults": list(network.faults)}
 
@@ -226,6 +232,7 @@ def _call_json(call: Call, lines_after: int = 0) -> dict[str, Any]:
         "status": call.status.value,
         "phase": call.phase,
         "speaking": call.speaking,
+        "recording": call.recording_message,
         "listening": sorted(kind.value for kind in call.listening_for),
         "bridged": call.bridge.leg.number if call.bridge else None,
         "created": call.created.isoformat(),

@@ -30,6 +30,7 @@ from simulator.engine import Walk
 from simulator.grammar import Grammar
 from simulator.pace import Pace
 from simulator.phones import Phone, PhoneState, Text
+from simulator.recordings import Recording
 from simulator.webhooks import Webhooks
 
 T = TypeVar("T")
@@ -59,7 +60,9 @@ class Network:
         self.phones: dict[str, Phone] = {p.number: Phone(p.number, p.label, p.kind) for p in config.phones}
         self.calls: dict[str, Call] = {}
         self.texts: dict[str, Text] = {}
-        self.recordings: dict[str, str] = {}
+        self.recordings: dict[str, Recording] = {}
+        self.running: dict[str, Recording] = {}  # of live calls, by the call's sid
+        self.media_faults: deque[str] = deque()
         self.violations: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self.faults: deque[str] = deque()
         self.revision = 0
@@ -218,6 +221,7 @@ class Network:
                 return
             call.event(status.value)
             self.disconnect(call)
+            self.stop_recording(call)
             phone = self.phones.get(call.leg.number)
             if phone is not None and phone.call is call:
                 phone.call = None
@@ -368,6 +372,51 @@ class Network:
             call.sequence += 1 if targets else 0
         for target in targets:
             self.webhooks.notify(target.url, target.method, form)
+
+    # -- recordings --------------------------------------------------------------------------------------------
+
+    @property
+    def base(self) -> str:
+        return f"http://{self.config.host}:{self.config.port}"
+
+    def media_url(self, recording: Recording) -> str:
+        return f"{self.base}/2010-04-01/Accounts/{self.config.account_sid}/Recordings/{recording.sid}"
+
+    def start_recording(self, call: Call, made: Recording) -> None:
+        """Whatever is said on the call from now on, by anybody; one at a time."""
+        with self.lock:
+            self.recordings[made.sid] = self.running[call.sid] = made
+            call.recorded_from = len(call.lines)
+            call.event("beep")
+
+    def stop_recording(self, call: Call) -> None:
+        with self.lock:
+            made = self.running.pop(call.sid, None)
+            if made is None:
+                return
+            said = [line.text for line in call.lines[call.recorded_from :] if line.kind == "say"]
+            made.finish("".join(said))
+            self.changed()
+        self.tell_recording(call, made)
+
+    def tell_recording(self, call: Call, made: Recording) -> None:
+        """Its own status callback: in the background, perhaps before the action's answer, perhaps never."""
+        address, method = made.callback
+        if not address:
+            return
+        form = {
+            "AccountSid": self.config.account_sid,
+            "CallSid": call.sid,
+            "RecordingSid": made.sid,
+            "RecordingUrl": self.media_url(made),
+            "RecordingStatus": made.status,
+            "RecordingDuration": str(made.seconds),
+            "RecordingChannels": "1",
+            "RecordingSource": made.source,
+            "RecordingStartTime": format_datetime(made.created),
+            "ErrorCode": "0",
+        }
+        self.webhooks.notify(address, method, form)
 
     # -- texts -------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 from simulator.calls import Call, Callback, CallStatus, Source
 from simulator.network import Network
 from simulator.rest_answers import call_json, page_json, text_json
+from simulator.rest_recordings import add_recordings
 from simulator.rest_requests import (
     Refused,
     call_matches,
@@ -38,6 +39,7 @@ def rest_api(network: Network) -> Blueprint:
     _guard(api, network)
     _calls(api, network)
     _messages(api, network)
+    add_recordings(api, network, _ACCOUNT)
 
     @api.route(f"{_ACCOUNT}/<path:_rest>", methods=["GET", "POST", "DELETE"])
     def nothing_here(account: str, _rest: str) -> Response:  # noqa: ARG001 - checked by the guard
@@ -110,11 +112,6 @@ def _calls(api: Blueprint, network: Network) -> None:
         with network.lock:
             network.calls.pop(sid, None)
         return "", HTTPStatus.NO_CONTENT
-
-    @api.get(f"{_ACCOUNT}/Recordings/<sid>")
-    def fetch_recording(account: str, sid: str) -> Response:  # noqa: ARG001 - checked by the guard
-        """Twilio gives sound; here a recording is the words that were typed."""
-        return Response(_found(network.recordings, sid), mimetype="text/plain")
 
 
 def _messages(api: Blueprint, network: Network) -> None:

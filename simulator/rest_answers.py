@@ -56,10 +56,10 @@ def call_json(network: Network, call: Call) -> dict[str, Any]:
             "from_formatted": leg.from_,
             "phone_number_sid": None,
             "status": call.status.value,
-            "date_created": _date(call.created),
-            "date_updated": _date(call.updated),
-            "start_time": _date(call.started),
-            "end_time": _date(call.ended),
+            "date_created": rfc_date(call.created),
+            "date_updated": rfc_date(call.updated),
+            "start_time": rfc_date(call.started),
+            "end_time": rfc_date(call.ended),
             "duration": str(call.seconds) if call.over else None,
             "price": None,
             "price_unit": "USD",
@@ -90,9 +90,9 @@ def text_json(network: Network, text: Text) -> dict[str, Any]:
             "num_media": "0",
             "direction": "outbound-api",
             "status": text.status,
-            "date_created": _date(text.created),
-            "date_updated": _date(text.updated),
-            "date_sent": _date(text.sent),
+            "date_created": rfc_date(text.created),
+            "date_updated": rfc_date(text.updated),
+            "date_sent": rfc_date(text.sent),
             "error_code": text.error_code,
             "error_message": None,
             "messaging_service_sid": None,
@@ -104,7 +104,7 @@ def text_json(network: Network, text: Text) -> dict[str, Any]:
         }
 
 
-def _date(instant: datetime | None) -> str | None:
+def rfc_date(instant: datetime | None) -> str | None:
     return format_datetime(instant) if instant else None
 
 

@@ -153,6 +153,10 @@ def text_matches(text: Text, query: Mapping[str, str]) -> bool:
     )
 
 
+def on_day(instant: datetime, name: str, query: Mapping[str, str]) -> bool:
+    return _within(instant, name, query)
+
+
 def _within(instant: datetime | None, name: str, query: Mapping[str, str]) -> bool:
     """`name` is that day (UTC), `name<` on or before, `name>` on or after."""
     day, before, after = query.get(name), query.get(f"{name}<"), query.get(f"{name}>")

@@ -1,6 +1,5 @@
 """The TwiML verbs. Each takes the walk and its element, and returns where to go next, or None for the next verb."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn
@@ -8,6 +7,9 @@ from uuid import uuid4
 from xml.etree.ElementTree import Element
 
 from simulator.calls import HOTLINE, NETWORK, Call, Callback, CallOver, CallStatus, Input, InputKind, Leg, Source
+from simulator.pace import SECONDS_PER_CHARACTER
+from simulator.recordings import Recording
+from simulator.webhooks import WebhookFailed
 
 if TYPE_CHECKING:
     from simulator.engine import Walk
@@ -19,6 +21,7 @@ _ENDLESS = 1000
 # "auto" stops at the first pause in speech.
 _AUTO_SECONDS = 1.0
 _DEFAULT_TIMEOUT = 5.0
+_LONGEST_RECORDING = 3600.0
 _DEFAULT_RING = 30.0
 _DEFAULT_TIME_LIMIT = 14_400.0
 
@@ -38,9 +41,17 @@ def say(walk: "Walk", verb: Element) -> None:
 
 
 def play(walk: "Walk", verb: Element) -> None:
-    sound = verb.get("digits") or (verb.text or "").strip()
+    address = (verb.text or "").strip()
+    seconds = _SOUND_SECONDS
+    if address:
+        address = walk.there(address).url
+        try:
+            seconds = walk.network.webhooks.sound_seconds(address)
+        except WebhookFailed as failed:  # as at Twilio: reported, and on with the next verb
+            walk.violation(f"{failed.code}: {failed.reason}")
+            return
     for _ in range(_times(verb)):
-        if _speak(walk, "play", sound, walk.pace.machine(_SOUND_SECONDS)):
+        if _speak(walk, "play", verb.get("digits") or address, walk.pace.machine(seconds)):
             return
 
 
@@ -140,38 +151,57 @@ def _heard_keys(walk: "Walk", how: _Listening, first: Input) -> dict[str, str]:
 
 
 def record(walk: "Walk", verb: Element) -> Source | None:
+    """Ends by a key, by silence, by its longest length or by hanging up. Nothing said: as at Twilio, the next verb."""
     call = walk.call
+    target = walk.there(verb.get("recordingStatusCallback", ""), verb.get("recordingStatusCallbackMethod", "POST"))
+    callback = (target.url, target.method) if verb.get("recordingStatusCallback") else ("", "POST")
+    made = Recording(call.sid, callback=callback)
+    longest = _number(verb, "maxLength", _LONGEST_RECORDING)
     call.event("beep")
     call.listen((InputKind.SPEECH, InputKind.DIGITS))
+    call.recording_message = True
     words: list[str] = []
     ended_by = ""
-    timeout = walk.pace.person(_number(verb, "timeout", _DEFAULT_TIMEOUT))
     try:
-        while given := call.next_input(timeout):
-            if given.kind is InputKind.SILENCE:
-                break
-            if given.kind is InputKind.DIGITS:
-                if ended_by := next((k for k in given.text if k in verb.get("finishOnKey", "1234567890*#")), ""):
-                    break
-                continue
-            words.append(given.text)
+        ended_by = _listen_to_message(walk, verb, words, longest)
         call.listen(())
     except CallOver:
         if words:  # Twilio asks for the action even then; nobody hears the answer
-            action = walk.action(verb, _recording(walk, words) | {"Digits": "hangup"})
+            action = walk.action(verb, _recorded(walk, made, words, longest) | {"Digits": "hangup"})
             walk.network.webhooks.notify(action.url, action.method, walk.form() | dict(action.params))
         raise
+    finally:
+        call.recording_message = False
     call.event("recorded")
-    return walk.action(verb, _recording(walk, words) | {"Digits": ended_by}) if words else None
+    return walk.action(verb, _recorded(walk, made, words, longest) | {"Digits": ended_by}) if words else None
 
 
-def _recording(walk: "Walk", words: list[str]) -> dict[str, str]:
-    sid = "RE" + uuid4().hex
-    text = "".join(words)
-    walk.network.recordings[sid] = text
-    config = walk.network.config
-    url = f"http://{config.host}:{config.port}/2010-04-01/Accounts/{config.account_sid}/Recordings/{sid}"
-    return {"RecordingSid": sid, "RecordingUrl": url, "RecordingDuration": str(max(1, math.ceil(len(text) * 0.2)))}
+def _listen_to_message(walk: "Walk", verb: Element, words: list[str], longest: float) -> str:
+    """Collects into `words`; returns the key that ended it."""
+    timeout = walk.pace.person(_number(verb, "timeout", _DEFAULT_TIMEOUT))
+    while sum(map(len, words)) * SECONDS_PER_CHARACTER < longest and (given := walk.call.next_input(timeout)):
+        if given.kind is InputKind.SILENCE:
+            break
+        if given.kind is InputKind.SPEECH:
+            words.append(given.text)
+            continue
+        if ended_by := next((k for k in given.text if k in verb.get("finishOnKey", "1234567890*#")), ""):
+            return ended_by
+    return ""
+
+
+def _recorded(walk: "Walk", made: Recording, words: list[str], longest: float) -> dict[str, str]:
+    network = walk.network
+    made.finish("".join(words), longest)
+    with network.lock:
+        network.recordings[made.sid] = made
+        network.changed()
+    network.tell_recording(walk.call, made)
+    return {
+        "RecordingSid": made.sid,
+        "RecordingUrl": network.media_url(made),
+        "RecordingDuration": str(made.seconds),
+    }
 
 
 # -- leaving -----------------------------------------------------------------------------------------------------

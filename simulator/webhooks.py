@@ -2,13 +2,15 @@
 
 import base64
 import hmac
+import io
 import random
 import threading
 import time
+import wave
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 from uuid import uuid4
 
 import httpx
@@ -18,6 +20,8 @@ _LOG = structlog.get_logger()
 _MAX_REDIRECTS = 5
 _LATEST_CALLBACK_SECONDS = 60.0
 _MAX_BYTES = 64 * 1024
+_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
+_FOREIGN_SOUND_SECONDS = 2.0
 _XML_TYPES = ("text/xml", "application/xml", "text/html")
 
 
@@ -82,6 +86,7 @@ class Webhooks:
         # trust_env off: a proxy of this machine must not stand between two of its processes.
         self._client = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), trust_env=False)
         self.weather = CallbackWeather()
+        self._sounds: dict[str, float] = {}
         self._background = ThreadPoolExecutor(max_workers=16, thread_name_prefix="callback")
 
     def close(self) -> None:
@@ -98,6 +103,23 @@ class Webhooks:
             if not answer.content_type.lower().startswith(_XML_TYPES):
                 raise WebhookFailed(12300, f"invalid Content-Type {answer.content_type!r}")
         return answers
+
+    def sound_seconds(self, url: str) -> float:
+        """How long the sound behind a <Play> lasts; fetched once, as by Twilio, which keeps it. Raises WebhookFailed.
+
+        Nothing is fetched from another machine: such a sound counts as two seconds long.
+        """
+        if urlsplit(url).hostname not in _THIS_MACHINE:
+            return _FOREIGN_SOUND_SECONDS
+        if url not in self._sounds:
+            try:
+                answer = self._client.get(url, timeout=self._limit)
+            except httpx.HTTPError as exc:
+                raise WebhookFailed(11205, f"connection failure: {url}: {exc}") from exc
+            if answer.is_error or not answer.headers.get("content-type", "").startswith("audio/"):
+                raise WebhookFailed(12300, f"no sound: {answer.status_code} {answer.headers.get('content-type')} {url}")
+            self._sounds[url] = _wav_seconds(answer.content)
+        return self._sounds[url]
 
     def notify(self, url: str, method: str, params: Mapping[str, str]) -> None:
         """A status callback: in the background, its answer is ignored, a failure is logged."""
@@ -175,3 +197,11 @@ class Webhooks:
             return response, body
         finally:
             response.close()
+
+
+def _wav_seconds(sound: bytes) -> float:
+    try:
+        with wave.open(io.BytesIO(sound)) as file:
+            return float(file.getnframes() / file.getframerate())
+    except (wave.Error, EOFError):  # another kind of sound: how long is not worth a decoder
+        return _FOREIGN_SOUND_SECONDS

@@ -152,6 +152,7 @@ class Card {
     if (phone.phase !== "talking") return this.drawEar("", false);
     if (call.bridged) return this.drawEar(words.bridged, true);
     const open = call.listening.length > 0;
+    if (call.recording) return this.drawEar(words.recording, true);
     this.drawEar(open ? (call.speaking ? words.speaking : words.listening) : call.speaking ? words.deaf : words.thinking, open);
   }
 

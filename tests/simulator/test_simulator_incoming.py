@@ -166,7 +166,7 @@ def test_a_recording_is_the_words_that_were_typed(product: Product, desk: Desk) 
     form = product.forms("/recorded")[0]
     assert form["Digits"] == "#"
     sid = form["RecordingUrl"].rsplit("/", 1)[1]
-    assert desk.network.recordings[sid] == "请回电话"
+    assert desk.network.recordings[sid].words == "请回电话"
 
 
 def test_who_hangs_up_while_recording_leaves_the_recording(product: Product, desk: Desk) -> None:
