@@ -33,6 +33,8 @@ def control_api(network: Network) -> Blueprint:
     _voices(api, network)
     _views(api, network)
     _drills(api, network)
+    _weather(api, network)
+    _records(api, network)
     return api
 
 
@@ -154,16 +156,18 @@ def _drills(api: Blueprint, network: Network) -> None:
         network.faults.clear()
         return {"faults": []}
 
-    @api.put("/api/callbacks")
-    def set_weather() -> dict[str, Any]:
-        """From now on; {} mends everything."""
-        body = _body()
-        try:
-            network.webhooks.weather = CallbackWeather(**body)
-        except (TypeError, ValueError) as exc:
-            raise Impossible(str(exc)) from exc
-        return body
+    @api.get("/violations.json")
+    def violations() -> list[dict[str, Any]]:
+        return list(network.violations)
 
+    @api.delete("/violations.json")
+    def forget_violations() -> tuple[str, int]:
+        network.violations.clear()
+        network.changed()
+        return "", HTTPStatus.NO_CONTENT
+
+
+def _records(api: Blueprint, network: Network) -> None:
     @api.get("/api/record")
     def record() -> dict[str, Any]:
         """Every call and text with its instants, without the words; `ringing=1`: only calls that ring right now."""
@@ -174,15 +178,26 @@ def _drills(api: Blueprint, network: Network) -> None:
             texts = [] if ringing else [_text_json(t) for t in network.texts.values()]
         return {"revision": revision, "calls": calls, "texts": texts}
 
-    @api.get("/violations.json")
-    def violations() -> list[dict[str, Any]]:
-        return list(network.violations)
 
-    @api.delete("/violations.json")
-    def forget_violations() -> tuple[str, int]:
-        network.violations.clear()
-        network.changed()
-        return "", HTTPStatus.NO_CONTENT
+def _weather(api: Blueprint, network: Network) -> None:
+    @api.put("/api/latency")
+    def set_latency() -> dict[str, Any]:
+        """How long every REST request takes from now on, half of it before and half after it is done."""
+        seconds = _body().get("seconds")
+        if not isinstance(seconds, int | float) or not 0 <= seconds <= 60:  # noqa: PLR2004 - longer is `hang`
+            raise Impossible("seconds must be 0 to 60")
+        network.rest_seconds = float(seconds)
+        return {"seconds": seconds}
+
+    @api.put("/api/callbacks")
+    def set_weather() -> dict[str, Any]:
+        """From now on; {} mends everything."""
+        body = _body()
+        try:
+            network.webhooks.weather = CallbackWeather(**body)
+        except (TypeError, ValueError) as exc:
+            raise Impossible(str(exc)) from exc
+        return body
 
 
 def _body() -> dict[str, Any]:

@@ -65,6 +65,7 @@ class Network:
         self.media_faults: deque[str] = deque()
         self.violations: deque[dict[str, Any]] = deque(maxlen=_KEPT)
         self.faults: deque[str] = deque()
+        self.rest_seconds = 0.0  # how long the REST API takes over a request, half of it before anything is done
         self.revision = 0
         self._watchers = threading.Condition(self.lock)
         self._next_slot = 0.0

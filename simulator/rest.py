@@ -140,7 +140,9 @@ def _may_fail(network: Network, act: Callable[[], T]) -> T:
         raise Refused(20429, "Too Many Requests", HTTPStatus.TOO_MANY_REQUESTS)
     if fault == "error":
         raise Refused(20500, "Internal Server Error", HTTPStatus.INTERNAL_SERVER_ERROR)
+    time.sleep(network.rest_seconds / 2)
     result = act()
+    time.sleep(network.rest_seconds / 2)
     if fault == "hang":  # done, but the answer comes too late for anybody
         time.sleep(_LOST_ANSWER_SECONDS)
     if fault == "late":

@@ -66,7 +66,11 @@ def _run(drills: list[Drill], size: Size, folder: Path, nlu_url: str, seed: int)
 
 
 def _prove(drills: list[Drill], size: Size, folder: Path, nlu_url: str, seed: int) -> list[Outcome]:
-    return [_alone(d, size, folder / f"red-{d.name}", nlu_url, seed, d.sabotage) for d in drills]
+    return [
+        _alone(d, size, folder / f"red-{d.name}-{sabotage}", nlu_url, seed, sabotage)
+        for d in drills
+        for sabotage in d.sabotage
+    ]
 
 
 def _alone(drill: Drill, size: Size, folder: Path, nlu_url: str, seed: int, sabotage: str = "") -> Outcome:

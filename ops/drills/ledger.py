@@ -163,7 +163,7 @@ class Tally:
 def tally(
     emergencies: Sequence[Emergency], tables: Tables, record: Record, limits: Limits, *, duty_phone: str, now: datetime
 ) -> Tally:
-    """`now`: until when was looked; a ladder that had less than its ten minutes by then is not judged."""
+    """`now`: until when was looked; a ladder that has neither run through nor had its ten minutes is not judged."""
     counted = Tally(emergencies=len(emergencies))
     books = _Books(record, limits, duty_phone)
     for attempt in tables.attempts:
@@ -228,9 +228,9 @@ def _judge_ladder(counted: Tally, ticket: Ticket, books: _Books, now: datetime) 
     attempts, scale = books.attempts_of[ticket.id], books.limits.scale
     deadline = ticket.opened_at + _LADDER / scale
     accepted = ticket.acknowledged_at is not None and ticket.acknowledged_at <= deadline
-    if accepted or now < deadline:
-        return
     done = ticket.alarm_exhausted_at
+    if accepted or (done is None and now < deadline):
+        return
     if done is None or done > deadline:
         counted.unfinished.append(f"{ticket.number}: {len(attempts)} attempts, run through at {done}")
         return
@@ -258,13 +258,9 @@ def _judge_calls(counted: Tally, tickets: Sequence[Ticket], books: _Books) -> No
             per_step[ticket.id, attempt.step].add(attempt.phone)
     counted.double += [f"ticket {t} step {s}: {len(p)} people" for (t, s), p in per_step.items() if len(p) > 1]
     for sid, told in by_call.items():
-        if all(_too_late(ticket, attempt, known[sid]) for ticket, attempt in told):
+        accepted = [t.acknowledged_at for t, _ in told]
+        if all(at is not None and known[sid].created > at + IN_FLIGHT for at in accepted):
             counted.after.append(f"{', '.join(t.number for t, _ in told)}: {sid} at {known[sid].created}")
-
-
-def _too_late(ticket: Ticket, attempt: Attempt, call: Call) -> bool:
-    at = ticket.acknowledged_at
-    return at is not None and (attempt.started_at > at or call.created > at + IN_FLIGHT)
 
 
 def _instant(text: str | None) -> datetime | None:

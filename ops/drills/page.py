@@ -116,7 +116,7 @@ def _page(run: dict[str, Any], outcomes: Sequence[Outcome]) -> str:
         "",
         "| drill | what is broken | safeguard taken out |",
         "| --- | --- | --- |",
-        *[f"| {d.name} | {d.what} | `{d.sabotage}` |" for d in DRILLS.values()],
+        *[f"| {d.name} | {d.what} | {', '.join(f'`{s}`' for s in d.sabotage)} |" for d in DRILLS.values()],
         "",
         "## What the drills do not show",
         "",

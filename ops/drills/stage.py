@@ -31,6 +31,9 @@ from storage import Store
 SCALE = 15.0
 DUTY_PHONE = "+8619900000051"
 _SETTLES_WITHIN_SECONDS = 75.0
+#: A real carrier's answer takes about as long.
+_USUAL_LATENCY = 0.2
+_STARTS_WITHIN_SECONDS = 30.0
 _MOST_TICKETS = 5000
 
 
@@ -109,6 +112,7 @@ class Stage:
     def begin(self) -> None:
         """A new drill in the same town: everything is mended, nobody has reported anything."""
         self.mend_carrier()
+        self.set_latency(_USUAL_LATENCY)
         self.set_callbacks()
         self.set_staff_phones("on")
         self.clock_file.write_text("0", "ascii")
@@ -132,11 +136,17 @@ class Stage:
         self.town.start("nlu", str(HOME / "bot" / ".venv/bin/python"), str(HOME / "bot/serve.py"), str(self._nlu_port))
 
     def start_worker(self, instance: str = "1", *, cold: bool = False) -> None:
-        """Returns when it has been born; `cold`: a new Python, as a supervisor starts it."""
+        """Returns when it is at work, so that it is not killed in its imports; `cold`: a new Python, as a supervisor does it."""
+        before = self._workers_started()
         if cold and not self.wish.sabotage:
             self.town.start(f"worker-{instance}", str(BIN / "flask"), "--app", "app", "worker", "--instance", instance)
         else:
             self._the_nursery.start(instance)
+        if not self.wait(lambda: self._workers_started() > before, _STARTS_WITHIN_SECONDS):
+            raise TimeoutError(self.town.logs())
+
+    def _workers_started(self) -> int:
+        return sum(f.read_bytes().count(b"worker_started") for f in self.folder.glob("worker*.log"))
 
     def kill_worker(self, instance: str = "1") -> None:
         if f"worker-{instance}" in self.town.processes:
@@ -161,6 +171,9 @@ class Stage:
 
     def mend_carrier(self) -> None:
         self._network("DELETE", "/api/faults", {})
+
+    def set_latency(self, seconds: float) -> None:
+        self._network("PUT", "/api/latency", {"seconds": seconds})
 
     def set_callbacks(self, **weather: float) -> None:
         self._network("PUT", "/api/callbacks", weather)
@@ -194,20 +207,20 @@ class Stage:
         answer = httpx.get(f"{self.town.network}/api/record", timeout=30, trust_env=False).raise_for_status()
         return Record.of(answer.json())
 
-    def wait(self, done: Callable[[], bool], seconds: float) -> bool:
+    def wait(self, done: Callable[[], bool], seconds: float, *, every: float = 0.05) -> bool:
         """Whether it came true in time."""
         until = time.monotonic() + seconds
         while not done():
             if time.monotonic() > until:
                 return False
-            time.sleep(0.2)
+            time.sleep(every)
         return True
 
     def settle(self, seconds: float = _SETTLES_WITHIN_SECONDS) -> None:
         """Everybody answers from now on; until every emergency is accepted, or its time is over."""
         self.residents.wait(60)
         self.staff.accepting = 1.0
-        self.wait(lambda: not self.unaccepted(), seconds)
+        self.wait(lambda: not self.unaccepted(), seconds, every=0.5)
 
     def unaccepted(self) -> list[str]:
         return [t.number for t in self.tables().tickets if t.needs_acknowledgement]

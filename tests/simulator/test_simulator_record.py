@@ -59,3 +59,17 @@ def test_callbacks_get_lost_or_come_twice(
 @pytest.mark.parametrize("weather", [{"lost": 2}, {"late_seconds": -1}, {"rain": 1}])
 def test_impossible_weather_is_refused(desk: Desk, weather: dict[str, float]) -> None:
     assert desk.http.put("/api/callbacks", json=weather).status_code == 409
+
+
+def test_every_request_takes_its_time_on_order(desk: Desk, twilio: Client) -> None:
+    desk.http.put("/api/latency", json={"seconds": 0.4}).raise_for_status()
+    began = time.monotonic()
+    assert twilio.calls.list(limit=1) == []
+    assert time.monotonic() - began >= 0.4
+    assert desk.http.put("/api/latency", json={"seconds": -1}).status_code == 409
+
+
+def test_ordered_faults_can_be_mended(desk: Desk, twilio: Client) -> None:
+    desk.http.post("/api/faults", json={"fault": "error", "count": 3}).raise_for_status()
+    desk.http.request("DELETE", "/api/faults", json={}).raise_for_status()
+    assert twilio.calls.list(limit=1) == []
