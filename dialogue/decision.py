@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from dialogue.conversation import Expect, QuickReply, Then
 from dialogue.state import DialogueState
+from fulfillment.resident_calls import CallResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,42 @@ class LeaveQueue:
     """The resident does not want to wait any longer; the floor goes back to the bot."""
 
 
-Command = OpenTicket | LearnAddress | NudgeTicket | RequestHandoff | LeaveQueue
+@dataclass(frozen=True, slots=True)
+class NoteIdentified:
+    """In a call of ours: somebody of the home is on the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettleCall:
+    """What came of a call of ours; `words` as the resident said it."""
+
+    result: CallResult
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoteWords:
+    """More that the resident said about it, for whoever puts it right."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveToOperator:
+    """The resident is rung back by somebody who sits ready for him."""
+
+
+Command = (
+    OpenTicket
+    | LearnAddress
+    | NudgeTicket
+    | RequestHandoff
+    | LeaveQueue
+    | NoteIdentified
+    | SettleCall
+    | NoteWords
+    | GiveToOperator
+)
 
 
 @dataclass(frozen=True, slots=True)

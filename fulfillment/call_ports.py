@@ -38,6 +38,16 @@ class CallTx(Protocol):
         """The carrier's ids of all calls to a resident's number that belong to a try."""
         ...
 
+    def resident_is_rung(self, phone: str) -> bool:
+        """A try to this number is under way."""
+        ...
+
+    def tickets_of(self, staff_id: int) -> Sequence[int]:
+        """Ids of the open tickets that are a person's: assigned to him, or he was told of an emergency that nobody has
+        accepted. Those that nobody has accepted first, then the oldest.
+        """
+        ...
+
     def staff_pin(self, staff_id: int) -> str:
         """The hash, "" = no PIN was set."""
         ...

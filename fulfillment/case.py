@@ -6,9 +6,12 @@ from typing import Any
 
 from fulfillment.clocks import ClockEvent, ClockRule, replanned, started_by, stopped, stops, voided
 from fulfillment.outbox import NewTask, TaskKind
+from fulfillment.plan_call import plan_call
 from fulfillment.ports import FulfillmentTx
+from fulfillment.resident_calls import Purpose
 from fulfillment.standard import Standard
 from fulfillment.ticket import ClockState, Ticket, TicketClock, TicketState, TimelineEntry
+from kernel.clock import local
 
 
 def forward_key(ticket_id: int, step: int) -> str:
@@ -41,7 +44,19 @@ class Case:
         for clock, rule in self._running():
             if stops(rule, event):
                 self.tx.save_clock(stopped(clock, self.now))
-        self._start(started_by(self._rules(), event, self.ticket.details))
+        started = started_by(self._rules(), event, self.ticket.details)
+        self._start(started)
+        if any(rule.stops is ClockEvent.CALLBACK_DONE for rule in started):
+            call = plan_call(self.tx, self.ticket, Purpose.SATISFACTION, standard=self.standard, now=self.now)
+            at = f"{local(call.next_at):%m-%d %H:%M}"
+            title = self.standard.outgoing.purpose(Purpose.SATISFACTION).title
+            self.tell("resident_call_planned", actor="worker", purpose=title, at=at)
+
+    def waive(self, event: ClockEvent) -> None:
+        """A person decides that what this event would fulfil is not owed any more."""
+        for clock, rule in self._running():
+            if stops(rule, event):
+                self.tx.save_clock(voided(clock, self.now))
 
     def reopen(self) -> None:
         """The resident is not satisfied: no callback is owed now, and everything but the acceptance is owed anew."""

@@ -6,10 +6,12 @@ All raise NotFound for an unknown ticket and StoreBusy; `by` is a person's name,
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fulfillment.calling import call_now, stop_calls
 from fulfillment.case import Case
 from fulfillment.clocks import ClockEvent
 from fulfillment.open_ticket import Learned, learn_address, nudge
 from fulfillment.ports import FulfillmentStore
+from fulfillment.resident_calls import Purpose, ResidentCall
 from fulfillment.standard import Standard
 from fulfillment.ticket import NEXT_STATES, Ticket, TicketState
 from kernel.clock import Clock
@@ -100,6 +102,18 @@ class Desk:
             _step(case, to, by=by)
             case.tell("state_changed", actor=by, before=before.value, after=to.value, reason=reason)
         return case.ticket
+
+    def call_resident(
+        self, ticket_id: int, purpose: Purpose, *, by: str, operator_id: int | None = None, visit: str = ""
+    ) -> ResidentCall:
+        """The resident is rung as soon as the hours allow (N7). Raises Conflict if no such call is owed, BadInput."""
+        with self._case(ticket_id) as case:
+            return call_now(case, purpose, by=by, operator_id=operator_id, visit=visit)
+
+    def stop_calls(self, ticket_id: int, reason: str, *, by: str) -> None:
+        """The resident is not rung any more. Raises BadInput without a reason."""
+        with self._case(ticket_id) as case:
+            stop_calls(case, reason, by=by)
 
     def nudge(self, ticket_id: int, *, by: str) -> Ticket:
         """The resident asks again (催办)."""

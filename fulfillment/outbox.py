@@ -17,6 +17,9 @@ class TaskKind(StrEnum):
     WATCH_QUEUE = (
         "watch_queue"  # {conversation_id, epoch}: nobody has taken a waiting resident; note a callback and say so
     )
+    CALL_RESIDENT = "call_resident"  # {call_id, n}: ring a resident for what he is owed a call about
+    WATCH_RESIDENT_CALL = "watch_resident_call"  # {try_id}: ask the carrier what became of such a call
+    CONNECT_CALLBACK = "connect_callback"  # {conversation_id, operator_id}: who was rung back is given to his operator
     WATCH_ATTEMPT = "watch_attempt"  # {attempt_id}: ask the carrier what became of a call that stays silent
     WARN_CLOCK = "warn_clock"  # {clock_id}: most of the time is used up
     BREACH_CLOCK = "breach_clock"  # {clock_id}: due_by has passed

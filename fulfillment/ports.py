@@ -303,6 +303,31 @@ class Carrier(Protocol):
         ...
 
 
+class ResidentLine(Protocol):
+    """The telephone network, for calls to residents. Raises what Carrier raises."""
+
+    def call_resident(self, *, to: str, try_id: str) -> str:
+        """Rings a resident; the try's webhooks follow under /ivr/outgoing/<try_id>. Returns the SID."""
+        ...
+
+    def find_call(self, attempt: "Rung", others: Collection[str] = ()) -> str | None:
+        """As Carrier.find_call."""
+        ...
+
+    def call_status(self, sid: str) -> str:
+        """As Carrier.call_status."""
+        ...
+
+
+class Rung(Protocol):
+    """A telephone that was to be rung, and since when: an alarm's Attempt or a ResidentTry."""
+
+    @property
+    def phone(self) -> str: ...
+    @property
+    def started_at(self) -> datetime: ...
+
+
 #: Texts of alarms, rendered by the script book; injected by app.py because sentences live above this floor.
 #: Called with the ticket and the name of its community ("" if that is not known).
 #: What it returns fits one text message (70 characters).

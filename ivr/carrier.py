@@ -18,7 +18,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response
 from twilio.rest import Client
 
-from fulfillment.ticket import Attempt
+from fulfillment.ports import Rung
 from ivr.line import PhoneLine
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown
 
@@ -61,6 +61,22 @@ class TwilioCarrier:
         )
         return _sid(call.sid)
 
+    def call_resident(self, *, to: str, try_id: str) -> str:
+        answered = self._line.url(f"/ivr/outgoing/{try_id}")
+        call = self._client.calls.create(
+            to=to,
+            from_=self._line.number,
+            url=answered,
+            method="POST",
+            fallback_url=answered,  # the number's own fallback speaks to who called us, not to whom we call
+            fallback_method="POST",
+            status_callback=f"{answered}/status",
+            status_callback_event=_EVENTS,
+            status_callback_method="POST",
+            timeout=self._line.ring_seconds,
+        )
+        return _sid(call.sid)
+
     def text(self, *, to: str, body: str, attempt_id: str) -> str:
         message = self._client.messages.create(
             to=to,
@@ -70,7 +86,7 @@ class TwilioCarrier:
         )
         return _sid(message.sid)
 
-    def find_call(self, attempt: Attempt, others: Collection[str] = ()) -> str | None:
+    def find_call(self, attempt: Rung, others: Collection[str] = ()) -> str | None:
         """By number, newest first, and by time on our side: their filter on StartTime would leave out a call that is
         still queued, and dialling beside it would ring the same person twice.
         """

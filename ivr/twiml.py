@@ -144,6 +144,25 @@ class TwimlWriter:
         response.hangup()
         return _xml(response)
 
+    def ask_staff(self, said: Sequence[Sentence], *, action: str, digits: int, hints: Sequence[str]) -> str:
+        """Asks a member of staff: one key (`digits` = 1) or a word, or (0) a number that ends with #. Silence is reported."""
+        if digits:
+            return self._gather(said, action, {"num_digits": digits, "timeout": 6, "speech_timeout": 1, "hints": _hints(hints)})
+        response = VoiceResponse()
+        gather = response.gather(
+            input="dtmf", action=self._line.url(action), method="POST", finish_on_key="#", timeout=8,
+            action_on_empty_result=True,
+        )  # fmt: skip
+        self._say(gather, said)
+        return _xml(response)
+
+    def say_and_go(self, said: Sequence[Sentence], path: str) -> str:
+        """Speaks to the end and goes on elsewhere."""
+        response = VoiceResponse()
+        self._say(response, said)
+        response.redirect(self._line.url(path), method="POST")
+        return _xml(response)
+
     def _gather(self, said: Sequence[Sentence], action: str, options: Mapping[str, Any]) -> str:
         response = VoiceResponse()
         must_hear = max((i + 1 for i, s in enumerate(said) if not s.interruptible), default=0)

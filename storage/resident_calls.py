@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import and_, case, exists, insert, or_, select, update
 
 from fulfillment.pin_tries import PinTry
 from fulfillment.resident_calls import ResidentCall, ResidentTry
+from fulfillment.ticket import TicketState
 from kernel.errors import Conflict, NotFound
 from storage import schema
 from storage.company import CompanyRows
@@ -68,6 +69,19 @@ class ResidentCallRows(CompanyRows):
         columns = schema.resident_try.c
         rows = self._all(select(columns.provider_sid).where(columns.phone == phone))
         return frozenset(row["provider_sid"] for row in rows if row["provider_sid"])
+
+    def resident_is_rung(self, phone: str) -> bool:
+        columns = schema.resident_try.c
+        under_way = select(columns.id).where(columns.phone == phone, columns.finished_at.is_(None))
+        return self._first(under_way.limit(1)) is not None
+
+    def tickets_of(self, staff_id: int) -> Sequence[int]:
+        columns = schema.ticket.c
+        unaccepted = and_(columns.emergency, columns.state == TicketState.NEW)
+        told = exists().where(schema.attempt.c.ticket_id == columns.id, schema.attempt.c.staff_id == staff_id)
+        his = or_(columns.assignee_id == staff_id, and_(unaccepted, told))
+        order = (case((unaccepted, 0), else_=1), columns.opened_at, columns.id)
+        return [row["id"] for row in self._all(select(columns.id).where(schema.IS_OPEN, his).order_by(*order))]
 
     def staff_pin(self, staff_id: int) -> str:
         row = self._first(select(schema.staff_pin.c.hash).where(schema.staff_pin.c.staff_id == staff_id))

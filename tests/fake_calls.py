@@ -68,6 +68,18 @@ class FakeCallTx:
         tries = self._t.of_calls.tries.values()
         return frozenset(t.provider_sid for t in tries if t.phone == phone and t.provider_sid)
 
+    def resident_is_rung(self, phone: str) -> bool:
+        return any(t.phone == phone and t.finished_at is None for t in self._t.of_calls.tries.values())
+
+    def tickets_of(self, staff_id: int) -> Sequence[int]:
+        told = {a.ticket_id for a in self._t.attempts.values() if a.staff_id == staff_id}
+        his = [
+            t
+            for t in self._t.tickets.values()
+            if t.is_open and (t.assignee_id == staff_id or (t.needs_acknowledgement and t.id in told))
+        ]
+        return [t.id for t in sorted(his, key=lambda t: (not t.needs_acknowledgement, t.opened_at, t.id))]
+
     def staff_pin(self, staff_id: int) -> str:
         return str(self._t.of_calls.pins.get(staff_id, ""))
 

@@ -115,6 +115,9 @@ class FakeCarrier:
     def call(self, *, to: str, attempt_id: str) -> str:
         return self._place(self.calls, self.call_failures, Placed(_sid("CA"), to, attempt_id))
 
+    def call_resident(self, *, to: str, try_id: str) -> str:
+        return self._place(self.calls, self.call_failures, Placed(_sid("CA"), to, try_id))
+
     def text(self, *, to: str, body: str, attempt_id: str) -> str:
         return self._place(self.texts, self.text_failures, Placed(_sid("SM"), to, attempt_id, body))
 

@@ -7,8 +7,9 @@ import pytest
 from dialogue.ports import DialogueStore
 from fulfillment.pin_tries import PinTry, PinVerdict
 from fulfillment.resident_calls import CallResult, CallState, Purpose, ResidentCall, ResidentTry, TryOutcome
+from fulfillment.ticket import TicketState
 from kernel.errors import HotlineError, NotFound
-from tests.storage.samples import MINUTE, NOW, a_ticket
+from tests.storage.samples import MINUTE, NOW, a_ticket, an_attempt
 
 PHONE = "+8613800000001"
 
@@ -48,6 +49,8 @@ def test_a_try_is_made_once(store: DialogueStore) -> None:
         assert tx.resident_tries(call) == [first, ended]
         assert tx.resident_try("b" * 32) == ended
         assert tx.resident_sids(PHONE) == {"CA2"}
+        assert tx.resident_is_rung(PHONE)
+        assert not tx.resident_is_rung("+8613800000002")
         with pytest.raises(NotFound):
             tx.resident_try("c" * 32)
     with pytest.raises((HotlineError, AssertionError)), store.write() as tx:
@@ -74,3 +77,22 @@ def test_pins_and_tries_at_them(store: DialogueStore) -> None:
         assert tx.pin_tries(NOW, caller=PHONE) == tries[:2]
         assert tx.pin_tries(NOW, staff_number="01") == [tries[0], tries[2]]
         assert tx.pin_tries(NOW + MINUTE, caller="") == [tries[2]]
+
+
+def test_what_is_a_persons(store: DialogueStore) -> None:
+    with store.write() as tx:
+
+        def add(**more: object) -> int:
+            return tx.add_ticket(replace(a_ticket(), **more)).id  # type: ignore[arg-type]  # fields of Ticket, by name
+
+        accepted = TicketState.ACKNOWLEDGED
+        order = add(assignee_id=1, state=accepted, opened_at=NOW)
+        mine = add(assignee_id=1, opened_at=NOW + MINUTE)
+        told = add(assignee_id=2, opened_at=NOW + 2 * MINUTE)
+        tx.add_attempt(an_attempt(told, "a1"))
+        taken = add(assignee_id=2, state=accepted)
+        tx.add_attempt(an_attempt(taken, "a2"))
+        add(assignee_id=1, state=TicketState.RESOLVED)
+        add(assignee_id=2)
+    with store.read() as tx:
+        assert tx.tickets_of(1) == [mine, told, order]

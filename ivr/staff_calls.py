@@ -1,0 +1,264 @@
+"""A member of staff calls the hotline (G7e): his alarms and orders one by one, or a report on a resident's behalf.
+
+Known by his number, or from any other telephone by # at the greeting, 温心 number and PIN. The state is in the path: who
+it is, which cases he was told of when he began, and which of them is open now; the carrier's signature guards it.
+What he says that is no command is never lost: it is heard as a report.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from flask import Response, request
+
+from dialogue.conversation import Conversation, Reply
+from dialogue.phone_number import as_said
+from fulfillment.company import Staff
+from fulfillment.pin_tries import PinVerdict
+from fulfillment.ticket import Ticket, TicketState
+from fulfillment.work_orders import Order
+from ivr.alarm_text import one_line, place_of, symptom_of
+from ivr.calls import heard, twiml
+from ivr.numbers import caller_number
+from ivr.ports import AnswersTurns, Book
+from ivr.twiml import Sentence, TwimlWriter
+
+#: After so many silent or wrong answers he is a caller like any other: the resident's dialogue.
+MOST_TRIES = 3
+#: More cases than these are told the next time he calls; their ids stand in a path.
+MOST_ORDERS = 20
+SIGN_IN_KEY = "#"
+_LONGEST_SYMPTOM = 80
+_LONGEST_NUMBER = 8
+_KEYS = {
+    "1": "accept", "2": "pass_on", "4": "contacted", "5": "on_site", "6": "repaired", "9": "next", "0": "back",
+    "*": "again",
+}  # fmt: skip
+#: Longer words first where one is a part of another; the order is that of the keys of `staff.words_…`.
+_SAID = ("again", "back", "next", "pass_on", "accept", "contacted", "on_site", "repaired")
+_CHOICES = {"1": "orders", "2": "report", "3": "resident", "*": "again"}
+_MENU_SAID = ("again", "report", "resident", "orders")
+
+
+class TakesReports(Protocol):
+    """dialogue.our_calls.OurCalls."""
+
+    def report(self, call_sid: str, staff: Staff) -> tuple[Conversation, Reply]: ...
+
+
+class KnowsStaff(Protocol):
+    """fulfillment.work_orders.WorkOrders."""
+
+    def who_calls(self, phone: str) -> Staff | None: ...
+    def staff(self, staff_id: int) -> Staff: ...
+    def of(self, staff_id: int) -> tuple[Order, ...]: ...
+    def order(self, ticket_id: int) -> Order: ...
+    def accept(self, ticket_id: int, staff: Staff) -> Ticket: ...
+    def pass_on(self, ticket_id: int, staff: Staff) -> None: ...
+    def contacted(self, ticket_id: int, staff: Staff) -> bool: ...
+    def report(self, ticket_id: int, to: TicketState, staff: Staff) -> bool: ...
+
+
+class ChecksPins(Protocol):
+    """fulfillment.pins.Pins."""
+
+    def check(self, *, caller: str, number: str, pin: str, key: str) -> tuple[PinVerdict, Staff | None]: ...
+
+
+class StaffWebhooks:
+    """Each method answers one webhook; raises what the rooms below raise. `resident` is the number's own voice webhook."""
+
+    def __init__(  # noqa: PLR0913 - the rooms of the house that a member of staff may enter by telephone
+        self,
+        orders: KnowsStaff,
+        pins: ChecksPins,
+        reports: TakesReports,
+        hotline: AnswersTurns,
+        book: Book,
+        writer: TwimlWriter,
+        *,
+        resident: Callable[[], Response],
+        locked_minutes: int,
+    ) -> None:
+        self._orders = orders
+        self._pins = pins
+        self._reports = reports
+        self._hotline = hotline
+        self._book = book
+        self._writer = writer
+        self._resident = resident
+        self._locked_minutes = locked_minutes
+
+    def incoming(self) -> Response:
+        """The number's voice webhook: the menu for staff, the greeting for everybody else."""
+        staff = self._orders.who_calls(caller_number(request.form.get("From", "")))
+        return self._resident() if staff is None else self._menu(staff, 1)
+
+    def or_sign_in(self, turn: Callable[..., Response]) -> Callable[..., Response]:
+        """A turn of the resident's dialogue in which # is pressed is not a resident's."""
+
+        def view(conversation_id: str, n: int) -> Response:
+            if request.form.get("Digits", "") == SIGN_IN_KEY:
+                return self._ask_number("staff.which_number", 1)
+            return turn(conversation_id, n)
+
+        return view
+
+    # --- who is it
+
+    def number(self, n: int) -> Response:
+        number = _digits()[:_LONGEST_NUMBER]
+        if not number:
+            return self._resident() if n >= MOST_TRIES else self._ask_number("staff.which_number", n + 1)
+        return self._ask(self._say("staff.which_pin"), f"/ivr/staff/sign-in/{n}/{number}/pin", digits=0)
+
+    def pin(self, n: int, number: str) -> Response:
+        caller = caller_number(request.form.get("From", ""))
+        key = f"{request.form.get('CallSid', '')}-{n}"
+        verdict, staff = self._pins.check(caller=caller, number=number, pin=_digits(), key=key)
+        if staff is not None:
+            return self._menu(staff, 1)
+        if verdict is PinVerdict.LOCKED or n >= MOST_TRIES:
+            script = self._book.say("staff.locked", minutes=self._locked_minutes)
+            return self._then(Sentence(script.voice, interruptible=False), "/ivr/staff/resident")
+        return self._ask_number("staff.wrong_pin", n + 1)
+
+    def _ask_number(self, script: str, n: int) -> Response:
+        return self._ask(self._say(script), f"/ivr/staff/sign-in/{n}/number", digits=0)
+
+    # --- what does he want
+
+    def menu(self, staff_id: int, n: int) -> Response:
+        staff = self._orders.staff(staff_id)
+        choice = self._understood(_CHOICES, _MENU_SAID)
+        if choice == "resident" or (not choice and not _words() and n >= MOST_TRIES):
+            return self._resident()
+        if choice == "report":
+            return self._report(staff)
+        if not choice and _words():
+            return self._heard_as_report(staff, f"staff-menu-{n}")
+        ids = [o.ticket.id for o in self._orders.of(staff_id)[:MOST_ORDERS]]
+        if choice == "orders" and ids:
+            return self._tell(staff, ids, 0, 1)
+        return self._menu(staff, n + 1, self._say("staff.all_done" if choice == "orders" else "staff.not_heard"))
+
+    def _menu(self, staff: Staff, n: int, *before: Sentence) -> Response:
+        orders = self._orders.of(staff.id)
+        alarms = sum(o.ticket.needs_acknowledgement for o in orders)
+        words = self._book.say("staff.menu", name=staff.name, alarms=alarms, orders=len(orders) - alarms).voice
+        hints = [w for choice in _MENU_SAID for w in self._words_for(choice)]
+        return self._ask(*before, Sentence(words), f"/ivr/staff/{staff.id}/menu/{n}", hints=hints)
+
+    def resident(self) -> Response:
+        """He is a resident as well, and nobody is locked out of that."""
+        return self._resident()
+
+    def _report(self, staff: Staff) -> Response:
+        conversation, reply = self._reports.report(request.form["CallSid"], staff)
+        return twiml(self._writer.reply(conversation.id, reply))
+
+    def _heard_as_report(self, staff: Staff, key: str) -> Response:
+        """A leak that is called out into the menu is a leak."""
+        conversation, _ = self._reports.report(request.form["CallSid"], staff)
+        return twiml(self._writer.reply(conversation.id, self._hotline.handle_turn(heard(conversation.id, key))))
+
+    # --- his cases, one by one
+
+    def order(self, staff_id: int, ids: str, at: int, n: int) -> Response:
+        staff, tickets = self._orders.staff(staff_id), [int(i) for i in ids.split("-")]
+        choice = self._understood(_KEYS, _SAID)
+        if choice == "back" or at >= len(tickets):
+            return self._menu(staff, 1)
+        if not choice and _words():
+            return self._heard_as_report(staff, f"staff-order-{at}-{n}")
+        if choice in ("", "again"):
+            if n >= MOST_TRIES * 2:
+                return self._menu(staff, 1)
+            before = [] if choice == "again" else [self._say("staff.not_heard")]
+            return self._tell(staff, tickets, at, n + 1, *before)
+        if choice == "next":
+            return self._tell(staff, tickets, at + 1, 1)
+        done = self._act(choice, tickets[at], staff)
+        stays = choice in ("accept", "contacted", "on_site")  # there is more to be said about it
+        return self._tell(staff, tickets, at if stays else at + 1, n + 1 if stays else 1, done)
+
+    def _act(self, choice: str, ticket_id: int, staff: Staff) -> Sentence:
+        done = True
+        match choice:
+            case "accept":
+                ticket = self._orders.accept(ticket_id, staff)
+                if ticket.acknowledged_by and ticket.acknowledged_by != staff.name:
+                    return self._say("staff.taken", accepted_by=ticket.acknowledged_by)
+                return self._say("staff.accepted", number=ticket.number)
+            case "pass_on":
+                self._orders.pass_on(ticket_id, staff)
+            case "contacted":
+                done = self._orders.contacted(ticket_id, staff)
+            case "on_site":
+                done = self._orders.report(ticket_id, TicketState.ON_SITE, staff)
+            case _:
+                done = self._orders.report(ticket_id, TicketState.RESOLVED, staff)
+        if done:
+            return self._say(_DONE[choice])
+        state = self._orders.order(ticket_id).ticket.state
+        return self._say("staff.not_possible", state=self._book.word(f"words.state_{state}"))
+
+    def _tell(self, staff: Staff, tickets: list[int], at: int, n: int, *before: Sentence) -> Response:
+        """The case at this place of the list; behind its end the menu."""
+        if at >= len(tickets):
+            return self._menu(staff, 1, *before, self._say("staff.all_done"))
+        order = self._orders.order(tickets[at])
+        ticket = order.ticket
+        about: dict[str, object] = {
+            "n": at + 1,
+            "total": len(tickets),
+            "title": order.title,
+            "place": one_line(place_of(self._book, ticket, order.community_name, spoken=True)),
+            "symptom": one_line(symptom_of(self._book, ticket))[:_LONGEST_SYMPTOM],
+            "phone": as_said(ticket.contact_phone) if ticket.contact_phone else "",
+        }
+        if ticket.needs_acknowledgement:
+            words = self._book.say("staff.alarm", **about)
+        else:
+            state = self._book.word(f"words.state_{ticket.state}")
+            words = self._book.say("staff.order", **about, state=state, can_accept=ticket.state is TicketState.NEW)
+        path = f"/ivr/staff/{staff.id}/orders/{'-'.join(map(str, tickets))}/{at}/{n}"
+        hints = [w for choice in _SAID for w in self._words_for(choice)]
+        return self._ask(*before, Sentence(words.voice), path, hints=hints)
+
+    # --- small words
+
+    def _understood(self, keys: Mapping[str, str], said: tuple[str, ...]) -> str:
+        """The choice that was pressed or said, "" = none of them."""
+        pressed = _digits()
+        if pressed:
+            return keys.get(pressed, "")
+        words = _words()
+        return next((c for c in said if any(w in words for w in self._words_for(c))), "")
+
+    def _words_for(self, choice: str) -> list[str]:
+        return self._book.word(f"staff.words_{choice}").split(",")
+
+    def _say(self, script: str, **params: object) -> Sentence:
+        return Sentence(self._book.say(script, **params).voice)
+
+    def _ask(self, *said_and_path: Sentence | str, digits: int = 1, hints: list[str] | None = None) -> Response:
+        *said, path = said_and_path
+        sentences = [s for s in said if isinstance(s, Sentence)]
+        return twiml(self._writer.ask_staff(sentences, action=str(path), digits=digits, hints=hints or []))
+
+    def _then(self, said: Sentence, path: str) -> Response:
+        return twiml(self._writer.say_and_go([said], path))
+
+
+_DONE = {
+    "pass_on": "staff.passed_on", "contacted": "staff.contacted", "on_site": "staff.on_site", "repaired": "staff.repaired",
+}  # fmt: skip
+
+
+def _digits() -> str:
+    return "".join(c for c in request.form.get("Digits", "") if c in "0123456789*")
+
+
+def _words() -> str:
+    """What was said; only if nothing was pressed."""
+    return "" if _digits() else request.form.get("SpeechResult", "").strip()
