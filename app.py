@@ -3,6 +3,7 @@
 `create_app()` is the web process; `flask --app app …` are the other programs (worker, understand, migrate, import, passwords).
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import TextIO, cast
 
 import click
 import structlog
@@ -285,8 +287,23 @@ def configure_logging() -> None:
             mask_log_event,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], bool_as_flag=False),
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, LogStream(sys.stderr))),
     )
+
+
+class LogStream:
+    """Standard error; when its disk is full the line is lost, and not the emergency that was being told about."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 # --- programs --------------------------------------------------------------------------------------------------------

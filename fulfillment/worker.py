@@ -105,9 +105,9 @@ class Worker:
                     log.warning("store_busy", worker=self._name, lane=lane, error=str(exc))
                     self._stopping.wait(_LONGEST_SLEEP)
         except BaseException as exc:
-            log.exception("lane_broken", worker=self._name, lane=lane)
             self._crash = exc
-            self.stop()
+            self.stop()  # before anything else can fail
+            log.exception("lane_broken", worker=self._name, lane=lane)
 
     def _sleep(self, lane: Lane, seen: int) -> int:
         due = self._store.next_due(lane)
