@@ -1,10 +1,11 @@
-"""Deliverers of WARN_CLOCK and BREACH_CLOCK: a breach is visible before it happens."""
+"""Deliverers of WARN_CLOCK and BREACH_CLOCK: a breach is visible before it happens, and told to whom the clock's plan names."""
 
 from dataclasses import replace
 
 from fulfillment.case import Case
 from fulfillment.outbox import Task
 from fulfillment.ports import FulfillmentStore
+from fulfillment.staff_notices import Occasion, promise_notices
 from fulfillment.standard import Standard
 from fulfillment.ticket import ClockState
 from kernel.clock import Clock, local
@@ -20,13 +21,13 @@ class ClockWatch:
 
     def warn(self, task: Task) -> None:
         """Most of the time is used up."""
-        self._look(task, "clock_warning", breached=False)
+        self._look(task, Occasion.WARNING)
 
     def breach(self, task: Task) -> None:
         """The promise is broken; the clock runs on until it is fulfilled late or the case ends."""
-        self._look(task, "clock_breached", breached=True)
+        self._look(task, Occasion.BREACH)
 
-    def _look(self, task: Task, fact: str, *, breached: bool) -> None:
+    def _look(self, task: Task, occasion: Occasion) -> None:
         with self._store.write() as tx:
             clock = tx.clock(task.payload["clock_id"])
             ticket = tx.ticket(clock.ticket_id, for_update=True)  # before its tasks, as everybody does
@@ -37,7 +38,8 @@ class ClockWatch:
             rule = self._standard.rules.get(clock.rule)  # None: the tables have dropped the promise since
             if rule is not None and clock.state is ClockState.RUNNING and clock.rev == task.payload["rev"]:
                 due_by = f"{local(clock.due_by):%m-%d %H:%M}"
-                case.tell(fact, actor="worker", title=rule.title, clause=clock.clause, due_by=due_by)
-                if breached:
+                case.tell(occasion.value, actor="worker", title=rule.title, clause=clock.clause, due_by=due_by)
+                if occasion is Occasion.BREACH:
                     tx.save_clock(replace(clock, breached_at=case.now))
+                promise_notices(case, clock, rule, occasion)
             tx.task_done(task)

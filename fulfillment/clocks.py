@@ -47,6 +47,23 @@ class Calendar(StrEnum):
     HEATING_SEASON = "heating_season"
 
 
+class ClockAction(StrEnum):
+    """What is done when most of the time is used up, or all of it; see data/clocks.yml."""
+
+    ASSIGNEE = "assignee"
+    DUTY_CHIEF = "duty_chief"
+    SUPERVISOR = "supervisor"
+    REROUTE = "reroute"
+
+
+@dataclass(frozen=True, slots=True)
+class ClockPlan:
+    """Who is told of a promise that is about to be broken, and of one that is."""
+
+    warning: tuple[ClockAction, ...]
+    breach: tuple[ClockAction, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ClockRule:
     """One row of data/clocks.yml. `title` is Chinese, for pages and the timeline."""
@@ -60,6 +77,7 @@ class ClockRule:
     calendar: Calendar = Calendar.CONTINUOUS
     warn_at: float = 0.7
     profile: str = ""
+    plan: str = "ordinary"
     only_if: Mapping[str, str] = field(default_factory=dict)
 
     def applies_to(self, details: Mapping[str, str]) -> bool:

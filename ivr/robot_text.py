@@ -1,0 +1,77 @@
+"""What chat robots say to members of staff. A message may be long, but it is read in a group: no telephone number is in it,
+the signed link leads to that.
+"""
+
+from collections.abc import Callable, Sequence
+
+from fulfillment.company import Staff
+from fulfillment.ports import Alarm
+from fulfillment.robot_messages import RobotText
+from fulfillment.staff_notices import NoticeText, Occasion, StaffNotice
+from ivr.alarm_text import SEGMENT, cut, one_line, place_of, symptom_of, units
+from ivr.ports import Book
+from kernel.clock import local
+
+#: WeCom refuses more than 2,048 bytes. An alarm takes up to 80 + 60 characters of three bytes and a link of 130.
+_MOST_ALARMS = 3
+_LONGEST_PLACE, _LONGEST_SYMPTOM = 60, 80
+
+Link = Callable[[str], str]
+
+
+def robot_text(book: Book, link: Link) -> RobotText:
+    """`link` gives the work order's address for an attempt's id."""
+
+    def compose(alarms: Sequence[Alarm], staff: Staff) -> str:
+        told = [
+            book.say(
+                "alarm.robot",
+                name=staff.name,
+                ticket=alarm.ticket.number,
+                place=cut(one_line(place_of(book, alarm.ticket, alarm.community_name)), _LONGEST_PLACE),
+                symptom=cut(one_line(symptom_of(book, alarm.ticket)), _LONGEST_SYMPTOM),
+                link=link(alarm.attempt.id),
+            ).chat
+            for alarm in alarms[:_MOST_ALARMS]
+        ]
+        if len(alarms) > _MOST_ALARMS:
+            told.append(book.say("alarm.robot_more", count=len(alarms) - _MOST_ALARMS).chat)
+        return "\n\n".join(told)
+
+    return compose
+
+
+def notice_text(book: Book) -> NoticeText:
+    """A clock's warning or breach within one text segment: the place gives way, ticket and hour never do."""
+
+    def compose(notice: StaffNotice) -> str:
+        def render(place: str) -> str:
+            return _notice(book, notice, place)
+
+        place = one_line(place_of(book, notice.ticket, notice.community_name))
+        return render(cut(place, SEGMENT - units(render(""))))
+
+    return compose
+
+
+def notice_message(book: Book, link: Link) -> NoticeText:
+    """The same for a chat robot, to a person by name and with the work order's address."""
+
+    def compose(notice: StaffNotice) -> str:
+        place = cut(one_line(place_of(book, notice.ticket, notice.community_name)), _LONGEST_PLACE)
+        said = _notice(book, notice, place)
+        return book.say("alarm.notice", name=notice.staff.name, notice=said, link=link(notice.attempt.id)).chat
+
+    return compose
+
+
+def _notice(book: Book, notice: StaffNotice, place: str) -> str:
+    script = "alarm.notice_breached" if notice.occasion is Occasion.BREACH else "alarm.notice_warning"
+    return book.say(
+        "alarm.notice_given" if notice.given else script,
+        ticket=notice.ticket.number,
+        kind=notice.kind_title,
+        title=notice.clock_title,
+        due=f"{local(notice.clock.due_by):%m-%d %H:%M}",
+        place=place,
+    ).chat
