@@ -25,42 +25,57 @@ from bot.danger_words import load_danger_words
 from bot.rasa_client import RasaClient
 from bot.understand import Understander, describe
 from bot.understanding import CommunityName
-from console import Health, build_console
+from console import Audio, Health, build_console
+from dialogue.conference import Conferences
+from dialogue.conference_deliveries import ConferenceDeliveries
 from dialogue.handle_turn import Hotline, Kit
 from dialogue.handoff import Handoff, HandoffDeliveries
+from dialogue.our_calls import CallbackDelivery, OurCalls
+from dialogue.line import LineDeliveries, LineWords
 from dialogue.phone_number import as_said
 from dialogue.policy import Policy
+from dialogue.recordings import RecordingDeliveries, Recordings
 from dialogue.script_book import ScriptBook
+from dialogue.sweep import Sweep
 from dialogue.tables import load_knowledge
 from fulfillment.accounts import give_first_passwords, set_password
 from fulfillment.alarms import Alarms
+from fulfillment.calling import ResidentCalls, ResidentRinging
 from fulfillment.clock_watch import ClockWatch
 from fulfillment.desk import Desk
 from fulfillment.forwarding import Forwarding
 from fulfillment.importing import ImportReport, RobotAddress, import_company, load_words
 from fulfillment.outbox import Lane, TaskKind
+from fulfillment.pins import Pins
 from fulfillment.ports import Deliverer
 from fulfillment.standard import Standard
+from fulfillment.telling import Telling, TextSender
 from fulfillment.ticket import TimelineEntry
+from fulfillment.work_orders import WorkOrders
 from fulfillment.worker import Worker
 from ivr.alarm_text import alarm_text
-from ivr.blueprint import build_ivr
-from ivr.carrier import TwilioCarrier
+from ivr.blueprint import Residents, StaffLine, build_ivr
+from ivr.conference_carrier import TwilioConferences
 from ivr.line import PhoneLine
+from ivr.recordings import TwilioRecordings
 from ivr.robots import robot_address
+from ivr.softphone import Softphones
+from ivr.sounds import build_sounds
 from kernel.clock import SystemClock
 from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from kernel.privacy import mask_log_event
 from kernel.settings import DEFAULT_SIMULATOR_PORT, Environment, Settings, load_settings
-from storage import Store
+from storage import SoundFolder, Store
 from webchat.blueprint import build_webchat
 from webchat.config import ChatConfig, ChatLimits
 
 HOME = Path(__file__).resolve().parent
 #: A task that waits for longer than this says that no worker is running; an emergency must not (DESIGN §2, rule 6).
 OVERDUE = timedelta(seconds=60)
-#: A carrier that hangs for its ten seconds holds up one of them, not every other emergency.
-EMERGENCY_THREADS = 4
+#: A carrier or robot that hangs for its ten seconds holds up one thread, not everybody else's alarm.
+#: Planning (and asking what became of a call) is apart from calls, so that the first ring waits for no other step;
+#: TALK: as many operators can press a button of their call at once before one waits for another's.
+LANE_THREADS = {Lane.EMERGENCY: 3, Lane.VOICE: 3, Lane.TEXT: 2, Lane.ROBOT: 1, Lane.TALK: 2, Lane.ORDINARY: 1}
 #: How long one request waits for a locked database, over all its transactions. With NLU_TIMEOUT_SECONDS (at most 5)
 #: it must stay below the carrier's 15 s, or the caller hears the carrier's error instead of what to do about a leak.
 LOCKS_OF_A_REQUEST_SECONDS = 8.0
@@ -107,7 +122,7 @@ class Rooms:
         kit = Kit(
             store=self.store,
             understander=self.understander,
-            policy=Policy(knowledge.matters, self.standard.kinds, self.standard.directory),
+            policy=Policy(knowledge.matters, self.standard.kinds, self.standard.directory, knowledge.phrases),
             book=self.book,
             standard=self.standard,
             clock=self.clock,
@@ -126,9 +141,67 @@ class Rooms:
         )
 
     @cached_property
-    def carrier(self) -> TwilioCarrier:
+    def carrier(self) -> TwilioConferences:
         base = str(self.settings.twilio_api_base_url).rstrip("/")
-        return TwilioCarrier(self.line, account_sid=self.settings.twilio_account_sid, api_base_url=base)
+        return TwilioConferences(self.line, account_sid=self.settings.twilio_account_sid, api_base_url=base)
+
+    @cached_property
+    def conferences(self) -> Conferences:
+        return Conferences(
+            self.store,
+            self.book,
+            self.clock,
+            hotline=self.settings.twilio_from_number,
+            browser_lines=self.settings.browsers_can_ring,
+        )
+
+    @cached_property
+    def softphones(self) -> Softphones | None:
+        """None: no API key, or no carrier that a browser could register with."""
+        settings = self.settings
+        if not (settings.carrier_is_real and settings.browsers_can_ring):
+            return None
+        secret = settings.twilio_api_key_secret.get_secret_value()
+        return Softphones(settings.twilio_account_sid, settings.twilio_api_key_sid, secret)
+
+    @cached_property
+    def sounds(self) -> SoundFolder:
+        return SoundFolder(self.settings.recordings_dir)
+
+    @cached_property
+    def carrier_recordings(self) -> TwilioRecordings:
+        settings = self.settings
+        return TwilioRecordings(
+            account_sid=settings.twilio_account_sid,
+            auth_token=settings.twilio_auth_token.get_secret_value(),
+            api_base_url=str(settings.twilio_api_base_url),
+        )
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        keep = timedelta(days=self.settings.recording_days)
+        return Sweep(self.store, self.hotline, self.standard, self.clock, keep)
+
+    def safety_words(self, kind: str) -> str:
+        """What an operator reads out about an emergency of this kind; "" for any other kind of ticket."""
+        key = f"safety.{kind}"
+        return self.book.say(key).chat if key in self.book.scripts and not self.book.scripts[key].params else ""
+
+    @cached_property
+    def our_calls(self) -> OurCalls:
+        return OurCalls(self.hotline, self.store, self.standard, self.clock)
+
+    @cached_property
+    def pins(self) -> Pins:
+        return Pins(self.store, self.standard.outgoing.pin, self.clock)
+
+    @cached_property
+    def staff_line(self) -> StaffLine:
+        orders = WorkOrders(
+            self.store, Desk(self.store, self.standard, self.clock), self.standard, self.clock
+        )
+        locked = self.standard.outgoing.pin.locked_for
+        return StaffLine(orders, self.pins, locked_minutes=round(locked.total_seconds() / 60))
 
     def timeline_text(self, entry: TimelineEntry) -> str:
         return self.book.word(f"timeline.{entry.key}", entry.params)
@@ -145,18 +218,35 @@ class Rooms:
 
     def deliverers(self) -> dict[str, Deliverer]:
         """Who carries out which kind of task; the worker refuses to start if one is missing."""
-        forwarding = Forwarding(self.store, self.carrier, self.standard, self.clock, alarm_text(self.book))
+        senders = [TextSender(self.carrier, alarm_text(self.book))]
+        forwarding = Forwarding(self.store, self.standard, self.clock, senders)
+        telling = Telling(self.store, self.carrier, self.standard, self.clock, senders)
         watch = ClockWatch(self.store, self.standard, self.clock)
+        ringing = ResidentRinging(self.store, self.carrier, self.standard, self.clock)
+        callbacks = CallbackDelivery(Handoff(self.store, self.book, self.clock), self.conferences)
         handoff = HandoffDeliveries(self.store, self.carrier, self.book, self.standard, self.clock)
+        recordings = RecordingDeliveries(self.store, self.carrier_recordings, self.sounds)
+        conference = ConferenceDeliveries(self.store, self.carrier, self.conferences, self.clock)
         return {
             TaskKind.FORWARD_EMERGENCY: forwarding.forward,
-            TaskKind.WATCH_ATTEMPT: forwarding.watch,
+            TaskKind.RING_PERSON: telling.tell,
+            TaskKind.TEXT_PERSON: telling.tell,
+            TaskKind.ROBOT_PERSON: telling.tell,
+            TaskKind.WATCH_ATTEMPT: telling.watch,
+            TaskKind.CALL_RESIDENT: ringing.ring,
+            TaskKind.WATCH_RESIDENT_CALL: ringing.watch,
+            TaskKind.CONNECT_CALLBACK: callbacks.connect,
             TaskKind.WARN_CLOCK: watch.warn,
             TaskKind.BREACH_CLOCK: watch.breach,
             TaskKind.SPEAK_TO_CALLER: handoff.speak_to_caller,
-            TaskKind.CONNECT_OPERATOR: handoff.connect_operator,
+            TaskKind.RING_LEG: conference.ring,
+            TaskKind.SETTLE_LEG: conference.settle,
+            TaskKind.WATCH_LEG: conference.watch,
             TaskKind.RELEASE_CONVERSATION: handoff.release_conversation,
-            TaskKind.WATCH_QUEUE: handoff.watch_queue,
+            TaskKind.WATCH_QUEUE: LineDeliveries(self.store, self.book, self.standard, self.clock).watch_queue,
+            TaskKind.FETCH_RECORDING: recordings.fetch,
+            TaskKind.DELETE_RECORDING: recordings.delete,
+            TaskKind.SWEEP: self.sweep.sweep,
         }
 
 
@@ -180,6 +270,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(sample_company)
     app.cli.add_command(import_command)
     app.cli.add_command(password)
+    app.cli.add_command(pin)
     if is_program:
         return app  # one of the programs below: no pages, and perhaps no database yet
     _demand_current_schema(rooms.store)
@@ -190,12 +281,17 @@ def create_app(settings: Settings | None = None) -> Flask:
         build_ivr(
             hotline=rooms.hotline,
             alarms=Alarms(rooms.store, rooms.standard, rooms.clock),
+            conferences=rooms.conferences,
+            staff_line=rooms.staff_line,
+            residents=Residents(rooms.our_calls, ResidentCalls(rooms.store, rooms.standard, rooms.clock)),
             log=rooms.store,
             book=rooms.book,
             line=rooms.line,
+            queue=rooms.standard.queue,
             place_names=[name for c in rooms.community_names() for name in (c.name, *c.aliases)],
         )
     )
+    app.register_blueprint(build_sounds())
     app.register_blueprint(
         build_webchat(
             rooms.hotline,
@@ -223,6 +319,12 @@ def create_app(settings: Settings | None = None) -> Flask:
             timeline_text=rooms.timeline_text,
             health=rooms.health,
             carrier_is_real=settings.carrier_is_real,
+            audio=Audio(
+                rooms.conferences,
+                rooms.safety_words,
+                browser_lines=settings.browsers_can_ring,
+                softphone_token=rooms.softphones.token if rooms.softphones else None,
+            ),
             limiter=limiter,
             cookies_secure=secure,
             max_streams=settings.web_threads // 4,
@@ -330,8 +432,11 @@ def worker(instance: str) -> None:
     def program() -> None:
         rooms = _rooms()
         name = f"worker-{os.uname().nodename}-{instance}"
-        lanes = (Lane.EMERGENCY,) * EMERGENCY_THREADS + (Lane.ORDINARY,)
-        Worker(rooms.store, rooms.deliverers(), rooms.clock, name=name, lanes=lanes).run()
+        lanes = [lane for lane, threads in LANE_THREADS.items() for _ in range(threads)]
+        plan = rooms.standard.ladder
+        per_second = {Lane.VOICE: plan.calls_per_second, Lane.TEXT: plan.texts_per_second}
+        rooms.sweep.promise()
+        Worker(rooms.store, rooms.deliverers(), rooms.clock, name=name, lanes=lanes, per_second=per_second).run()
 
     _with_polite_errors(program)
 
@@ -399,6 +504,14 @@ def _on_this_network(settings: Settings) -> RobotAddress:
     """The sample company's robots speak to the telephones of this machine, which may listen on another port than usual."""
     usual, ours = f"127.0.0.1:{DEFAULT_SIMULATOR_PORT}/", f"127.0.0.1:{settings.simulator_port}/"
     return lambda text: robot_address(text.replace(usual, ours))
+
+
+@click.command("pin")
+@click.argument("number")
+@click.password_option("--pin")
+def pin(number: str, pin: str) -> None:
+    """Sets the PIN with which a member of staff (by 温心 number) calls in from another telephone."""
+    _with_polite_errors(lambda: _rooms().pins.set(number, pin))
 
 
 def _import(rooms: Rooms, paths: list[Path], known_robots: RobotAddress = robot_address) -> None:

@@ -1,6 +1,6 @@
 """The operators' pages: the live queue, conversations taken over, tickets, and the alarm that is never quiet by itself."""
 
 from console.blueprint import build_console
-from console.ports import Health
+from console.ports import Audio, Health
 
-__all__ = ["Health", "build_console"]
+__all__ = ["Audio", "Health", "build_console"]

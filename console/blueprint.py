@@ -8,8 +8,8 @@ from flask import Blueprint, Flask
 from flask.blueprints import BlueprintSetupState
 from flask_limiter import Limiter
 
-from console import administration, conversations, gate, live, pages, tickets, work
-from console.ports import Desk, Handoff, Health, Rooms, Standard
+from console import administration, announcements, calls, conversations, gate, live, pages, tickets, work
+from console.ports import Audio, Desk, Handoff, Health, Rooms, Standard
 from dialogue.ports import DialogueStore
 from fulfillment.ticket import TimelineEntry
 from kernel.clock import Clock
@@ -27,6 +27,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     timeline_text: Callable[[TimelineEntry], str],
     health: Callable[[], Health],
     carrier_is_real: bool,
+    audio: Audio,
     limiter: Limiter | None = None,
     cookies_secure: bool = False,
     max_streams: int = 24,
@@ -37,7 +38,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     web process). `max_streams` live pages hold a thread each; further ones are told to poll. `cookies_secure` must be
     True wherever the public address is https.
     """
-    rooms = Rooms(store, handoff, desk, standard, clock, timeline_text, health, carrier_is_real)
+    rooms = Rooms(store, handoff, desk, standard, clock, timeline_text, health, carrier_is_real, audio)
     blueprint = Blueprint(
         "console", __name__, url_prefix="/console", template_folder="templates", static_folder="static"
     )
@@ -66,6 +67,8 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     live.add_routes(blueprint, rooms, live.Streams(max_streams))
     work.add_routes(blueprint, rooms)
     conversations.add_routes(blueprint, rooms)
+    calls.add_routes(blueprint, rooms)
     tickets.add_routes(blueprint, rooms)
     administration.add_routes(blueprint, rooms)
+    announcements.add_routes(blueprint, rooms)
     return blueprint

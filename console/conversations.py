@@ -54,6 +54,7 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
             talk_version=board.talk_version(row.conversation, tail),
             floor_version=board.floor_version(row.conversation),
             side_version=board.side_version(home, tickets),
+            bar=board.read_call_bar(rooms, conversation_id, me().id),
         )
 
     @blueprint.get("/conversations/<conversation_id>/tail")
@@ -113,16 +114,6 @@ def _add_moves(blueprint: Blueprint, rooms: Rooms) -> None:
     def end(conversation_id: str) -> ResponseReturnValue:
         rooms.handoff.end(conversation_id, me().id)
         flash("ended", "good")
-        return _to_page(conversation_id)
-
-    @blueprint.post("/conversations/<conversation_id>/dial-through")
-    @allow(OperatorRole.OPERATOR)
-    def dial_through(conversation_id: str) -> ResponseReturnValue:
-        try:
-            rooms.handoff.dial_through(conversation_id, me().id)
-            flash("dialling", "good")
-        except BadInput:
-            flash("no_phone", "bad")
         return _to_page(conversation_id)
 
 

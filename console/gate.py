@@ -31,6 +31,14 @@ CSP = (
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+#: What Twilio's Voice SDK names as its needs, where browsers are telephones.
+CSP_WITH_SOFTPHONE = (
+    CSP.replace("connect-src 'self'", "connect-src 'self' https://eventgw.twilio.com wss://voice-js.roaming.twilio.com "
+    "https://media.twiliocdn.com https://sdk.twilio.com")
+    + "; media-src mediastream: https://media.twiliocdn.com https://sdk.twilio.com"
+)  # fmt: skip
+SOFTPHONE = "console_softphone"
+
 _passwords = PasswordHasher()
 #: Verified when the login is unknown, so that the answer takes as long as for a wrong password.
 _NOBODY = _passwords.hash("nobody")
@@ -63,6 +71,7 @@ def caller_address() -> str:
 
 def set_up(app: Flask, rooms: Rooms) -> None:
     """Login manager and CSRF of the app; an app that has them already keeps its own CSRF."""
+    app.extensions[SOFTPHONE] = rooms.audio.softphone_token is not None
     logins = LoginManager(app)
 
     def load(account_id: str) -> Account | None:
@@ -131,11 +140,12 @@ def _demand_token() -> None:
 
 
 def _strict_headers(response: Response) -> Response:
-    response.headers.setdefault("Content-Security-Policy", CSP)
+    phone = current_app.extensions.get(SOFTPHONE, False)
+    response.headers.setdefault("Content-Security-Policy", CSP_WITH_SOFTPHONE if phone else CSP)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["Referrer-Policy"] = "same-origin"  # the CSRF check over https reads it
-    response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    response.headers["Permissions-Policy"] = f"camera=(), geolocation=(), microphone=({'self' if phone else ''})"
     if request.endpoint != "console.static":
         response.headers["Cache-Control"] = "no-store"  # residents' data does not stay on a shared machine
     return response

@@ -1,6 +1,6 @@
 """Live pages: the server says what changed, the page fetches it. The tables are the truth, the stream is a hint.
 
-A page names topics: `queue`, `running`, `duty`, `alarms`, `talk:<id>`, `floor:<id>`, `side:<id>`, `ticket:<id>`. For each, the stream sends a version; a part of
+A page names topics: `queue`, `running`, `duty`, `alarms`, `talk:<id>`, `floor:<id>`, `side:<id>`, `call:<id>`, `rings:<operator>`, `ticket:<id>`. For each, the stream sends a version; a part of
 the page that shows another version fetches itself anew. So a page that was cut off for any time is right again with
 the first message, and a restarted server needs to remember nothing.
 """
@@ -23,7 +23,7 @@ BEAT_SECONDS = 8.0  # also how often a holder's page tells that it is still open
 LIFE_SECONDS = 300.0  # then the page reconnects, and a session that has ended since gets 401
 _BREATH_SECONDS = 0.2  # at most five looks a second and page, however busy the database is
 _RETRY_AFTER_SECONDS = 15
-_MAX_TOPICS = 6
+_MAX_TOPICS = 8
 
 
 class Streams:
@@ -71,6 +71,10 @@ class Topics:
                     return self._shared.versions(change)[name]
                 case "talk" | "floor" | "side":
                     return self._conversation(name, subject)
+                case "call":
+                    return board.call_version(self._rooms, subject)
+                case "rings" if subject.isdecimal():
+                    return board.rings_version(board.read_rings(self._rooms, int(subject)))
                 case "ticket" if subject.isdecimal():
                     return board.read_ticket_page(self._rooms, int(subject)).version
         except NotFound:
@@ -97,7 +101,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms, streams: Streams) -> None:
     def events() -> ResponseReturnValue:
         wanted = [t for t in request.args.get("topics", "").split(",") if t]
         if not wanted or len(wanted) > _MAX_TOPICS:
-            raise BadInput("between one and six topics")
+            raise BadInput("between one and eight topics")
         first = topics.versions(wanted, rooms.store.wait_for_change(0, 0))
         if "now" in request.args:
             return first

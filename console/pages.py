@@ -57,6 +57,12 @@ def add_filters(blueprint: Blueprint, rooms: Rooms) -> None:
             "account": current_user,
             "me": current_user.operator,
             "read_board": lambda: board.read_board(rooms),
+            "read_rings": lambda: board.read_rings(rooms, current_user.operator.id),
+            "rings_version": board.rings_version,
+            "audio_offers_browser": rooms.audio.browser_lines,
+            "softphone_is_real": rooms.audio.softphone_token is not None,
+            "softphone": rooms.audio.softphone_token is not None
+            and board.answers_in_browser(rooms, current_user.operator.id),
         }
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from dialogue.conversation import Conversation, Message
+from dialogue.leg import LegMode
 from dialogue.ports import DialogueStore
 from fulfillment.clocks import ClockEvent
 from fulfillment.ticket import Ticket, TicketState, TimelineEntry
@@ -27,15 +28,27 @@ class Handoff(Protocol):
         """One message per client_id. Raises StaleEpoch if not the holder, BadInput if empty or too long."""
         ...
 
-    def dial_through(self, conversation_id: str, operator_id: int, phone: str = "") -> None:
-        """Connects a caller with the operator's telephone. Raises StaleEpoch, BadInput (no usable number)."""
-        ...
-
     def heartbeat(self, conversation_id: str, operator_id: int) -> None: ...
 
     def end(self, conversation_id: str, operator_id: int) -> Conversation:
         """Raises StaleEpoch if the operator does not hold it."""
         ...
+
+
+class Conferences(Protocol):
+    """A call's audio (dialogue.conference.Conferences). The holder's actions raise StaleEpoch if the floor is somebody
+    else's, and all raise CallImpossible with the reason, NotFound.
+    """
+
+    def connect(self, conversation_id: str, operator_id: int) -> None: ...
+    def hang_up(self, conversation_id: str, operator_id: int) -> None: ...
+    def hold(self, conversation_id: str, operator_id: int) -> None: ...
+    def resume(self, conversation_id: str, operator_id: int) -> None: ...
+    def consult(self, conversation_id: str, operator_id: int, to: str) -> None: ...
+    def come_back(self, conversation_id: str, operator_id: int) -> None: ...
+    def complete(self, conversation_id: str, operator_id: int) -> None: ...
+    def transfer(self, conversation_id: str, operator_id: int, to: str) -> None: ...
+    def supervise(self, conversation_id: str, supervisor_id: int, mode: LegMode) -> None: ...
 
 
 class Desk(Protocol):
@@ -93,6 +106,17 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Audio:
+    """How operators talk with callers."""
+
+    conferences: Conferences
+    safety_words: Callable[[str], str]  # of a kind of emergency, to be read out; "" for any other kind of ticket
+    browser_lines: bool = False  # operators may choose to be rung in their browser
+    #: The access token of an operator's browser, by its name. None: browsers are lines of the simulated network only.
+    softphone_token: Callable[[str], str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rooms:
     """Everything the pages work with, built once by app.py."""
 
@@ -104,3 +128,4 @@ class Rooms:
     timeline_text: Callable[[TimelineEntry], str]
     health: Callable[[], Health]
     carrier_is_real: bool
+    audio: Audio

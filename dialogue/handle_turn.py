@@ -17,7 +17,7 @@ from typing import Any
 
 import structlog
 
-from bot.understanding import Intent, Source, Understanding
+from bot.understanding import EMERGENCIES, Intent, Source, Understanding
 from dialogue.asking import on_hang_up
 from dialogue.conversation import Author, Channel, Conversation, Floor, Reply, Said, Then, Turn
 from dialogue.decision import (
@@ -36,13 +36,14 @@ from dialogue.decision import (
 )
 from dialogue.draft import REPEAT_ALL, REPEAT_QUESTION
 from dialogue.facts import Facts, Home, Notice, OpenCase
-from dialogue.handoff import watch_queue
+from dialogue.line import company, is_attended, standing, watch_queue
 from dialogue.options import understand_choice, understand_digits
 from dialogue.outgoing import our_answer
 from dialogue.outgoing_facts import our_call_of
 from dialogue.phone_number import as_said, to_e164
 from dialogue.policy import Policy
 from dialogue.ports import DialogueStore, DialogueTx, Understands
+from dialogue.recordings import LeftMessage, keep_message
 from dialogue.script_book import ScriptBook
 from dialogue.state import DialogueState, merge
 from dialogue.wording import Wording
@@ -60,6 +61,12 @@ from kernel.clock import Clock
 log = structlog.get_logger()
 
 OPEN_KEY = "open"
+#: Nothing was heard.
+NOTHING = Understanding("", Intent.FALLBACK, 0.0, emergency=False, source=Source.NOBODY)
+#: Announces that a message is recorded: what was heard before the first second of it.
+VOICEMAIL = "voicemail.prompt"
+#: Whoever is recording a message has no other way to say that water runs.
+DANGER_KEY = "*"
 #: More than this of one utterance is not stored; danger words read all of it first.
 LONGEST_UTTERANCE = 10_000
 _PLAIN_WORDS = {
@@ -104,8 +111,7 @@ class Hotline:
             if stored is not None:
                 return conversation, Reply.from_json(stored)
             step = _Step(self._kit, tx, conversation, now)
-            nothing = Understanding("", Intent.FALLBACK, 0.0, emergency=False, source=Source.NOBODY)
-            facts = step.facts(DialogueState(), nothing)
+            facts = step.facts(DialogueState(), NOTHING)
             decision = self._kit.policy.open(facts, self._kit.standard.calendar.moment(now))
             return tx.conversation(conversation.id), step.carry_out(decision, OPEN_KEY)
 
@@ -132,13 +138,40 @@ class Hotline:
         heard, choice = self._understand(turn, conversation)
         return self._answer(turn, heard, choice)
 
-    def hang_up(self, conversation_id: str) -> None:
-        """The caller is gone: what is known becomes a ticket, the floor is closed. Twice is the same as once."""
+    def message_left(self, conversation_id: str, key: str, left: LeftMessage) -> Reply:
+        """A recorded message is over, by whatever ended it: it becomes a callback with the recording, in the caller's place.
+
+        Nothing was said: a callback all the same. The key for danger ends it as an emergency. Told twice (by the verb and
+        by the recording's own callback, before or after the end of the call), it is one.
+        """
+        if left.pressed == DANGER_KEY:
+            return self.handle_turn(Turn(conversation_id, f"{key}-danger", choice=f"intent:{Intent.LEAK_INSIDE}"))
         now = self._kit.clock.now()
         with self._kit.store.write() as tx:
             conversation = tx.conversation(conversation_id, for_update=True)
-            if conversation.floor is Floor.ENDED:
+            stored = tx.stored_reply(conversation_id, key)
+            if stored is not None:
+                return Reply.from_json(stored)
+            step = _Step(self._kit, tx, conversation, now)
+            reply = step.carry_out(step.after_message(left), key)
+            if left.is_spoken and step.ticket is not None:
+                keep_message(tx, conversation_id, step.ticket.id, left, announced=VOICEMAIL, now=now)
+            return reply
+
+    def hang_up(self, conversation_id: str, *, silent_since: datetime | None = None) -> None:
+        """The caller is gone: what is known becomes a ticket, the floor is closed. Twice is the same as once.
+
+        With `silent_since` only if nothing has happened in the conversation since then; it is told that it is closed.
+        """
+        now = self._kit.clock.now()
+        with self._kit.store.write() as tx:
+            conversation = tx.conversation(conversation_id, for_update=True)
+            if conversation.floor is Floor.ENDED or (silent_since is not None and conversation.last_at >= silent_since):
                 return
+            if silent_since is not None:
+                said = self._kit.book.say("greeting.closed_silent")
+                data = {"voice": said.voice, "script": said.script}
+                tx.add_message(conversation_id, author=Author.BOT, text=said.chat, at=now, data=data)
             state = DialogueState.from_json(conversation.state)
             step = _Step(self._kit, tx, conversation, now)
             waiting = conversation.floor is Floor.QUEUE
@@ -172,7 +205,7 @@ class Hotline:
         if turn.digits:
             return understand_digits(turn.digits, DialogueState.from_json(conversation.state))
         if not turn.text.strip():
-            return Understanding("", Intent.FALLBACK, 0.0, emergency=False, source=Source.NOBODY), ""
+            return NOTHING, ""
         heard = self._kit.understander.understand(turn.text)
         return (heard if heard.model_available else self._plainly(heard)), ""
 
@@ -286,16 +319,47 @@ class _Step:
         )  # fmt: skip
 
     def in_queue(self, heard: Understanding, choice: str) -> Decision:
-        """Waiting: a callback or the bot instead of waiting; an emergency at once; everything else is kept for the operator."""
+        """Waiting: an emergency at once; a callback, the bot or a message instead of waiting; everything else is kept for
+        the operator. Who waits in silence on the telephone is told how the line moves.
+        """
         state = self.state
-        if choice in ("callback", "back"):
+        if heard.emergency or (state.matter in EMERGENCIES and heard.text and not choice):
+            # The alarm has left, or leaves now; what is said next may tell where to go. The offers of the line stay.
+            return replace(self.decide(heard, ""), then=Then.WAIT, options=state.options)
+        wish = choice or self._wish(heard)
+        on_the_phone = self.conversation.channel is Channel.PHONE
+        if wish in ("callback", "back"):
             facts = self.facts(state, heard)
-            return self.kit.policy.leave_queue(state, facts, callback=choice == "callback")
-        if heard.emergency:
-            return replace(self.decide(heard, ""), then=Then.WAIT)
-        silent = heard.source is Source.NOBODY and self.conversation.channel is Channel.PHONE
-        say = (Say("handoff.still_waiting"),) if silent else ()  # a caller needs to hear that the line is alive
+            return self.kit.policy.leave_queue(state, facts, callback=wish == "callback")
+        say: tuple[Say, ...] = ()
+        if wish == "message" and on_the_phone:
+            return Decision(state, (Say(VOICEMAIL),), options=state.options, then=Then.RECORD, reason="leaves a message")
+        if wish == "stay":
+            say = (Say("handoff.staying"),)
+        elif heard.source is Source.NOBODY and on_the_phone:
+            told = company(self.tx, self.conversation, self.kit.standard.queue, self.now)
+            if told.leave:
+                return self.kit.policy.leave_queue(state, self.facts(state, heard), callback=True)
+            say = (Say(told.script),) if told.script else ()
         return Decision(state, say, options=state.options, then=Then.WAIT, reason="waits for a person")
+
+    def after_message(self, left: LeftMessage) -> Decision:
+        """The bot goes on where the caller is with it, or waits; whoever talks with a person, or has gone, hears nothing."""
+        state, floor = self.state, self.conversation.floor
+        if state.matter in EMERGENCIES and state.emergency_ticket_id is not None:
+            self.ticket = self.tx.ticket(state.emergency_ticket_id)  # said beside an alarm: it belongs to it
+            return Decision(state, (), options=state.options, then=Then.WAIT, reason="message beside an emergency")
+        if floor in (Floor.BOT, Floor.QUEUE):
+            return self.kit.policy.message_left(state, self.facts(state, NOTHING), spoken=left.is_spoken)
+        commands = (OpenTicket("callback", state.symptom),) if left.is_spoken else ()
+        then = Then.HANG_UP if floor is Floor.ENDED else Then.WAIT
+        return Decision(state, (), commands, state.options, then=then, reason="message, and nobody to tell")
+
+    def _wish(self, heard: Understanding) -> str:
+        """What somebody who waits wants, in words that need no model."""
+        wishes = ("callback", "message", "back", "stay")
+        word = self.kit.book.word
+        return next((w for w in wishes if any(p in heard.text for p in word(f"words.said_{w}").split(","))), "")
 
     # --- facts ---
 
@@ -318,6 +382,7 @@ class _Step:
         return Facts(
             channel=self.conversation.channel,
             peer=peer,
+            person_on_duty=is_attended(tx, self.kit.standard.queue, self.now),
             caller_homes=tuple(words[h.id] for h in caller),
             homes_at_address=tuple(words[h.id] for h in at_address),
             open_cases=tuple(OpenCase(t.id, t.kind, t.number) for t in cases),
@@ -360,6 +425,8 @@ class _Step:
         """Carries out one command in this transaction; returns the state that knows its outcome."""
         tx, now, standard = self.tx, self.now, self.kit.standard
         match command:
+            case OpenTicket(kind="callback"):
+                state = self._promise_callback(command, state)
             case OpenTicket():
                 request = TicketRequest(
                     kind=command.kind,
@@ -379,12 +446,25 @@ class _Step:
                 nudge(case, by="resident")
                 self.ticket = case.ticket
             case RequestHandoff():
-                watch_queue(tx, self._move(Floor.QUEUE), now)
+                watch_queue(tx, self._move(Floor.QUEUE), now, standard.queue)
             case LeaveQueue():
                 self._move(Floor.BOT)
             case _:
                 self._act_on_our_call(command, state)
         return state
+
+    def _promise_callback(self, command: OpenTicket, state: DialogueState) -> DialogueState:
+        """The same promise of one conversation is one ticket; the place in line is kept for it."""
+        tx, now = self.tx, self.now
+        open_ones = tx.open_tickets(conversation_id=self.conversation.id)
+        known = next((t for t in open_ones if t.kind == command.kind), None)
+        if known is None:
+            request = TicketRequest(command.kind, command.symptom, self.conversation.id, self._known(state))
+            known, _ = open_ticket(tx, request, standard=self.kit.standard, now=now)
+        self.ticket = known
+        if self.conversation.floor is not Floor.OPERATOR:  # a person has him already
+            tx.keep_place(self.conversation.id, ticket_id=known.id, phone=known.contact_phone, at=now)
+        return replace(state, ticket_ids=tuple(dict.fromkeys((*state.ticket_ids, known.id))))
 
     def _act_on_our_call(self, command: Command, state: DialogueState) -> None:
         tx, now, standard = self.tx, self.now, self.kit.standard
@@ -497,6 +577,9 @@ class _Step:
             "phone": as_said(to_e164(state.slots.phone) or self.conversation.peer),
             "symptom": self.wording.symptom(state.symptom),
         }
+        if say.key.startswith("handoff."):
+            rules = self.kit.standard.queue
+            context["line"] = standing(self.tx, self.conversation.id, rules, self.now).words(self.kit.book, rules)
         ticket = self._ticket_of(say)
         if ticket is not None:
             clocks = self.tx.clocks([ticket.id]).get(ticket.id, ())

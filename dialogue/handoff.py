@@ -7,10 +7,12 @@ and a call that still listens to the bot is fetched by an outbox row of the same
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from dialogue.conference import leave_conference, somebody_talks, talk_of
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from dialogue.floor import VANISHED_AFTER, watch_operator
+from dialogue.line import watch_queue
 from dialogue.ports import DialogueStore, DialogueTx
 from dialogue.script_book import ScriptBook
-from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import NewTask, Task, TaskKind
 from fulfillment.ports import Carrier
 from fulfillment.standard import Standard
@@ -18,19 +20,13 @@ from kernel.clock import Clock
 from kernel.errors import AlreadyTaken, BadInput, CarrierRefused, StaleEpoch
 
 LONGEST_ANSWER = 2_000
-#: An operator whose page has been silent for this long has vanished: the resident goes back to the queue, never to nobody.
-VANISHED_AFTER = timedelta(seconds=90)
+#: By then the longest of them is over.
+SAFETY_WORDS_LAST = timedelta(seconds=30)
 
 
 def hold_path(conversation_id: str, after: int) -> str:
     """Where a live call fetches what was written after message number `after`."""
     return f"/ivr/calls/{conversation_id}/hold/{after}"
-
-
-def dial_path(conversation_id: str, operator_id: int, phone: str) -> str:
-    """Where a live call fetches the order to dial an operator's telephone (or another number, E.164)."""
-    path = f"/ivr/calls/{conversation_id}/dial/{operator_id}"
-    return f"{path}/{phone}" if phone else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +58,11 @@ class Handoff:
             tx.operator_seen(conversation_id, operator_id, now)
             said = self.book.say("handoff.taken", operator=operator.name)
             message = self._append(tx, moved, Author.BOT, said.chat, data={"voice": said.voice, "script": said.script})
-            if moved.channel is Channel.PHONE and before.floor is Floor.BOT:
-                # The call listens for the bot; everywhere else it is in the hold loop, which finds new lines by itself.
+            if moved.channel is Channel.PHONE and not _must_be_heard(tx, before, now):
+                # The call listens for the bot, or to music. After safety words it is left alone: the loop finds the line.
                 payload = {"conversation_id": moved.id, "seq": message.seq}
                 tx.enqueue(NewTask(TaskKind.SPEAK_TO_CALLER, f"speak:{moved.id}:{message.seq}", now, payload))
-            _watch_operator(tx, moved, now + VANISHED_AFTER)
+            watch_operator(tx, moved, now + VANISHED_AFTER)
             return moved
 
     def hand_back(self, conversation_id: str, operator_id: int) -> Conversation:
@@ -90,27 +86,10 @@ class Handoff:
             conversation = self._held(tx, conversation_id, operator_id)
             name = tx.operator(operator_id).name
             tx.operator_seen(conversation_id, operator_id, self.clock.now())
-            return self._append(
-                tx, conversation, Author.OPERATOR, words, data={"operator": name}, client_id=f"op:{client_id}"
-            )
-
-    def dial_through(self, conversation_id: str, operator_id: int, phone: str = "") -> None:
-        """Connects the live call with the operator's telephone. Raises StaleEpoch, BadInput (no call, or no telephone)."""
-        now = self.clock.now()
-        with self.store.write() as tx:
-            conversation = self._held(tx, conversation_id, operator_id)
-            number = phone or tx.operator(operator_id).phone
-            if conversation.channel is not Channel.PHONE or not number:
-                msg = "only a call can be connected, and only to a telephone number"
-                raise BadInput(msg)
-            payload = {
-                "conversation_id": conversation_id,
-                "operator_id": operator_id,
-                "phone": phone,
-                "epoch": conversation.epoch,
-            }
-            key = f"dial:{conversation_id}:{conversation.epoch}:{conversation.last_seq}"
-            tx.enqueue(NewTask(TaskKind.CONNECT_OPERATOR, key, now, payload))
+            data = {"operator": name}
+            if talk_of(tx, conversation).caller is not None:
+                data["spoken"] = "noted"  # he is on the telephone: a note, not to be read out when the talk is over
+            return self._append(tx, conversation, Author.OPERATOR, words, data=data, client_id=f"op:{client_id}")
 
     def heartbeat(self, conversation_id: str, operator_id: int) -> None:
         """The operator's page is open."""
@@ -128,6 +107,7 @@ class Handoff:
                 msg = f"conversation {conversation_id} moved on"
                 raise StaleEpoch(msg)
             self._append(tx, moved, Author.BOT, said.chat, data={"voice": said.voice, "script": said.script})
+            leave_conference(tx, moved, self.clock.now())
             return moved
 
     def _held(self, tx: DialogueTx, conversation_id: str, operator_id: int) -> Conversation:
@@ -155,31 +135,11 @@ class Handoff:
         return tx.operator(operator_id).name if operator_id is not None else ""
 
 
-def _watch_operator(tx: DialogueTx, conversation: Conversation, due_at: datetime) -> None:
-    tx.enqueue(
-        NewTask(
-            TaskKind.RELEASE_CONVERSATION,
-            f"release:{conversation.id}:{conversation.epoch}:{due_at.isoformat()}",
-            due_at,
-            {"conversation_id": conversation.id, "epoch": conversation.epoch},
-        )
-    )
-
-
-#: How long a resident waits for a person before a callback is noted without asking (W6g).
-PATIENCE = timedelta(minutes=3)
-
-
-def watch_queue(tx: DialogueTx, conversation: Conversation, now: datetime) -> None:
-    """Somebody waits from now on: promise the look after `PATIENCE`."""
-    tx.enqueue(
-        NewTask(
-            TaskKind.WATCH_QUEUE,
-            f"queue:{conversation.id}:{conversation.epoch}",
-            now + PATIENCE,
-            {"conversation_id": conversation.id, "epoch": conversation.epoch},
-        )
-    )
+def _must_be_heard(tx: DialogueTx, conversation: Conversation, now: datetime) -> bool:
+    """Safety words are perhaps still being spoken to somebody in the hold loop, who hears the new line by itself."""
+    recent = tx.messages(conversation.id, after=max(0, conversation.last_seq - 5))
+    waits = conversation.floor is Floor.QUEUE
+    return waits and any(m.data.get("interruptible") is False and now - m.at < SAFETY_WORDS_LAST for m in recent)
 
 
 # --- the worker's side ---------------------------------------------------------------------------------------------
@@ -199,15 +159,9 @@ class HandoffDeliveries:
         """Fetches a live call from the bot into the hold loop; a call that is over needs nothing."""
         with self.store.read() as tx:
             conversation = tx.conversation(task.payload["conversation_id"])
+            if talk_of(tx, conversation).caller is not None:
+                return  # he talks by now; the loop says it when he is back
         self._fetch(conversation, hold_path(conversation.id, int(task.payload["seq"]) - 1))
-
-    def connect_operator(self, task: Task) -> None:
-        with self.store.read() as tx:
-            conversation = tx.conversation(task.payload["conversation_id"])
-        if conversation.epoch == task.payload["epoch"]:
-            self._fetch(
-                conversation, dial_path(conversation.id, int(task.payload["operator_id"]), task.payload["phone"])
-            )
 
     def release_conversation(self, task: Task) -> None:
         """An operator who vanished loses the floor to the queue; one whose page is alive is watched on."""
@@ -218,7 +172,10 @@ class HandoffDeliveries:
                 return
             seen = conversation.seen_by_operator_at or conversation.last_at
             if now - seen < VANISHED_AFTER:
-                _watch_operator(tx, conversation, seen + VANISHED_AFTER)
+                watch_operator(tx, conversation, seen + VANISHED_AFTER)
+                return
+            if somebody_talks(tx, conversation):  # a closed page does not cut off who is on the telephone
+                watch_operator(tx, conversation, now + VANISHED_AFTER)
                 return
             moved = tx.move_floor(conversation.id, to=Floor.QUEUE, operator_id=None, epoch=conversation.epoch, at=now)
             if moved is None:
@@ -227,27 +184,7 @@ class HandoffDeliveries:
             tx.add_message(
                 moved.id, author=Author.BOT, text=said.chat, at=now, data={"voice": said.voice, "script": said.script}
             )
-            watch_queue(tx, moved, now)
-
-    def watch_queue(self, task: Task) -> None:
-        """Nobody has come within the resident's patience: a callback is noted and told (W6g). The place is kept."""
-        now = self.clock.now()
-        with self.store.write() as tx:
-            conversation = tx.conversation(task.payload["conversation_id"], for_update=True)
-            if conversation.floor is not Floor.QUEUE or conversation.epoch != task.payload["epoch"]:
-                return
-            known = Learned(household_id=conversation.household_id, contact_phone=conversation.peer)
-            request = TicketRequest("callback", symptom="", conversation_id=conversation.id, known=known)
-            ticket, _ = open_ticket(tx, request, standard=self.standard, now=now)
-            said = self.book.say("handoff.nobody_free", number=ticket.number)
-            tx.add_message(
-                conversation.id,
-                author=Author.BOT,
-                text=said.chat,
-                at=now,
-                data={"voice": said.voice, "script": said.script},
-                client_id=f"queue:{conversation.epoch}",
-            )
+            watch_queue(tx, moved, now, self.standard.queue)
 
     def _fetch(self, conversation: Conversation, path: str) -> None:
         if conversation.channel is not Channel.PHONE:

@@ -64,7 +64,7 @@ class Leg:
     outcome: str = ""  # how it ended, in the carrier's words or "refused"
     trouble: str = ""  # the last change that the carrier refused; "" = none
     sequence: int = -1  # of the newest report about mute and hold
-    heard_seq: int = 0  # the caller's: last line of the log when the conference began; the loop goes on from there
+    heard_seq: int = 0  # the caller's: last line of the log when he was sent for; the loop goes on from there
     rev: int = 0  # counts the changes of `wanted`
 
     @property

@@ -6,40 +6,75 @@ so every deliverer re-reads the truth first.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
 
 class TaskKind(StrEnum):
     """Every kind has exactly one deliverer (house test)."""
 
-    FORWARD_EMERGENCY = "forward_emergency"  # {ticket_id, step}: ring and text the step's rung
-    WATCH_QUEUE = (
-        "watch_queue"  # {conversation_id, epoch}: nobody has taken a waiting resident; note a callback and say so
-    )
+    FORWARD_EMERGENCY = "forward_emergency"  # {ticket_id, step}: choose whom the step tells, promise to tell him
+    RING_PERSON = "ring_person"  # {attempt_id}: place the call that this attempt leads
+    TEXT_PERSON = "text_person"  # {attempt_id}: send the text that this attempt leads
+    ROBOT_PERSON = "robot_person"  # {attempt_id}: send the chat message that this attempt leads
+    WATCH_QUEUE = "watch_queue"  # {conversation_id, epoch, since}: nobody has taken a waiting resident; ask again
     CALL_RESIDENT = "call_resident"  # {call_id, n}: ring a resident for what he is owed a call about
     WATCH_RESIDENT_CALL = "watch_resident_call"  # {try_id}: ask the carrier what became of such a call
     CONNECT_CALLBACK = "connect_callback"  # {conversation_id, operator_id}: who was rung back is given to his operator
     WATCH_ATTEMPT = "watch_attempt"  # {attempt_id}: ask the carrier what became of a call that stays silent
     WARN_CLOCK = "warn_clock"  # {clock_id}: most of the time is used up
     BREACH_CLOCK = "breach_clock"  # {clock_id}: due_by has passed
+    NOTICE_BY_TEXT = "notice_by_text"  # {attempt_id, clock_id, rev, staff_id, occasion, given}: tell one member of staff
+    NOTICE_BY_ROBOT = "notice_by_robot"  # the same, by a chat robot
     SPEAK_TO_CALLER = (
         "speak_to_caller"  # {conversation_id, seq}: fetch the live call so that it says an operator's words
     )
-    CONNECT_OPERATOR = (
-        "connect_operator"  # {conversation_id, operator_id, phone}: dial a live call through to a telephone
-    )
+    RING_LEG = "ring_leg"  # {leg_id}: dial a telephone into a call's conference
+    SETTLE_LEG = "settle_leg"  # {leg_id}: make the carrier do with a leg what is wanted of it
+    WATCH_LEG = "watch_leg"  # {leg_id}: ask the carrier about a leg that stays silent
+    FETCH_RECORDING = "fetch_recording"  # {recording_id}: bring the sound into our own folder
+    DELETE_RECORDING = "delete_recording"  # {recording_id}: at the carrier and here
+    SWEEP = "sweep"  # {}: close silent chats, delete what is kept too long; promises the next sweep
     RELEASE_CONVERSATION = "release_conversation"  # {conversation_id, epoch}: an operator who vanished loses the floor
 
 
 class Lane(StrEnum):
-    """Emergencies have a lane of their own, so that nothing can be in front of them."""
+    """Emergencies have a lane of their own, so that nothing can be in front of them. So has each way out of the house
+    that others limit: a claim in such a lane takes one of its turns, and whoever has the best rank goes first.
+    """
 
     EMERGENCY = "emergency"
+    VOICE = "voice"  # every task is one call that is placed now
+    TEXT = "text"  # every task is one text
+    ROBOT = "robot"  # every task is one message of a chat robot
+    TALK = "talk"  # telephones of people who are talking right now: seconds count
     ORDINARY = "ordinary"
 
 
-LANE_OF = {TaskKind.FORWARD_EMERGENCY: Lane.EMERGENCY, TaskKind.WATCH_ATTEMPT: Lane.EMERGENCY}
+#: Lanes in which a turn may be limited by the carrier.
+TURNS_COUNTED = frozenset({Lane.VOICE, Lane.TEXT})
+
+
+class Rank(IntEnum):
+    """Who goes first when the turns of a lane are scarce; among equals, who was due first."""
+
+    FIRST = 0  # an emergency of which nobody has been told yet
+    FURTHER = 1  # an emergency that somebody has been told of
+    ORDINARY = 2  # everything else: never before an emergency
+
+
+LANE_OF = {
+    TaskKind.FORWARD_EMERGENCY: Lane.EMERGENCY,
+    TaskKind.WATCH_ATTEMPT: Lane.EMERGENCY,
+    TaskKind.RING_PERSON: Lane.VOICE,
+    TaskKind.TEXT_PERSON: Lane.TEXT,
+    TaskKind.ROBOT_PERSON: Lane.ROBOT,
+    TaskKind.NOTICE_BY_TEXT: Lane.TEXT,
+    TaskKind.NOTICE_BY_ROBOT: Lane.ROBOT,
+    TaskKind.RING_LEG: Lane.TALK,
+    TaskKind.SETTLE_LEG: Lane.TALK,
+    TaskKind.WATCH_LEG: Lane.TALK,
+}
 
 
 def lane_of(kind: TaskKind) -> Lane:
@@ -55,6 +90,7 @@ class NewTask:
     due_at: datetime
     payload: dict[str, Any] = field(default_factory=dict)
     ticket_id: int | None = None
+    rank: Rank = Rank.FIRST  # matters in the lanes whose turns are counted
 
 
 @dataclass(frozen=True, slots=True)

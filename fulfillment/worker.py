@@ -6,7 +6,7 @@ another one when the lease has run out. Every deliverer may therefore run twice.
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from types import FrameType
 
@@ -21,8 +21,9 @@ from kernel.errors import ConfigurationError, StoreBusy
 LEASE = timedelta(seconds=30)
 #: Behind every wake-up there is a look at the table: a hint that got lost costs half a second.
 _LONGEST_SLEEP = 0.5
-_TRIES = {Lane.ORDINARY: 8, Lane.EMERGENCY: None}  # emergencies never give up
-_LONGEST_BACK_OFF = {Lane.ORDINARY: 300.0, Lane.EMERGENCY: 10.0}
+_TRIES: Mapping[Lane, int | None] = {Lane.ORDINARY: 8, Lane.TALK: 6}  # the others never give up: emergencies
+_LONGEST_BACK_OFF = {Lane.ORDINARY: 300.0, Lane.TALK: 5.0}
+_OF_AN_EMERGENCY = 10.0
 
 log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ class Worker:
 
     Args:
         name: stable over restarts of this process and unique among running ones: its own leases are released at the start.
+        per_second: how many tasks all workers together may begin in a lane whose turns are counted; the same for all.
 
     Raises:
         ConfigurationError: a kind of task has no deliverer.
@@ -44,7 +46,8 @@ class Worker:
         clock: Clock,
         *,
         name: str,
-        lanes: Sequence[Lane] = (Lane.EMERGENCY, Lane.ORDINARY),
+        lanes: Sequence[Lane] = tuple(Lane),
+        per_second: Mapping[Lane, float] | None = None,
     ) -> None:
         missing = sorted(set(TaskKind) - set(deliverers))
         if missing:
@@ -54,6 +57,7 @@ class Worker:
         self._clock = clock
         self._name = name
         self._lanes = tuple(lanes)
+        self._turns_every = {lane: timedelta(seconds=1 / n) for lane, n in (per_second or {}).items()}
         self._stopping = threading.Event()
         self._crash: BaseException | None = None
 
@@ -84,7 +88,7 @@ class Worker:
 
     def deliver_one(self, lane: Lane) -> bool:
         """Carries out the earliest due task of a lane; False if nothing is due."""
-        task = self._store.claim(lane, self._clock.now(), LEASE, self._name)
+        task = self._store.claim(lane, self._clock.now(), LEASE, self._name, self._turns_every.get(lane))
         if task is None:
             return False
         self._deliver(task, lane)
@@ -128,10 +132,10 @@ class Worker:
     def _failed(self, task: Task, lane: Lane, error: Exception) -> None:
         """Later again, or given up visibly. Should the store refuse even this, the lease runs out and the task is taken again."""
         reason = f"{type(error).__name__}: {error}"
-        most = _TRIES[lane]
+        most = _TRIES.get(lane)
         with self._store.write() as tx:
             if most is not None and task.tries >= most:
                 tx.task_dead(task, reason)
                 return
-            seconds = min(2.0 ** min(task.tries - 1, 16), _LONGEST_BACK_OFF[lane])
+            seconds = min(2.0 ** min(task.tries - 1, 16), _LONGEST_BACK_OFF.get(lane, _OF_AN_EMERGENCY))
             tx.task_again(task, self._clock.now() + timedelta(seconds=seconds), reason)

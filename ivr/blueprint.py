@@ -5,17 +5,24 @@ callback. CSRF protection must leave this blueprint out: the carrier's signature
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import wraps
+from typing import Protocol
 
 import structlog
 from flask import Blueprint, Response, request
 
+from fulfillment.waiting import QueueRules
 from ivr.alarm_calls import AlarmWebhooks
 from ivr.calls import CallWebhooks, twiml
+from ivr.conference_calls import ConferenceWebhooks
 from ivr.line import PhoneLine
-from ivr.ports import AnswersTurns, Book, Log, TakesAlarms
+from ivr.outgoing import OutgoingWebhooks, SpeaksWithResidents, TakesCallEvents
+from ivr.ports import AnswersTurns, Book, Conferences, Log, TakesAlarms
 from ivr.signature import PREFIX, SignatureGuard
+from ivr.staff_calls import ChecksPins, KnowsStaff, StaffWebhooks, TakesReports
 from ivr.twiml import Sentence, TwimlWriter
+from ivr.voicemail import VoicemailWebhooks
 
 #: How often the duty phone is dialled before a caller is asked to call again.
 MOST_FAULT_CALLS = 3
@@ -24,25 +31,60 @@ View = Callable[..., Response]
 Fault = Callable[[], Response]
 
 
-def build_ivr(
+class SpeaksOurCalls(SpeaksWithResidents, TakesReports, Protocol):
+    """dialogue.our_calls.OurCalls."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaffLine:
+    """Members of staff who call in. `locked_minutes`: how long too many wrong PINs lock, as it is said."""
+
+    orders: KnowsStaff
+    pins: ChecksPins
+    locked_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Residents:
+    """Calls of ours to residents."""
+
+    speaks: SpeaksOurCalls
+    events: TakesCallEvents
+
+
+def build_ivr(  # noqa: PLR0913 - the composition root names each part once
     *,
     hotline: AnswersTurns,
     alarms: TakesAlarms,
+    conferences: Conferences,
+    staff_line: StaffLine,
+    residents: Residents,
     log: Log,
     book: Book,
     line: PhoneLine,
+    queue: QueueRules,
     place_names: Sequence[str] = (),
 ) -> Blueprint:
     """`place_names` (communities and aliases, most frequent first) help speech recognition with addresses."""
-    writer = TwimlWriter(line, book, place_names=place_names)
-    calls = CallWebhooks(hotline, log, book, writer)
+    writer = TwimlWriter(line, book, queue, place_names=place_names)
+    calls = CallWebhooks(hotline, conferences, log, book, writer, announce_every=queue.announce_every)
+    voicemail = VoicemailWebhooks(hotline, writer)
+    conference = ConferenceWebhooks(conferences, log, book, writer, line)
     alarm_calls = AlarmWebhooks(alarms, book, writer)
+    staff = StaffWebhooks(
+        staff_line.orders, staff_line.pins, residents.speaks, hotline, book, writer,
+        resident=calls.incoming, locked_minutes=staff_line.locked_minutes,
+    )  # fmt: skip
+    outgoing = OutgoingWebhooks(residents.speaks, residents.events, writer)
     blueprint = Blueprint("ivr", __name__, url_prefix=PREFIX)
     blueprint.before_app_request(SignatureGuard(line).refuse_unsigned)
 
     # Rendered now: when it is needed, nothing but memory may be left. Leak instruction first, then the duty phone.
     caller_fault, unanswered = writer.fault(1), book.say("phone.fault_unanswered").voice
     staff_fault = writer.goodbye([Sentence(book.say("alarm.fault").voice)])  # not acknowledged: the ladder goes on
+    our_fault = writer.goodbye([Sentence(book.say("outgoing.not_now").voice)])  # tried again in another part of the day
+
+    in_peace = writer.pause()  # who waits in a conference is asked for again by whoever put him there
 
     def fallback() -> Response:
         _log.error("carrier used the fallback", code=request.form.get("ErrorCode"), url=request.form.get("ErrorUrl"))
@@ -56,29 +98,47 @@ def build_ivr(
         return twiml(writer.goodbye([Sentence(unanswered)]))
 
     of_callers: dict[str, View] = {
-        "/calls": calls.incoming,
-        "/calls/<conversation_id>/turns/<int:n>": calls.turn,
+        "/calls": staff.incoming,
+        "/calls/<conversation_id>/turns/<int:n>": staff.or_sign_in(calls.turn),
+        "/staff/resident": staff.resident,
+        "/staff/sign-in/<int:n>/number": staff.number,
+        "/staff/sign-in/<int:n>/<number>/pin": staff.pin,
+        "/staff/<int:staff_id>/menu/<int:n>": staff.menu,
+        "/staff/<int:staff_id>/orders/<ids>/<int:at>/<int:n>": staff.order,
+        "/calls/<conversation_id>/messages/<int:n>": voicemail.left,
         "/calls/<conversation_id>/hold/<int:after>": calls.hold,
         "/calls/<conversation_id>/hold/<int:after>/<int:step>": calls.hold,
-        "/calls/<conversation_id>/dial/<int:operator_id>": calls.dial,
-        "/calls/<conversation_id>/dial/<int:operator_id>/<phone>": calls.dial,
-        "/calls/<conversation_id>/dialed": calls.dialed,
+        "/calls/<conversation_id>/conference/<leg_id>": conference.enter,
+        "/calls/<conversation_id>/conference/<leg_id>/left": conference.left,
         "/fallback": fallback,
         "/fallback/<int:tries>/dialed": fault_dialed,
     }
     of_staff: dict[str, View] = {
         "/alarms/<attempt_id>": alarm_calls.ring,
         "/alarms/<attempt_id>/key/<int:n>": alarm_calls.key,
+        "/alarms/<attempt_id>/key/<int:n>/<newest_id>": alarm_calls.key,
+        "/alarms/<attempt_id>/end": alarm_calls.end,
+    }
+    of_residents: dict[str, View] = {"/outgoing/<try_id>": outgoing.answered}
+    of_who_waits: dict[str, View] = {
+        "/conferences/<conversation_id>/music": conference.music,
+        "/conferences/<conversation_id>/waiting": conference.waiting,
     }
     of_nobody: dict[str, View] = {  # status callbacks: a 503 is heard by nobody and shows up in the carrier's console
         "/status": calls.number_status,
         "/calls/<conversation_id>/status": calls.status,
+        "/calls/<conversation_id>/recordings": voicemail.recorded,
+        "/outgoing/<try_id>/status": outgoing.status,
         "/alarms/<attempt_id>/status": alarm_calls.status,
         "/alarms/<attempt_id>/text-status": alarm_calls.text_status,
+        "/legs/<leg_id>/status": conference.leg_status,
+        "/conferences/<conversation_id>/events": conference.events,
     }
     faults: tuple[tuple[dict[str, View], Fault], ...] = (
         (of_callers, lambda: twiml(caller_fault)),
         (of_staff, lambda: twiml(staff_fault)),
+        (of_residents, lambda: twiml(our_fault)),
+        (of_who_waits, lambda: twiml(in_peace)),
         (of_nobody, lambda: Response(status=503)),
     )
     for views, on_fault in faults:

@@ -8,18 +8,21 @@ While a person has (or is to take) the floor, the call runs in a loop of short l
 - each line of an operator (and of the bot, beyond `after`) is spoken once: it is marked with the step that spoke it,
   in a transaction, before the answer leaves. A repeated delivery of that step finds its own marks and says the same;
 - a step with words never looks at the floor, the next one does: so the answer is fixed once its words are marked.
-The loop picks up every new line by itself. A live call needs to be interrupted (calls.update to step 0) only to bring it
-into the loop, when an operator takes over while the bot still listens; interrupting the loop cuts words off.
+The loop picks up every new line by itself. A live call is interrupted (calls.update to step 0) only to bring it into the
+loop, when an operator takes over while the bot still listens, or music plays; interrupting the loop cuts words off.
+Who waits for a person hears music, a piece a step, into which he may speak or press a key; every few steps the hotline is
+told of the silence, so that it can say how the line moves.
 """
 
 from collections.abc import Sequence
-from zlib import crc32
+from datetime import timedelta
 
 from flask import Response, request
 
 from dialogue.conversation import Author, Channel, Floor, Message, Then, Turn
 from ivr.numbers import caller_number
-from ivr.ports import AnswersTurns, Book, Log, LogTx
+from ivr.ports import AnswersTurns, Book, Conferences, Log, LogTx
+from ivr.sounds import HOLD_MUSIC_LASTS
 from ivr.spoken import without_control
 from ivr.twiml import ALL_SPOKEN, Sentence, TwimlWriter
 
@@ -27,12 +30,10 @@ from ivr.twiml import ALL_SPOKEN, Sentence, TwimlWriter
 LONGEST_SPEECH = 1000
 LONGEST_DIGITS = 32
 ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-#: Who waits in silence is spoken to at every such step of the loop (3-4 s each).
-COMPANY_EVERY = 8
 #: Operators' lines older than this many messages before `after` were spoken long ago.
 _LOOK_BACK = 100
-#: No call listens this often: 3 s each, and the carrier ends a call after 24 h.
-_STEPS_OF_A_CALL = 100_000
+#: Steps that the loop never counts to (3 s each, and the carrier ends a call after 24 h): for who leads a call back into it.
+BESIDE_THE_LOOP = 100_000
 #: The operator's end of a conversation: nothing is listened to after it.
 _END = "handoff.ended"
 
@@ -44,11 +45,23 @@ def twiml(xml: str) -> Response:
 class CallWebhooks:
     """Each method answers one webhook; raises what the hotline and the store raise."""
 
-    def __init__(self, hotline: AnswersTurns, log: Log, book: Book, writer: TwimlWriter) -> None:
+    def __init__(
+        self,
+        hotline: AnswersTurns,
+        conferences: Conferences,
+        log: Log,
+        book: Book,
+        writer: TwimlWriter,
+        *,
+        announce_every: timedelta,
+    ) -> None:
         self._hotline = hotline
+        self._conferences = conferences
         self._log = log
         self._book = book
         self._writer = writer
+        #: Steps of the loop, each as long as its piece of music.
+        self._told_every = max(1, round(announce_every / HOLD_MUSIC_LASTS))
 
     def incoming(self) -> Response:
         conversation, reply = self._hotline.open(
@@ -64,19 +77,21 @@ class CallWebhooks:
     def hold(self, conversation_id: str, after: int, step: int = 0) -> Response:
         """Step 0 is for who interrupts a call to bring it into the loop; the loop itself counts from 1."""
         turn = heard(conversation_id, f"hold-{after}-{step}")
-        reply = self._hotline.handle_turn(turn) if turn.text or turn.digits else None
+        said_something = bool(turn.text or turn.digits)
+        reply = self._hotline.handle_turn(turn) if said_something or self._is_told_now(turn, step) else None
         floor, news = self._news(conversation_id, after, mark=f"{after}.{step}")
         said = [_sentence(m) for m in news]
         if (reply and reply.then is Then.HANG_UP) or any(m.data.get("script") == _END for m in news):
             return twiml(self._writer.goodbye(said))
+        if reply and reply.then is Then.RECORD:
+            return twiml(self._writer.record(conversation_id, said, n=reply.turn_number))
         if reply and reply.then is Then.LISTEN:
             next_turn = reply.turn_number + 1
             return twiml(self._writer.listen(conversation_id, said, turn=next_turn, expect=reply.expect))
         if news or floor in (Floor.QUEUE, Floor.OPERATOR):
-            if floor is Floor.QUEUE and not news and step and step % COMPANY_EVERY == 0:
-                said = [Sentence(self._book.say("handoff.still_waiting").voice)]
             spoken_to = max([after, *(m.seq for m in news)])
-            return twiml(self._writer.hold(conversation_id, said, after=spoken_to, step=step + 1))
+            music = floor is Floor.QUEUE
+            return twiml(self._writer.hold(conversation_id, said, after=spoken_to, step=step + 1, music=music))
         if floor is Floor.ENDED:
             return twiml(self._writer.goodbye([Sentence(self._book.say("phone.goodbye").voice)]))
         with self._log.read() as tx:
@@ -86,7 +101,7 @@ class CallWebhooks:
     def status(self, conversation_id: str) -> Response:
         """The call's own status callback."""
         if request.form.get("CallStatus") in ENDED:
-            self._hotline.hang_up(conversation_id)
+            self._gone(conversation_id)
         return Response(status=204)
 
     def number_status(self) -> Response:
@@ -95,24 +110,21 @@ class CallWebhooks:
             with self._log.read() as tx:
                 conversation = tx.conversation_by_external_id(Channel.PHONE, request.form.get("CallSid", ""))
             if conversation:
-                self._hotline.hang_up(conversation.id)
+                self._gone(conversation.id)
         return Response(status=204)
 
-    def dial(self, conversation_id: str, operator_id: int, phone: str = "") -> Response:
-        """Connects the caller with the operator's telephone, or with the one in the path (E.164)."""
-        if not phone:
-            with self._log.read() as tx:
-                phone = tx.operator(operator_id).phone
-        to = caller_number(phone)
-        if not to:
-            return self._back_to_hold(conversation_id, "phone.connect_failed")
-        said = [Sentence(self._book.say("phone.connecting").voice)]
-        return twiml(self._writer.dial(said, to=to, action=f"/ivr/calls/{conversation_id}/dialed"))
+    def _gone(self, conversation_id: str) -> None:
+        """Twice is the same as once. Were it lost after the first, the watch over each leg would find the call ended."""
+        self._hotline.hang_up(conversation_id)
+        self._conferences.caller_is_gone(conversation_id)
 
-    def dialed(self, conversation_id: str) -> Response:
-        """The operator's telephone hung up, or never answered; the caller is still there and stays with the operator."""
-        connected = request.form.get("DialCallStatus") in ("completed", "answered")
-        return self._back_to_hold(conversation_id, "phone.connect_ended" if connected else "phone.connect_failed")
+    def _is_told_now(self, turn: Turn, step: int) -> bool:
+        """Who waits in silence is told how the line moves, once in a while. A repeated step finds that it was."""
+        if not step or step % self._told_every:
+            return False
+        with self._log.read() as tx:
+            waits = tx.conversation(turn.conversation_id).floor is Floor.QUEUE
+            return waits or tx.stored_reply(turn.conversation_id, turn.key) is not None
 
     def _news(self, conversation_id: str, after: int, *, mark: str) -> tuple[Floor, Sequence[Message]]:
         """What this step says, in order; marked as spoken before it is returned."""
@@ -127,17 +139,6 @@ class CallWebhooks:
             for message in waiting:
                 tx.set_message_data(conversation_id, message.seq, {**message.data, "spoken": mark})
         return floor, repeated or waiting
-
-    def _back_to_hold(self, conversation_id: str, script: str) -> Response:
-        with self._log.read() as tx:
-            newest = tx.conversation(conversation_id).last_seq
-            lines = tx.messages(conversation_id, after=max(0, newest - _LOOK_BACK))
-        # The bot is silent while a telephone is connected: its last line stays the same for a repeated delivery.
-        after = max((m.seq for m in lines if m.author is Author.BOT), default=0)
-        said = [Sentence(self._book.say(script).voice)]
-        # A step the loop has not used, and the same one for a repeated delivery.
-        step = crc32(request.form.get("DialCallSid", "").encode()) + _STEPS_OF_A_CALL
-        return twiml(self._writer.wait(conversation_id, said, after=after, step=step))
 
 
 def heard(conversation_id: str, key: str) -> Turn:

@@ -23,7 +23,7 @@ from ivr.line import PhoneLine
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown
 
 LIMIT_SECONDS = 10
-_EVENTS = ["initiated", "ringing", "answered", "completed"]
+EVENTS = ["initiated", "ringing", "answered", "completed"]
 #: The carrier's clock tells whole seconds and may differ from ours.
 _CLOCK_SKEW = timedelta(seconds=5)
 _NEWEST = 50  # calls to one number: far more than fit into the minutes since an attempt
@@ -55,11 +55,11 @@ class TwilioCarrier:
             fallback_url=alarm,  # once more the same: the number's own fallback is for residents
             fallback_method="POST",
             status_callback=f"{alarm}/status",
-            status_callback_event=_EVENTS,
+            status_callback_event=EVENTS,
             status_callback_method="POST",
             timeout=self._line.ring_seconds,
         )
-        return _sid(call.sid)
+        return sid_of(call.sid)
 
     def call_resident(self, *, to: str, try_id: str) -> str:
         answered = self._line.url(f"/ivr/outgoing/{try_id}")
@@ -71,11 +71,11 @@ class TwilioCarrier:
             fallback_url=answered,  # the number's own fallback speaks to who called us, not to whom we call
             fallback_method="POST",
             status_callback=f"{answered}/status",
-            status_callback_event=_EVENTS,
+            status_callback_event=EVENTS,
             status_callback_method="POST",
             timeout=self._line.ring_seconds,
         )
-        return _sid(call.sid)
+        return sid_of(call.sid)
 
     def text(self, *, to: str, body: str, attempt_id: str) -> str:
         message = self._client.messages.create(
@@ -84,7 +84,7 @@ class TwilioCarrier:
             body=body,
             status_callback=self._line.url(f"/ivr/alarms/{attempt_id}/text-status"),
         )
-        return _sid(message.sid)
+        return sid_of(message.sid)
 
     def find_call(self, attempt: Rung, others: Collection[str] = ()) -> str | None:
         """By number, newest first, and by time on our side: their filter on StartTime would leave out a call that is
@@ -172,7 +172,7 @@ def _retry_after(headers: Mapping[str, str] | None) -> float:
         return 1.0
 
 
-def _sid(sid: str | None) -> str:
+def sid_of(sid: str | None) -> str:
     if not sid:
         msg = "no SID in the answer"
         raise CarrierUnknown(msg)

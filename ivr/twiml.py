@@ -11,8 +11,10 @@ from typing import Any, cast
 from twilio.twiml.voice_response import Gather, VoiceResponse
 
 from dialogue.conversation import Expect, Reply, Then
+from fulfillment.waiting import QueueRules
 from ivr.line import PhoneLine
 from ivr.ports import Book
+from ivr.sounds import HOLD_MUSIC
 from ivr.spoken import speakable
 
 SAY_LANGUAGE = "cmn-CN"
@@ -35,6 +37,8 @@ _LISTENING: dict[Expect, dict[str, Any]] = {
 }
 #: While waiting for, or talking with, a person: how long one listening lasts before the log is read again.
 _HOLD_LISTENING: dict[str, Any] = {"num_digits": 1, "timeout": 3, "speech_timeout": 1}
+#: Behind music there is hardly any silence to be listened to: the music itself may be talked into.
+_MUSIC_LISTENING: dict[str, Any] = _HOLD_LISTENING | {"timeout": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +52,10 @@ class Sentence:
 class TwimlWriter:
     """Knows the line's voice and the hints for speech recognition. Immutable."""
 
-    def __init__(self, line: PhoneLine, book: Book, *, place_names: Sequence[str]) -> None:
+    def __init__(self, line: PhoneLine, book: Book, rules: QueueRules, *, place_names: Sequence[str]) -> None:
         """`place_names`: communities and their aliases, most frequent first; they help to recognise addresses."""
         self._line = line
+        self._rules = rules
         self._book = book
         self._hints: Mapping[Expect, str] = {
             Expect.ANYTHING: _hints(book.word("phone.hints_matters").split(",")),
@@ -68,6 +73,8 @@ class TwimlWriter:
             return self.goodbye(said)
         if reply.then is Then.WAIT:
             return self.wait(conversation_id, said, after=reply.last_seq, step=1)
+        if reply.then is Then.RECORD:
+            return self.record(conversation_id, said, n=reply.turn_number)
         one_key = any(option.digit not in ("", "0") for option in reply.quick_replies)
         return self.listen(conversation_id, said, turn=reply.turn_number + 1, expect=reply.expect, one_key=one_key)
 
@@ -88,9 +95,36 @@ class TwimlWriter:
             options["hints"] = self._hints[expect]
         return self._gather(said, f"/ivr/calls/{conversation_id}/turns/{turn}", options)
 
-    def hold(self, conversation_id: str, said: Sequence[Sentence], *, after: int, step: int) -> str:
-        """Speaks what is new and listens for a moment; then the log is read again from `after` on."""
-        return self._gather(said, _hold(conversation_id, after, step), _HOLD_LISTENING)
+    def hold(
+        self, conversation_id: str, said: Sequence[Sentence], *, after: int, step: int, music: bool = False
+    ) -> str:
+        """Speaks what is new and listens for a moment; then the log is read again from `after` on. With music whoever
+        waits for a person hears a piece of it, and may speak or press a key all the time.
+        """
+        action = _hold(conversation_id, after, step)
+        return self._gather(said, action, _MUSIC_LISTENING if music else _HOLD_LISTENING, music=music)
+
+    def record(self, conversation_id: str, said: Sequence[Sentence], *, n: int) -> str:
+        """The announcement to its end, then a message: until a key, silence, its longest length, or the caller hangs up.
+        Nothing said: the carrier goes on with the next verb, which leads to the same place.
+        """
+        action = self._line.url(f"/ivr/calls/{conversation_id}/messages/{n}")
+        response = VoiceResponse()
+        self._say(response, said)
+        response.record(
+            action=action,
+            method="POST",
+            max_length=round(self._rules.longest_message.total_seconds()),
+            timeout=round(self._rules.silence_ends_message.total_seconds()),
+            finish_on_key="#*",
+            play_beep=True,
+            trim="trim-silence",
+            recording_status_callback=self._line.url(f"/ivr/calls/{conversation_id}/recordings"),
+            recording_status_callback_event="completed",
+            recording_status_callback_method="POST",
+        )
+        response.redirect(action, method="POST")
+        return _xml(response)
 
     def goodbye(self, said: Sequence[Sentence]) -> str:
         response = VoiceResponse()
@@ -132,9 +166,14 @@ class TwimlWriter:
             [Sentence(said, interruptible=False)], to=self._line.duty_phone, action=f"/ivr/fallback/{tries}/dialed"
         )
 
-    def keys(self, said: Sentence, *, action: str, times: int, nothing_pressed: str) -> str:
-        """Asks for one key, `times` times in the same document (it needs us no more), then hangs up."""
+    def keys(
+        self, said: Sentence, *, action: str, times: int, nothing_pressed: str, before: Sequence[Sentence] = ()
+    ) -> str:
+        """Asks for one key, `times` times in the same document (it needs us no more), then hangs up. What is said `before`
+        ends first: a key that was pressed twice must not answer the next question.
+        """
         response = VoiceResponse()
+        self._say(response, before)
         for _ in range(times):
             gather = response.gather(
                 input="dtmf", action=self._line.url(action), method="POST", num_digits=1, finish_on_key="", timeout=5
@@ -142,6 +181,13 @@ class TwimlWriter:
             self._say(gather, [said])
         self._say(response, [Sentence(nothing_pressed)])
         response.hangup()
+        return _xml(response)
+
+    def go_on(self, said: Sequence[Sentence], *, action: str) -> str:
+        """Speaks to the end and asks `action` what comes next."""
+        response = VoiceResponse()
+        self._say(response, said)
+        response.redirect(self._line.url(action), method="POST")
         return _xml(response)
 
     def ask_staff(self, said: Sequence[Sentence], *, action: str, digits: int, hints: Sequence[str]) -> str:
@@ -163,7 +209,9 @@ class TwimlWriter:
         response.redirect(self._line.url(path), method="POST")
         return _xml(response)
 
-    def _gather(self, said: Sequence[Sentence], action: str, options: Mapping[str, Any]) -> str:
+    def _gather(
+        self, said: Sequence[Sentence], action: str, options: Mapping[str, Any], *, music: bool = False
+    ) -> str:
         response = VoiceResponse()
         must_hear = max((i + 1 for i, s in enumerate(said) if not s.interruptible), default=0)
         left = self._say(response, said[:must_hear])
@@ -177,6 +225,8 @@ class TwimlWriter:
             **({"finish_on_key": ""} | dict(options)),
         )
         self._say(gather, said[must_hear:], left)
+        if music:
+            gather.play(self._line.url(HOLD_MUSIC))
         return _xml(response)
 
     def _say(self, where: VoiceResponse | Gather, said: Iterable[Sentence], left: int = ALL_SPOKEN) -> int:

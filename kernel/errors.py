@@ -7,7 +7,8 @@ HotlineError
 ├── NotFound                no such ticket, conversation, attempt
 ├── Conflict                somebody else was first
 │   ├── AlreadyTaken        a conversation belongs to another operator (`.holder`)
-│   └── StaleEpoch          an answer of an older owner of the floor: discarded
+│   ├── StaleEpoch          an answer of an older owner of the floor: discarded
+│   └── CallImpossible      not with this call as it is now (`.reason` is a key the console words)
 ├── NotAllowed              the role does not permit it
 ├── StoreBusy               the database stayed locked for longer than the caller's budget
 ├── NluUnavailable          the Rasa server did not answer in time, or the circuit is open
@@ -52,6 +53,14 @@ class AlreadyTaken(Conflict):
 
 class StaleEpoch(Conflict):
     """The floor has moved on since the writer last looked."""
+
+
+class CallImpossible(Conflict):
+    """What was asked cannot be done with this call as it is now."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class NotAllowed(HotlineError):

@@ -71,6 +71,12 @@ class Settings(BaseSettings):
     twilio_auth_token: SecretStr = Field(
         min_length=8, description="The account's token; also the webhook signature key"
     )
+    twilio_api_key_sid: str = Field(
+        "",
+        pattern=r"^(SK[0-9a-fA-F]{32})?$",
+        description="API key with which operators answer in the browser; empty: by telephone only",
+    )
+    twilio_api_key_secret: SecretStr = Field(SecretStr(""), description="Secret of that API key")
     twilio_from_number: str = Field(
         "+15005550006", pattern=r"^\+\d{6,15}$", description="The hotline's own number, E.164"
     )
@@ -82,6 +88,12 @@ class Settings(BaseSettings):
         HttpUrl(CARRIER_API),
         description="The carrier's REST API; anything but Twilio's own is treated as not a real carrier",
     )
+    recordings_dir: Path = Field(
+        HOME / "var" / "recordings", description="Where the sound of messages and recorded calls is kept"
+    )
+    recording_days: int = Field(
+        90, ge=1, le=3650, description="Recordings are deleted, here and at the carrier, after so many days"
+    )
     simulator_port: int = Field(
         DEFAULT_SIMULATOR_PORT, ge=1, le=65535, description="Port of the telephone network on this machine"
     )
@@ -90,6 +102,11 @@ class Settings(BaseSettings):
     def carrier_is_real(self) -> bool:
         """False while calls end on this machine; shown as a banner on every console page."""
         return str(self.twilio_api_base_url).rstrip("/") == CARRIER_API
+
+    @property
+    def browsers_can_ring(self) -> bool:
+        """Operators may choose their browser: with an API key, or on the simulated network, whose page has the line."""
+        return bool(self.twilio_api_key_sid) or not self.carrier_is_real
 
     @property
     def base_url(self) -> str:
@@ -105,6 +122,9 @@ class Settings(BaseSettings):
             if self.public_base_url.scheme != "https":
                 msg = "PUBLIC_BASE_URL must be https in production: the carrier and residents' sessions need it"
                 raise ValueError(msg)
+        if bool(self.twilio_api_key_sid) != bool(self.twilio_api_key_secret.get_secret_value()):
+            msg = "TWILIO_API_KEY_SID and TWILIO_API_KEY_SECRET belong together: give both, or neither"
+            raise ValueError(msg)
         if "\n" in self.database_url or not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
             msg = "DATABASE_URL must start with sqlite:/// or postgresql+psycopg://"
             raise ValueError(msg)

@@ -16,12 +16,10 @@ from typing import Any, TypeVar
 
 from bot.understanding import Intent, Source, Understanding
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
-from dialogue.leg import Leg
+from dialogue.leg import Leg, LegMode
 from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
-from fulfillment.outbox import Lane, NewTask, Task, lane_of
-from fulfillment.pin_tries import PinTry
-from fulfillment.resident_calls import CallState, ResidentCall, ResidentTry
+from fulfillment.outbox import Lane, NewTask, Rank, Task, lane_of
 from fulfillment.recording import Recording, RecordingState
 from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock, TimelineEntry
 from fulfillment.waiting import InLine, Wait, WaitKind, WaitState
@@ -110,6 +108,10 @@ class FakeCarrier:
         self.status_failures: list[Exception | None] = []  # for call_status and find_call
         self.fetched: list[tuple[str, str]] = []  # (call sid, path)
         self.fetch_failures: list[Exception | None] = []
+        self.rung: list[tuple[Leg, str]] = []  # (leg, whom it whispers to)
+        self.set_to: list[tuple[str, LegMode, str]] = []  # (leg id, mode, whom it whispers to)
+        self.hung_up: list[str] = []
+        self.leg_failures: list[Exception | None] = []
         self._store = store
 
     def call(self, *, to: str, attempt_id: str) -> str:
@@ -137,6 +139,26 @@ class FakeCarrier:
         _raise_next(self.fetch_failures)
         self.fetched.append((call_sid, path))
 
+    def ring_leg(self, leg: Leg, *, coached: str) -> tuple[str, str]:
+        self._outside_any_transaction()
+        _raise_next(self.leg_failures)
+        self.rung.append((leg, coached))
+        return "CA" + leg.id, "CF" + leg.conference
+
+    def find_leg(self, leg: Leg) -> tuple[str, str] | None:
+        self._outside_any_transaction()
+        return next((("CA" + r.id, "CF" + r.conference) for r, _ in self.rung if r.id == leg.id), None)
+
+    def set_leg(self, leg: Leg, *, coached: str) -> None:
+        self._outside_any_transaction()
+        _raise_next(self.leg_failures)
+        self.set_to.append((leg.id, leg.wanted, coached))
+
+    def hang_up(self, call_sid: str) -> None:
+        self._outside_any_transaction()
+        _raise_next(self.leg_failures)
+        self.hung_up.append(call_sid)
+
     def _place(self, log: list[Placed], failures: list[Exception | Happened | None], placed: Placed) -> str:
         self._outside_any_transaction()
         failure = failures.pop(0) if failures else None
@@ -162,11 +184,12 @@ def _raise_next(failures: list[Exception | None]) -> None:
         raise failure
 
 
-@dataclass
+@dataclass(frozen=True)
 class StoredTask:
-    """A row of the outbox. `state` is pending, done, dead or cancelled."""
+    """A row of the outbox, never changed in place. `state` is pending, done, dead or cancelled."""
 
     task: Task
+    rank: Rank = Rank.FIRST
     state: str = "pending"
     lease_until: datetime | None = None
     owner: str = ""
@@ -187,6 +210,7 @@ class _Tables:
     clocks: dict[int, TicketClock] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     tasks: dict[str, StoredTask] = field(default_factory=dict)  # by key
+    turns: dict[Lane, datetime] = field(default_factory=dict)  # when the next one is free
     conversations: dict[str, Conversation] = field(default_factory=dict)
     messages: dict[str, list[Message]] = field(default_factory=dict)
     replies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
@@ -197,14 +221,9 @@ class _Tables:
     in_browser: dict[int, bool] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
     of_calls: CallTables = field(default_factory=CallTables)
-    resident_calls: dict[int, ResidentCall] = field(default_factory=dict)
-    resident_tries: dict[str, ResidentTry] = field(default_factory=dict)
-    staff_pins: dict[int, str] = field(default_factory=dict)
-    pin_tries: dict[str, PinTry] = field(default_factory=dict)
 
     def copy(self) -> "_Tables":
         copied = {f.name: getattr(self, f.name).copy() for f in dataclasses.fields(self)}
-        copied["tasks"] = {key: replace(row) for key, row in self.tasks.items()}
         copied["messages"] = {cid: list(rows) for cid, rows in self.messages.items()}
         return _Tables(**copied)
 
@@ -257,9 +276,13 @@ class FakeStore:
         finally:
             self._local.open = False
 
-    def claim(self, lane: Lane, now: datetime, lease: timedelta, owner: str) -> Task | None:
+    def claim(
+        self, lane: Lane, now: datetime, lease: timedelta, owner: str, turns_every: timedelta | None = None
+    ) -> Task | None:
         self._refuse_nesting()
         with self._lock:
+            if turns_every is not None and self.tables.turns.get(lane, now) > now:
+                return None
             due = [
                 row
                 for row in self._pending(lane)
@@ -267,14 +290,17 @@ class FakeStore:
             ]
             if not due:
                 return None
-            row = min(due, key=lambda r: (r.task.due_at, r.task.id))
-            row.task = replace(row.task, tries=row.task.tries + 1, token=uuid.uuid4().hex)
-            row.lease_until, row.owner = now + lease, owner
-            return row.task
+            row = min(due, key=lambda r: (turns_every is not None and r.rank, r.task.due_at, r.task.id))
+            task = replace(row.task, tries=row.task.tries + 1, token=uuid.uuid4().hex)
+            self.tables.tasks[task.key] = replace(row, task=task, lease_until=now + lease, owner=owner)
+            if turns_every is not None:
+                self.tables.turns[lane] = now + turns_every
+            return task
 
     def next_due(self, lane: Lane) -> datetime | None:
         with self._lock:
-            return min((row.lease_until or row.task.due_at for row in self._pending(lane)), default=None)
+            due = min((row.lease_until or row.task.due_at for row in self._pending(lane)), default=None)
+            return due if due is None else max(due, self.tables.turns.get(lane, due))
 
     def release_leases(self, owner: str) -> int:
         with self._lock:
@@ -282,8 +308,8 @@ class FakeStore:
                 r for r in self.tables.tasks.values() if r.state == "pending" and r.lease_until and r.owner == owner
             ]
             for row in held:
-                row.lease_until, row.owner = None, ""
-                row.task = replace(row.task, token="")
+                task = replace(row.task, token="")
+                self.tables.tasks[task.key] = replace(row, task=task, lease_until=None, owner="")
         if held:
             self._committed()
         return len(held)
@@ -335,7 +361,7 @@ class FakeTx(FakeCallTx):
     def stations(self) -> Sequence[Station]:
         return list(self._t.stations.values())
 
-    def staff(self, staff_id: int) -> Staff:
+    def staff(self, staff_id: int, *, for_update: bool = False) -> Staff:  # noqa: ARG002 - the fake has one lock for all
         return _require(self._t.staff.get(staff_id), f"staff {staff_id}")
 
     def all_staff(self) -> Sequence[Staff]:
@@ -533,6 +559,15 @@ class FakeTx(FakeCallTx):
     def set_mark(self, name: str, value: str) -> None:
         self._writing().marks[name] = value
 
+    def carried_by(self, lead_id: str) -> Sequence[Attempt]:
+        return sorted(
+            (a for a in self._t.attempts.values() if a.call_id == lead_id), key=lambda a: (a.started_at, a.id)
+        )
+
+    def unfinished_attempts(self, staff_ids: Collection[int]) -> Sequence[Attempt]:
+        under_way = [a for a in self._t.attempts.values() if a.staff_id in staff_ids and a.finished_at is None]
+        return sorted(under_way, key=lambda a: (a.started_at, a.id))
+
     def busy_staff(self) -> frozenset[int]:
         return frozenset(
             a.staff_id for a in self._t.attempts.values() if a.channel == "voice" and a.finished_at is None
@@ -685,13 +720,23 @@ class FakeTx(FakeCallTx):
             tries=0,
             token="",
         )
-        tables.tasks[task.key] = StoredTask(stored)
+        tables.tasks[task.key] = StoredTask(stored, task.rank)
+
+    def give_turn_back(self, lane: Lane, now: datetime) -> None:
+        turns = self._writing().turns
+        turns[lane] = min(now, turns.get(lane, now))
+
+    def raise_rank(self, key: str, rank: Rank) -> None:
+        row = self._writing().tasks.get(key)
+        if row is not None and row.state == "pending":
+            self._t.tasks[key] = replace(row, rank=min(rank, row.rank))
 
     def bring_forward(self, key: str, due_at: datetime) -> bool:
         row = self._writing().tasks.get(key)
         if row is None or row.state != "pending" or row.lease_until is not None:
             return False
-        row.task = replace(row.task, due_at=min(due_at, row.task.due_at))
+        task = replace(row.task, due_at=min(due_at, row.task.due_at))
+        self._t.tasks[key] = replace(row, task=task)
         return True
 
     def cancel_tasks(self, ticket_id: int, kinds: Sequence[str]) -> int:
@@ -701,26 +746,18 @@ class FakeTx(FakeCallTx):
             if r.state == "pending" and r.task.ticket_id == ticket_id and r.task.kind in kinds
         ]
         for row in rows:
-            row.state = "cancelled"
+            self._t.tasks[row.task.key] = replace(row, state="cancelled", lease_until=None)
         return len(rows)
 
     def task_done(self, task: Task) -> bool:
-        row = self._held(task)
-        if row is not None:
-            row.state, row.lease_until = "done", None
-        return row is not None
+        return self._change_held(task, state="done", lease_until=None)
 
     def task_again(self, task: Task, due_at: datetime, error: str) -> bool:
-        row = self._held(task)
-        if row is not None:
-            row.task, row.lease_until, row.error = replace(row.task, due_at=due_at, token=""), None, error
-        return row is not None
+        again = replace(task, due_at=due_at, token="")
+        return self._change_held(task, task=again, lease_until=None, error=error)
 
     def task_dead(self, task: Task, error: str) -> bool:
-        row = self._held(task)
-        if row is not None:
-            row.state, row.lease_until, row.error = "dead", None, error
-        return row is not None
+        return self._change_held(task, state="dead", lease_until=None, error=error)
 
     def holds(self, task: Task) -> bool:
         row = self._t.tasks.get(task.key)
@@ -731,9 +768,12 @@ class FakeTx(FakeCallTx):
         rows = [t for t in rows if lane in (None, lane_of(t.kind))]
         return [(t.kind, t.key, t.due_at, t.tries) for t in sorted(rows, key=lambda t: t.due_at)][:100]
 
-    def _held(self, task: Task) -> StoredTask | None:
+    def _change_held(self, held: Task, **changes: Any) -> bool:
         tables = self._writing()
-        return tables.tasks[task.key] if self.holds(task) else None
+        if not self.holds(held):
+            return False
+        tables.tasks[held.key] = replace(tables.tasks[held.key], **changes)
+        return True
 
     # conversations
     def add_conversation(self, conversation: Conversation) -> Conversation:

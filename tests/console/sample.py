@@ -9,8 +9,10 @@ from typing import Any
 from argon2 import PasswordHasher
 from flask import Flask
 
-from console import Health, build_console
+from console import Audio, Health, build_console
+from dialogue.conference import Conferences
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from dialogue.script_book import ScriptBook
 from fulfillment.desk import Desk
 from fulfillment.standard import Standard
 from fulfillment.ticket import (
@@ -32,7 +34,9 @@ _HASH = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)> \"'`{{7*7}}"
 
 
-STANDARD = Standard(Path(__file__).resolve().parents[2] / "data")
+HOME = Path(__file__).resolve().parents[2]
+STANDARD = Standard(HOME / "data")
+BOOK = ScriptBook(HOME / "scripts_zh", company="华暖", number="01")
 
 SENTENCES = {
     "opened": "工单已建立",
@@ -56,11 +60,10 @@ def timeline_text(entry: TimelineEntry) -> str:
 
 
 class FakeHandoff:
-    """dialogue.handoff.Handoff without scripts and telephone; notes who was dialled."""
+    """dialogue.handoff.Handoff without scripts."""
 
     def __init__(self, store: FakeStore, clock: Clock) -> None:
         self.store, self.clock = store, clock
-        self.dialled: list[tuple[str, int, str]] = []
         self.beats = 0
 
     def take_over(self, conversation_id: str, operator_id: int) -> Conversation:
@@ -101,14 +104,6 @@ class FakeHandoff:
                 data=data,
                 client_id=client_id,
             )
-
-    def dial_through(self, conversation_id: str, operator_id: int, phone: str = "") -> None:
-        with self.store.read() as tx:
-            self._held(tx.conversation(conversation_id), operator_id)
-            number = phone or tx.operator(operator_id).phone
-        if not number.lstrip("+").isdigit():
-            raise BadInput("phone")
-        self.dialled.append((conversation_id, operator_id, number))
 
     def heartbeat(self, conversation_id: str, operator_id: int) -> None:
         with self.store.write() as tx:
@@ -292,7 +287,9 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
     app.config["TESTING"] = True
     handoff = FakeHandoff(store, clock)
     app.extensions["handoff"] = handoff
-    settings = {"carrier_is_real": True, "health": lambda: Health(database=True, nlu=True)} | more
+    conferences = Conferences(store, BOOK, clock, hotline="+8641188880000", browser_lines=True)
+    audio = Audio(conferences, lambda kind: BOOK.say(f"safety.{kind}").chat, browser_lines=True)
+    settings = {"carrier_is_real": True, "audio": audio, "health": lambda: Health(database=True, nlu=True)} | more
     app.register_blueprint(
         build_console(
             store, handoff, Desk(store, STANDARD, clock), STANDARD, clock, timeline_text=timeline_text, **settings

@@ -16,7 +16,7 @@ from dialogue.conversation import Author, Floor
 from dialogue.state import DialogueState, Slots
 from kernel.errors import StoreBusy
 from tests.console.conftest import Person, sign_in
-from tests.console.sample import HOSTILE, Day, FakeHandoff
+from tests.console.sample import HOSTILE, Day
 from tests.fakes import FakeStore, FixedClock
 
 
@@ -140,8 +140,10 @@ def test_who_does_not_hold_it_cannot_answer_hand_back_end_or_dial(xiaoli: Person
     assert answer.status_code == 409
     assert "已不由您处理" in answer.text
     assert "你好" in answer.text
-    for action in ("hand-back", "end", "dial-through"):
+    for action in ("hand-back", "end"):
         assert "已不由您处理" in xiaoli.told(xiaoli.post(f"/conversations/{day.held}/{action}"))
+    answer = xiaoli.post(f"/conversations/{day.held}/call/connect", live=True)
+    assert answer.status_code == 409
     assert conversation(store, day.held).operator_id == 2
     page = xiaoli.get(f"/conversations/{day.held}").text
     assert "周主管 正在接待" in page
@@ -155,21 +157,6 @@ def test_hand_back_and_end(zhuguan: Person, store: FakeStore, day: Day) -> None:
     zhuguan.post(f"/conversations/{day.held}/take-over")
     assert zhuguan.told(zhuguan.post(f"/conversations/{day.held}/end")) == "会话已结束"
     assert conversation(store, day.held).floor is Floor.ENDED
-
-
-def test_a_caller_is_connected_with_my_telephone(app: Flask, xiaoli: Person, day: Day) -> None:
-    xiaoli.post(f"/conversations/{day.phone}/take-over")
-    assert "接通我的电话" in xiaoli.get(f"/conversations/{day.phone}").text
-    assert "正在接通" in xiaoli.told(xiaoli.post(f"/conversations/{day.phone}/dial-through"))
-    handoff: FakeHandoff = app.extensions["handoff"]
-    assert handoff.dialled == [(day.phone, 1, "+8613700000001")]
-
-
-def test_no_telephone_on_record_is_told(xiaoli: Person, store: FakeStore, day: Day) -> None:
-    with store.write() as tx:
-        tx.upsert_operator(replace(tx.operator(1), phone=""))
-    xiaoli.post(f"/conversations/{day.phone}/take-over")
-    assert "没有登记电话" in xiaoli.told(xiaoli.post(f"/conversations/{day.phone}/dial-through"))
 
 
 def test_only_a_call_offers_the_telephone(zhuguan: Person, day: Day) -> None:

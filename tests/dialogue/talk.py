@@ -8,6 +8,7 @@ from dialogue.conference import Conferences
 from dialogue.conversation import Channel, Reply, Turn
 from dialogue.handle_turn import Hotline, Kit
 from dialogue.handoff import Handoff, HandoffDeliveries
+from dialogue.line import LineDeliveries
 from dialogue.policy import Policy
 from dialogue.script_book import ScriptBook
 from dialogue.tables import load_knowledge
@@ -65,15 +66,25 @@ class Talk:
         self.handoff = Handoff(self.store, BOOK, self.clock)
         self.conferences = Conferences(self.store, BOOK, self.clock, hotline="+8641188880000", browser_lines=True)
         self.deliveries = HandoffDeliveries(self.store, self.carrier, BOOK, STANDARD, self.clock)
+        self.line = LineDeliveries(self.store, BOOK, STANDARD, self.clock)
         conversation, self.reply = self.hotline.open(channel, call, peer)
         self.id = conversation.id
         self.turns = 0
+        self.attended = True  # an operator sits at the console
 
     def turn(self, **heard: object) -> Reply:
         self.turns += 1
         self.clock.advance(seconds=5)
+        self.attend()
         self.reply = self.hotline.handle_turn(Turn(self.id, f"turn-{self.turns}", **heard))  # type: ignore[arg-type]  # a test's shorthand
         return self.reply
+
+    def attend(self) -> None:
+        with self.store.write() as tx:
+            if self.attended:
+                tx.operator_present(1, self.clock.now())
+            else:
+                tx.operator_left(1)
 
     def says(self, text: str, intent: Intent, **more: object) -> Reply:
         self.understander.table[text] = means(text, intent, **more)  # type: ignore[arg-type]  # a test's shorthand

@@ -253,21 +253,6 @@ def test_gas_sends_people_out_of_the_room_first() -> None:
     assert talk.tickets == []
 
 
-def test_asking_for_a_person_at_every_step_and_nobody_comes() -> None:
-    talk = Talk(peer=STRANGER)
-    talk.says("转人工", Intent.ASK_HUMAN)
-    assert talk.reply.then is Then.WAIT
-    talk.clock.advance(minutes=4)
-    task = talk.store.claim(Lane.ORDINARY, talk.clock.now(), LEASE, "t")
-    assert task is not None
-    talk.deliveries.watch_queue(task)
-    talk.deliveries.watch_queue(task)  # carried out twice after a crash
-    assert [t.kind for t in talk.tickets] == ["callback"]
-    with talk.store.read() as tx:
-        said = [m.data.get("script") for m in tx.messages(talk.id)]
-    assert said.count("handoff.nobody_free") == 1
-
-
 def test_a_callback_instead_of_waiting() -> None:
     talk = Talk(peer=STRANGER)
     talk.says("转人工", Intent.ASK_HUMAN)

@@ -8,14 +8,17 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from dialogue.conference import Conferences
 from dialogue.conversation import Author, Channel, Conversation, Expect, Floor, Reply, Said, Then, Turn
+from dialogue.recordings import LeftMessage
 from dialogue.script_book import ScriptBook
 from fulfillment.company import Operator, OperatorRole, Staff
 from fulfillment.ticket import Address, Attempt, Ticket, TicketState
 from ivr.blueprint import build_ivr
 from ivr.line import PhoneLine
 from kernel.errors import NotFound
-from tests.fakes import A_WINTER_DAY, FakeStore
+from tests.dialogue.talk import STANDARD
+from tests.fakes import A_WINTER_DAY, FakeStore, FixedClock
 from tests.twilio_judges import JudgedClient
 
 BASE_URL = "https://hotline.example.cn"
@@ -36,6 +39,7 @@ class ScriptedHotline:
         self.greeting = Reply(said=(said("您好,华暖集团温心01号为您服务,请问有什么可以帮您?"),))
         self.turns: list[Turn] = []
         self.ended: list[str] = []
+        self.messages: list[tuple[str, LeftMessage]] = []
         self.failure: Exception | None = None
 
     def open(self, channel: Channel, external_id: str, peer: str) -> tuple[Conversation, Reply]:
@@ -51,6 +55,12 @@ class ScriptedHotline:
         self.turns.append(turn)
         reply = self.answers.get(turn.text or turn.digits, Reply(said=(said("没有听清楚,麻烦您再重复一遍,好吗?"),)))
         return self._once(turn.conversation_id, turn.key, turn.text or turn.digits, reply)
+
+    def message_left(self, conversation_id: str, key: str, left: LeftMessage) -> Reply:
+        if self.failure:
+            raise self.failure
+        self.messages.append((key, left))
+        return self._once(conversation_id, key, None, reply("您的留言已经收到。"))
 
     def hang_up(self, conversation_id: str) -> None:
         if self.failure:
@@ -89,6 +99,8 @@ class Brief:
     community_name: str = "翠湖花园"
     still_open: bool = True
     accepted_by: str = ""
+    to_tell: int = 1
+    newest_id: str = ATTEMPT
 
 
 def a_brief() -> Brief:
@@ -116,6 +128,17 @@ class ScriptedAlarms:
         if attempt_id != ATTEMPT:
             raise NotFound(attempt_id)
         return self.known
+
+    def next_in_call(self, attempt_id: str) -> Brief | None:
+        brief = self.brief(attempt_id)
+        return brief if brief.still_open and attempt_id not in self.passed_on else None
+
+    def accept_all(self, attempt_id: str, newest_id: str) -> list[Brief]:
+        assert newest_id == ATTEMPT
+        return [self.accept(attempt_id)]
+
+    def hang_up(self, attempt_id: str) -> Brief | None:
+        return self.next_in_call(attempt_id)
 
     def accept(self, attempt_id: str) -> Brief:
         brief = self.brief(attempt_id)
@@ -167,11 +190,27 @@ def alarms() -> ScriptedAlarms:
 
 
 @pytest.fixture
-def app(hotline: ScriptedHotline, alarms: ScriptedAlarms, store: FakeStore, book: ScriptBook) -> Flask:
+def conferences(store: FakeStore, book: ScriptBook) -> Conferences:
+    return Conferences(store, book, FixedClock(), hotline=LINE.number, browser_lines=True)
+
+
+@pytest.fixture
+def app(
+    hotline: ScriptedHotline, alarms: ScriptedAlarms, conferences: Conferences, store: FakeStore, book: ScriptBook
+) -> Flask:
     app = Flask("telephone_test")
     places = ("翠湖花园", "锦绣华庭")
     app.register_blueprint(
-        build_ivr(hotline=hotline, alarms=alarms, log=store, book=book, line=LINE, place_names=places)
+        build_ivr(
+            hotline=hotline,
+            alarms=alarms,
+            conferences=conferences,
+            log=store,
+            book=book,
+            line=LINE,
+            queue=STANDARD.queue,
+            place_names=places,
+        )
     )
     return app
 

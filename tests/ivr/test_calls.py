@@ -226,7 +226,7 @@ class TestFault:
     def test_a_conversation_nobody_knows(self, carrier: JudgedClient) -> None:
         self._helps(carrier, "/ivr/calls/unknown/turns/3")
         self._helps(carrier, "/ivr/calls/unknown/hold/3/1")
-        self._helps(carrier, "/ivr/calls/c0ffee/dial/77")
+        self._helps(carrier, "/ivr/calls/c0ffee/conference/77")
 
     def test_a_webhook_without_a_call(self, carrier: JudgedClient) -> None:
         self._helps(carrier, "/ivr/calls", {"From": RESIDENT})
@@ -262,38 +262,6 @@ class TestFault:
         assert [child.tag for child in document] == ["Say", "Dial"]
         assert "入户总阀门" in spoken(document)[0]
         assert document.findtext("Dial/Number") == LINE.duty_phone
-
-
-class TestDial:
-    def test_the_caller_is_connected_with_the_operators_telephone(self, carrier: JudgedClient, in_call: str) -> None:
-        document = carrier.speak(f"/ivr/calls/{in_call}/dial/1")
-        dial = document.find("Dial")
-        assert dial is not None
-        assert document.findtext("Dial/Number") == "+8613900000099"
-        assert dial.get("action") == f"{BASE_URL}/ivr/calls/c0ffee/dialed"
-        assert dial.get("callerId") == LINE.number
-
-    def test_or_with_another_one(self, carrier: JudgedClient, in_call: str) -> None:
-        document = carrier.speak(f"/ivr/calls/{in_call}/dial/1/+8613900000088")
-        assert document.findtext("Dial/Number") == "+8613900000088"
-
-    def test_an_operator_without_a_telephone(self, carrier: JudgedClient, in_call: str) -> None:
-        document = carrier.speak(f"/ivr/calls/{in_call}/dial/2")
-        assert "/ivr/calls/c0ffee/hold/1/" in action_of(document)
-        assert document.find("Dial") is None
-
-    @pytest.mark.parametrize(
-        ("status", "words"), [("completed", "还有其他问题"), ("no-answer", "没有接通"), ("failed", "没有接通")]
-    )
-    def test_the_caller_stays_with_the_operator_afterwards(
-        self, carrier: JudgedClient, in_call: str, status: str, words: str
-    ) -> None:
-        form = {"DialCallStatus": status, "DialCallSid": "CA" + "5" * 32}
-        first = carrier.post(f"/ivr/calls/{in_call}/dialed", form)
-        document = carrier.speak(f"/ivr/calls/{in_call}/dialed", form)
-        assert words in spoken(document)[0]
-        assert "/ivr/calls/c0ffee/hold/1/" in action_of(document)
-        assert carrier.post(f"/ivr/calls/{in_call}/dialed", form).data == first.data
 
 
 def test_an_unsigned_fault_is_still_refused(stranger: FlaskClient) -> None:

@@ -198,15 +198,3 @@ def test_a_torrent_of_lines_is_spread_and_complete(
         heard += spoken(document)
         waiting = action_of(document)
     assert heard == lines
-
-
-def test_words_heard_before_a_telephone_was_connected_are_not_said_again(
-    carrier: JudgedClient, waiting: str, operator_says: Says, floor: Moves
-) -> None:
-    floor(Floor.OPERATOR)
-    operator_says("我给您接过来。")
-    assert spoken(carrier.speak(waiting)) == ["我给您接过来。"]
-    carrier.speak("/ivr/calls/c0ffee/dial/1")
-    document = carrier.speak("/ivr/calls/c0ffee/dialed", {"DialCallStatus": "busy", "DialCallSid": "CA" + "5" * 32})
-    operator_says("没接通,我打字。")
-    assert spoken(carrier.speak(action_of(document))) == ["没接通,我打字。"]

@@ -24,7 +24,15 @@ class Call:
         app = Flask("telephone_test")
         alarms = Alarms(self.talk.store, STANDARD, self.talk.clock)
         app.register_blueprint(
-            build_ivr(hotline=self.talk.hotline, alarms=alarms, log=self.talk.store, book=BOOK, line=LINE)
+            build_ivr(
+                hotline=self.talk.hotline,
+                alarms=alarms,
+                conferences=self.talk.conferences,
+                log=self.talk.store,
+                book=BOOK,
+                line=LINE,
+                queue=STANDARD.queue,
+            )
         )
         self.carrier = JudgedClient(app.test_client(), BASE_URL, TOKEN)
         self.heard: list[str] = []
