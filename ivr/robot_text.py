@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from fulfillment.company import Staff
 from fulfillment.ports import Alarm
 from fulfillment.robot_messages import RobotText
+from fulfillment.sentinel import Cause, RecoveredText, SentinelText
 from fulfillment.staff_notices import NoticeText, Occasion, StaffNotice
 from ivr.alarm_text import SEGMENT, cut, one_line, place_of, symptom_of, units
 from ivr.ports import Book
@@ -75,3 +76,20 @@ def _notice(book: Book, notice: StaffNotice, place: str) -> str:
         due=f"{local(notice.clock.due_by):%m-%d %H:%M}",
         place=place,
     ).chat
+
+
+def sentinel_words(book: Book) -> tuple[SentinelText, RecoveredText]:
+    """What the sentinel says, for texts and robots alike: no name, no place, nothing of a resident's."""
+
+    def cause(cause: Cause, count: int, minutes: int) -> str:
+        scripts = {
+            Cause.DATABASE: "alarm.sentinel_database",
+            Cause.OVERDUE: "alarm.sentinel_overdue",
+            Cause.UNTOLD: "alarm.sentinel_untold",
+        }
+        return book.say(scripts[cause], count=count, minutes=minutes).chat
+
+    def over(cause: Cause) -> str:
+        return book.say("alarm.sentinel_over", cause=cause.value).chat
+
+    return cause, over

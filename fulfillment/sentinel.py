@@ -1,0 +1,187 @@
+"""The sentinel: a process of its own that shouts when the others no longer keep the promise of an emergency (DESIGN §2 rule 6).
+
+It shares nothing with the worker but the database, and when that is gone it still knows whom to tell. It writes nothing.
+Each cause is told at once, then once a minute as long as it lasts, and its end once.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLate
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import FrameType
+from typing import Protocol
+
+import structlog
+
+from fulfillment.company import StaffRole
+from fulfillment.dispatch import is_on_duty
+from fulfillment.outbox import Lane
+from fulfillment.ports import FulfillmentStore, FulfillmentTx
+from fulfillment.robot_messages import Robots, robot_of
+from fulfillment.ticket import AttemptOutcome, Ticket
+from kernel.clock import Clock
+from kernel.errors import CarrierError, HotlineError
+
+#: An emergency task that waits for longer than this is carried out by nobody.
+OVERDUE = timedelta(seconds=60)
+#: An emergency of which nobody at all has been told after this time: the grace for an unknown address is 45 s of it.
+UNTOLD = timedelta(seconds=120)
+AGAIN = timedelta(seconds=60)
+_LOOK_EVERY_SECONDS = 5.0
+#: A database that does not answer for so long is as good as gone.
+_LOOK_LIMIT_SECONDS = 15.0
+_MOST_EMERGENCIES = 100
+_SHOUTS_AT_ONCE = 8
+_NOT_TOLD = frozenset(
+    {AttemptOutcome.INTENDED, AttemptOutcome.DIALLING, AttemptOutcome.FAILED, AttemptOutcome.WITHDRAWN}
+)
+
+log = structlog.get_logger()
+
+
+class Cause(StrEnum):
+    """What is wrong."""
+
+    DATABASE = "database"  # cannot be reached
+    OVERDUE = "overdue"  # emergency tasks that nobody carries out: the worker is dead or hangs
+    UNTOLD = "untold"  # an emergency of which nobody has been told, whatever the reason
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Somebody who is told. Either may be "": no telephone, no robot."""
+
+    phone: str
+    robot: str
+
+
+class PlainTexts(Protocol):
+    """The telephone network without the database: ivr.carrier. Raises CarrierError; 10 s limit."""
+
+    def plain_text(self, *, to: str, body: str) -> str: ...
+
+
+#: Words a cause (count of cases, minutes it has lasted) or its end; sentences live above this floor. Fits one text message.
+SentinelText = Callable[[Cause, int, int], str]
+RecoveredText = Callable[[Cause], str]
+
+
+class Sentinel:
+    """`look` is one round; `run` looks until SIGTERM, SIGINT or `stop()`."""
+
+    def __init__(
+        self,
+        store: FulfillmentStore,
+        texts: PlainTexts,
+        robots: Robots,
+        clock: Clock,
+        *,
+        always: Listener,
+        words: tuple[SentinelText, RecoveredText],
+    ) -> None:
+        """`always`: told of everything, from the first moment, without asking the database."""
+        self._store = store
+        self._texts = texts
+        self._robots = robots
+        self._clock = clock
+        self._always = always
+        self._say_cause, self._say_end = words
+        self._listeners: Sequence[Listener] = ()  # as last read: they must be known when the database is gone
+        self._since: dict[Cause, datetime] = {}
+        self._told_at: dict[Cause, datetime] = {}
+        self._stopping = threading.Event()
+        self._looking = ThreadPoolExecutor(2, thread_name_prefix="look")
+        self._shouting = ThreadPoolExecutor(_SHOUTS_AT_ONCE, thread_name_prefix="shout")
+
+    def run(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._on_signal)
+        log.info("sentinel_started")
+        while not self._stopping.is_set():
+            self.look()
+            self._stopping.wait(_LOOK_EVERY_SECONDS)
+        log.info("sentinel_stopped")
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def look(self) -> None:
+        """Shouts about what is wrong now, and about what no longer is. Raises nothing of the product's."""
+        found = self._found()
+        now = self._clock.now()
+        for cause, count in found.items():
+            since = self._since.setdefault(cause, now)
+            told_at = self._told_at.get(cause)
+            if told_at is None or now - told_at >= AGAIN:
+                self._told_at[cause] = now
+                minutes = int((now - since).total_seconds() // 60)
+                self._shout(self._say_cause(cause, count, minutes), cause=cause)
+        # While the database is away nobody knows whether the other causes are over.
+        over = [] if Cause.DATABASE in found else [cause for cause in self._since if cause not in found]
+        for cause in over:
+            del self._since[cause], self._told_at[cause]
+            self._shout(self._say_end(cause), cause=cause, over=True)
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop()
+
+    def _found(self) -> Mapping[Cause, int]:
+        """What is wrong, and how many cases of it."""
+        try:
+            return self._looking.submit(self._read).result(_LOOK_LIMIT_SECONDS)
+        except (HotlineError, TooLate) as exc:
+            log.error("sentinel_sees_no_database", error=repr(exc))  # noqa: TRY400 - its trace says no more than its name
+            return {Cause.DATABASE: 1}
+
+    def _read(self) -> Mapping[Cause, int]:
+        now = self._clock.now()
+        with self._store.read() as tx:
+            self._listeners = _listeners(tx, now)
+            overdue = len(tx.overdue_tasks(now - OVERDUE, Lane.EMERGENCY))
+            open_ones = tx.tickets(only_open=True, limit=_MOST_EMERGENCIES)  # those without acknowledgement come first
+            old = [t for t in open_ones if t.needs_acknowledgement and now - t.opened_at > UNTOLD]
+            untold = sum(not _told(tx, ticket) for ticket in old)
+        found = {Cause.OVERDUE: overdue, Cause.UNTOLD: untold}
+        return {cause: count for cause, count in found.items() if count}
+
+    def _shout(self, body: str, *, cause: Cause, over: bool = False) -> None:
+        everybody = dict.fromkeys([self._always, *self._listeners])
+        phones = dict.fromkeys(listener.phone for listener in everybody if listener.phone)
+        addresses = dict.fromkeys(listener.robot for listener in everybody if listener.robot)
+        sent = [self._shouting.submit(self._text, phone, body) for phone in phones]
+        sent += [self._shouting.submit(self._message, address, body) for address in addresses]
+        heard = sum(future.result() for future in sent)
+        log.error("sentinel_shouted", cause=cause, over=over, ways=len(sent), heard=heard)
+
+    def _text(self, phone: str, body: str) -> bool:
+        return _tried(lambda: self._texts.plain_text(to=phone, body=body), "text")
+
+    def _message(self, address: str, body: str) -> bool:
+        return _tried(lambda: self._robots.send(address=address, body=body), "robot")
+
+
+def _tried(send: Callable[[], object], way: str) -> bool:
+    """One way that fails must not silence the others."""
+    try:
+        send()
+    except CarrierError as exc:
+        log.warning("sentinel_unheard", way=way, error=repr(exc))
+        return False
+    return True
+
+
+def _listeners(tx: FulfillmentTx, now: datetime) -> Sequence[Listener]:
+    """Supervisors and duty chiefs of this moment; in a gap of the rota, all of them."""
+    lines = [d for d in tx.duties() if d.role in (StaffRole.SUPERVISOR, StaffRole.DUTY_CHIEF)]
+    on_duty = [d for d in lines if is_on_duty(d, now)] or lines
+    people = [tx.staff(staff_id) for staff_id in dict.fromkeys(d.staff_id for d in on_duty)]
+    return [Listener(staff.phone, robot_of(tx, staff)) for staff in people if staff.active]
+
+
+def _told(tx: FulfillmentTx, ticket: Ticket) -> bool:
+    return any(a.outcome not in _NOT_TOLD for a in tx.attempts(ticket.id))

@@ -1,0 +1,192 @@
+"""Who shouts when the worker is dead, how often, to whom, and when it is over."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
+from fulfillment.outbox import NewTask, TaskKind
+from fulfillment.sentinel import Cause, Listener, Sentinel
+from fulfillment.ticket import Attempt, AttemptOutcome, Ticket
+from kernel.errors import CarrierRefused, CarrierUnknown, StoreBusy
+from tests.fake_robots import FakeRobots
+from tests.fakes import DUTY_CHIEF, SUPERVISOR, FakeStore, FakeTx, FixedClock, small_company
+from tests.fulfillment.drill import GARDEN, standard
+
+DUTY_PHONE, CHIEF, BOSS = "+8613700000099", "+8613900000005", "+8613900000006"
+
+
+class Phones:
+    """fulfillment.sentinel.PlainTexts."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, str]] = []
+        self.broken: Exception | None = None
+
+    def plain_text(self, *, to: str, body: str) -> str:
+        if self.broken is not None:
+            raise self.broken
+        self.texts.append((to, body))
+        return "SM"
+
+
+class Unreachable(FakeStore):
+    """A database that can be taken away."""
+
+    gone: Exception | None = None
+
+    @contextmanager
+    def read(self) -> Iterator[FakeTx]:
+        if self.gone is not None:
+            raise self.gone
+        with super().read() as tx:
+            yield tx
+
+
+class Night:
+    """A sentinel over a company; nobody works."""
+
+    def __init__(self) -> None:
+        self.store, self.clock = Unreachable(), FixedClock()
+        small_company(self.store)
+        self.phones, self.robots = Phones(), FakeRobots()
+        self.sentinel = Sentinel(
+            self.store,
+            self.phones,
+            self.robots,
+            self.clock,
+            always=Listener(DUTY_PHONE, "json://duty"),
+            words=(lambda cause, count, minutes: f"{cause} {count} {minutes}", lambda cause: f"{cause} over"),
+        )
+
+    def leak(self) -> Ticket:
+        with self.store.write() as tx:
+            request = TicketRequest("leak_inside", "漏水", None, Learned(address=GARDEN))
+            return open_ticket(tx, request, standard=standard(), now=self.clock.now())[0]
+
+    def look_for(self, seconds: int) -> None:
+        for _ in range(seconds // 5):
+            self.sentinel.look()
+            self.clock.advance(seconds=5)
+
+    def to(self, phone: str) -> list[str]:
+        return [body for to, body in self.phones.texts if to == phone]
+
+
+@pytest.fixture
+def night() -> Night:
+    return Night()
+
+
+def test_all_is_well_and_nobody_is_woken(night: Night) -> None:
+    night.look_for(300)
+    assert night.phones.texts == []
+    assert night.robots.sent == []
+
+
+def test_a_dead_worker_is_shouted_about_once_a_minute_until_it_is_back(night: Night) -> None:
+    ticket = night.leak()
+    night.look_for(60)
+    assert night.phones.texts == []
+    night.look_for(130)
+    told = night.to(BOSS)
+    assert told[0] == "overdue 1 0"
+    assert [t for t in told if t.startswith("overdue")] == ["overdue 1 0", "overdue 1 1", "overdue 1 2"]
+    assert night.to(DUTY_PHONE) == told == night.to(CHIEF)
+    assert {address for address, _ in night.robots.sent} == {"json://duty"}
+    with night.store.write() as tx:
+        tx.cancel_tasks(ticket.id, [TaskKind.FORWARD_EMERGENCY])
+        tx.save_ticket(replace(tx.ticket(ticket.id), acknowledged_by="王管家", state="acknowledged"))
+    night.look_for(120)
+    assert night.to(BOSS)[len(told) :] == ["overdue over", "untold over"]
+
+
+def test_robots_of_the_supervisors_are_told_too(night: Night) -> None:
+    with night.store.write() as tx:
+        tx.upsert_staff(replace(tx.staff(SUPERVISOR), robot="feishu://boss"))
+        tx.upsert_staff(replace(tx.staff(DUTY_CHIEF), active=False))
+    night.leak()
+    night.clock.advance(seconds=61)
+    night.sentinel.look()
+    assert {address for address, _ in night.robots.sent} == {"json://duty", "feishu://boss"}
+    assert {to for to, _ in night.phones.texts} == {DUTY_PHONE, BOSS}
+
+
+def test_an_ordinary_task_that_is_late_wakes_nobody(night: Night) -> None:
+    with night.store.write() as tx:
+        for n in range(150):  # more than one look at all of them would show
+            tx.enqueue(NewTask(TaskKind.WARN_CLOCK, f"w{n}", night.clock.now() - timedelta(hours=1)))
+    night.look_for(120)
+    assert night.phones.texts == []
+    night.leak()
+    night.clock.advance(seconds=61)
+    night.sentinel.look()
+    assert night.to(BOSS) == ["overdue 1 0"], "an emergency behind a hundred late ordinary tasks is seen"
+
+
+def attempt(ticket: Ticket, outcome: AttemptOutcome, now: FixedClock) -> Attempt:
+    return Attempt("a1", ticket.id, 1, 1, "butler", "+8613900000001", "voice", now.now(), outcome)
+
+
+@pytest.mark.parametrize(("outcome", "untold"), [(AttemptOutcome.FAILED, True), (AttemptOutcome.PLACED, False)])
+def test_a_worker_that_runs_and_reaches_nobody_is_seen(night: Night, outcome: AttemptOutcome, untold: bool) -> None:
+    ticket = night.leak()
+    with night.store.write() as tx:
+        tx.cancel_tasks(ticket.id, [TaskKind.FORWARD_EMERGENCY])  # it is busy: nothing is overdue
+        tx.add_attempt(attempt(ticket, outcome, night.clock))
+    night.look_for(180)
+    assert (night.to(BOSS)[:1] == ["untold 1 0"]) is untold
+
+
+def test_without_a_database_the_last_known_people_are_told(night: Night) -> None:
+    night.sentinel.look()
+    night.store.gone = StoreBusy("away")
+    night.look_for(65)
+    assert night.to(BOSS) == ["database 1 0", "database 1 1"]
+    night.store.gone = None
+    night.look_for(30)
+    assert night.to(BOSS)[2:] == ["database over"]
+
+
+def test_without_a_database_from_the_start_the_duty_phone_is_told(night: Night) -> None:
+    night.store.gone = StoreBusy("away")
+    night.sentinel.look()
+    assert night.to(DUTY_PHONE) == ["database 1 0"]
+    assert night.robots.sent == [("json://duty", "database 1 0")]
+    assert night.to(BOSS) == []
+
+
+def test_nothing_is_called_over_while_nobody_can_look(night: Night) -> None:
+    night.leak()
+    night.clock.advance(seconds=61)
+    night.sentinel.look()
+    night.store.gone = StoreBusy("away")
+    night.look_for(30)
+    assert "overdue over" not in night.to(BOSS)
+
+
+def test_one_way_that_is_broken_does_not_silence_the_others(night: Night) -> None:
+    night.store.gone = StoreBusy("away")
+    night.phones.broken = CarrierUnknown("no line")
+    night.robots.failures = [CarrierRefused("gone")]
+    night.sentinel.look()
+    assert night.robots.sent == []
+    night.clock.advance(seconds=60)
+    night.sentinel.look()
+    assert [body for _, body in night.robots.sent] == ["database 1 1"]
+
+
+def test_every_cause_has_its_words() -> None:
+    from dialogue.script_book import ScriptBook  # noqa: PLC0415 - only here
+    from ivr.alarm_text import SEGMENT, units  # noqa: PLC0415
+    from ivr.robot_text import sentinel_words  # noqa: PLC0415
+    from kernel.settings import HOME  # noqa: PLC0415
+
+    cause_words, over = sentinel_words(ScriptBook(HOME / "scripts_zh", company="华暖", number="01"))
+    for cause in Cause:
+        for minutes in (0, 59):
+            assert 0 < units(cause_words(cause, 100, minutes)) <= SEGMENT, cause_words(cause, 100, minutes)
+        assert over(cause)
