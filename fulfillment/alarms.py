@@ -1,40 +1,22 @@
 """What becomes of a call or text to a member of staff: told by the carrier and by the keys he presses.
 
 Only a key press (or a console button, see desk.py) acknowledges. Answered, sent, delivered are facts, no more.
-Everything may arrive twice and out of order: facts have a rank and never fall back.
+A call may tell of several alarms, one by one: each has an attempt of its own, and its own decision.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from fulfillment.case import Case
 from fulfillment.company import Staff
+from fulfillment.notice import DECIDED, VOICE, Notice
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
 from fulfillment.standard import Standard
 from fulfillment.ticket import Attempt, AttemptOutcome, Ticket
 from kernel.clock import Clock
 
-_RANK = {
-    AttemptOutcome.INTENDED: 0,
-    AttemptOutcome.UNKNOWN: 1,
-    AttemptOutcome.PLACED: 2,
-    AttemptOutcome.RINGING: 3,
-    AttemptOutcome.ANSWERED: 4,
-}
-_LIVE = {
-    "queued": AttemptOutcome.PLACED,
-    "initiated": AttemptOutcome.PLACED,
-    "ringing": AttemptOutcome.RINGING,
-    "in-progress": AttemptOutcome.ANSWERED,
-    "answered": AttemptOutcome.ANSWERED,
-}
-_OVER = {
-    "completed": AttemptOutcome.NO_ANSWER,  # hung up without a key
-    "busy": AttemptOutcome.NO_ANSWER,
-    "no-answer": AttemptOutcome.NO_ANSWER,
-    "canceled": AttemptOutcome.NO_ANSWER,
-    "failed": AttemptOutcome.FAILED,
-}
 _TEXT_FAILED = frozenset({"failed", "undelivered"})
+_TEXT_TOLD = frozenset({AttemptOutcome.DELIVERED, AttemptOutcome.FAILED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +29,12 @@ class AlarmBrief:
     community_name: str  # "" if the community is not known
     still_open: bool  # nobody has accepted and the case has not ended
     accepted_by: str
+    to_tell: int = 1  # alarms of this call that its person has not decided about and nobody else has, this one included
+    newest_id: str = ""  # the attempt that joined this call last
 
 
 class Alarms:
-    """Every method raises NotFound for an unknown attempt, and StoreBusy; all but `brief` are safe to repeat."""
+    """Every method raises NotFound for an unknown attempt, and StoreBusy; all are safe to repeat."""
 
     def __init__(self, store: FulfillmentStore, standard: Standard, clock: Clock) -> None:
         self._store = store
@@ -59,102 +43,129 @@ class Alarms:
 
     def brief(self, attempt_id: str) -> AlarmBrief:
         with self._store.read() as tx:
-            attempt = tx.attempt(attempt_id)
-            return _brief(tx, attempt, tx.ticket(attempt.ticket_id))
+            return self._brief(tx, attempt_id)
+
+    def next_in_call(self, attempt_id: str) -> AlarmBrief | None:
+        """The alarm of the same call that is to be told next, in the order in which they joined; None: all are decided."""
+        with self._store.read() as tx:
+            notice = self._notice(tx, attempt_id)
+            return next((self._brief(tx, a.id) for a in notice.attempts if notice.is_open(a)), None)
 
     def accept(self, attempt_id: str) -> AlarmBrief:
         """Key 1: this person takes the case, unless somebody was faster; `accepted_by` names who has it."""
         with self._store.write() as tx:
-            attempt, case = self._open(tx, attempt_id)
-            staff = tx.staff(attempt.staff_id)
-            if attempt.outcome is not AttemptOutcome.ACCEPTED:
-                holder = case.ticket.acknowledged_by
-                if case.acknowledge(by=staff.name, staff_id=staff.id) or holder == staff.name:
-                    attempt = _finished(case, attempt, AttemptOutcome.ACCEPTED)
-                elif attempt.finished_at is None:
-                    attempt = _finished(case, attempt, AttemptOutcome.ANSWERED)
-                    if holder:
-                        case.tell("accepted_late", actor=staff.name, name=staff.name, holder=holder)
-            return _brief(tx, attempt, case.ticket)
+            self._accept(tx, [attempt_id])
+            return self._brief(tx, attempt_id)
+
+    def accept_all(self, attempt_id: str, newest_id: str) -> Sequence[AlarmBrief]:
+        """Key 9: every alarm of this call up to the one that had joined last when the person was asked; an alarm that he
+        has not heard of is not accepted by it. Returns all that this person has accepted in this call.
+        """
+        with self._store.write() as tx:
+            notice = self._notice(tx, attempt_id)
+            ids = [a.id for a in notice.attempts]
+            heard = notice.attempts[: ids.index(newest_id) + 1] if newest_id in ids else []
+            self._accept(tx, [a.id for a in heard if notice.is_open(a)])
+            accepted = [a for a in self._notice(tx, attempt_id).attempts if a.outcome is AttemptOutcome.ACCEPTED]
+            return [self._brief(tx, a.id) for a in accepted]
 
     def pass_on(self, attempt_id: str) -> None:
         """Key 2: the next rung now."""
         with self._store.write() as tx:
-            attempt, case = self._open(tx, attempt_id)
-            if attempt.outcome in (AttemptOutcome.ACCEPTED, AttemptOutcome.PASSED_ON):
+            attempt, case, notice = self._open(tx, attempt_id)
+            if attempt.outcome in DECIDED:
                 return
-            _finished(case, attempt, AttemptOutcome.PASSED_ON)
+            _decide(notice, attempt, AttemptOutcome.PASSED_ON)
             if case.ticket.needs_acknowledgement:
-                name = tx.staff(attempt.staff_id).name
-                case.tell("passed_on", actor=name, name=name)
+                case.tell("passed_on", actor=notice.staff.name, name=notice.staff.name)
                 case.forward_after(attempt.step)
+
+    def hang_up(self, attempt_id: str) -> AlarmBrief | None:
+        """Everything was told: the call ends, and no alarm can join it any more. An alarm that has come in meanwhile is
+        returned instead, and the call goes on.
+        """
+        with self._store.write() as tx:
+            notice = Notice.opened(tx, attempt_id, standard=self._standard, now=self._clock.now())
+            waiting = next((a for a in notice.unfinished if notice.is_open(a)), None)
+            if waiting is not None:
+                return self._brief(tx, waiting.id)
+            notice.end(AttemptOutcome.NO_ANSWER)
+            return None
 
     def call_event(self, attempt_id: str, *, status: str, sequence: int | None, sid: str) -> None:
         """A status callback. `sequence` is not needed: the rank of the facts orders them, and an ended call stays ended."""
         del sequence
         with self._store.write() as tx:
-            attempt, case = self._open(tx, attempt_id)
-            apply_call_status(case, attempt, status=status, sid=sid)
+            Notice.opened(tx, attempt_id, standard=self._standard, now=self._clock.now()).call_status(status, sid)
 
     def text_event(self, attempt_id: str, *, status: str, sid: str) -> None:
-        """A delivery report of a text."""
+        """A delivery report of a text, for all alarms in it."""
         with self._store.write() as tx:
-            attempt, case = self._open(tx, attempt_id)
-            name = tx.staff(attempt.staff_id).name
-            if attempt.outcome in (AttemptOutcome.DELIVERED, AttemptOutcome.FAILED):
-                return
-            attempt = replace(attempt, provider_sid=attempt.provider_sid or sid)
-            if status == "delivered":
-                attempt = _finished(case, attempt, AttemptOutcome.DELIVERED)
-                case.tell("text_delivered", actor="carrier", name=name)
-            elif status in _TEXT_FAILED:
-                attempt = _finished(case, attempt, AttemptOutcome.FAILED)
-                case.tell("text_failed", actor="carrier", name=name, reason=status)
-            tx.save_attempt(attempt)
+            notice = Notice.opened(tx, attempt_id, standard=self._standard, now=self._clock.now())
+            for attempt in notice.attempts:
+                if attempt.outcome in _TEXT_TOLD | DECIDED:
+                    continue
+                if not attempt.provider_sid:
+                    attempt = notice.change(attempt, provider_sid=sid)  # noqa: PLW2901 - the row as it is now
+                if status == "delivered":
+                    _finish(notice, attempt, AttemptOutcome.DELIVERED)
+                    notice.tell(attempt, "text_delivered")
+                elif status in _TEXT_FAILED:
+                    _finish(notice, attempt, AttemptOutcome.FAILED)
+                    notice.tell(attempt, "text_failed", reason=status)
 
-    def _open(self, tx: FulfillmentTx, attempt_id: str) -> tuple[Attempt, Case]:
+    def _accept(self, tx: FulfillmentTx, attempt_ids: Sequence[str]) -> None:
+        """Tickets are locked in one order by everybody, and before their person."""
+        tickets = {a: tx.attempt(a).ticket_id for a in attempt_ids}
+        for attempt_id in sorted(attempt_ids, key=tickets.__getitem__):
+            tx.ticket(tickets[attempt_id], for_update=True)
+        for attempt_id in attempt_ids:
+            attempt, case, notice = self._open(tx, attempt_id)
+            if attempt.outcome in (AttemptOutcome.ACCEPTED, AttemptOutcome.WITHDRAWN):
+                continue
+            name, holder = notice.staff.name, case.ticket.acknowledged_by
+            if case.acknowledge(by=name, staff_id=notice.staff.id) or holder == name:
+                _decide(notice, attempt, AttemptOutcome.ACCEPTED)
+            elif attempt.finished_at is None:
+                _decide(notice, attempt, AttemptOutcome.WITHDRAWN)
+                if holder:
+                    case.tell("accepted_late", actor=name, name=name, holder=holder)
+
+    def _open(self, tx: FulfillmentTx, attempt_id: str) -> tuple[Attempt, Case, Notice]:
         ticket = tx.ticket(tx.attempt(attempt_id).ticket_id, for_update=True)
-        # read again: whoever held the ticket before may have changed the attempt
-        return tx.attempt(attempt_id), Case(tx, ticket, standard=self._standard, now=self._clock.now())
+        notice = Notice.opened(tx, attempt_id, standard=self._standard, now=self._clock.now())
+        # read again: whoever held the locks before may have changed it
+        attempt = next(a for a in notice.attempts if a.id == attempt_id)
+        return attempt, Case(tx, ticket, standard=self._standard, now=self._clock.now()), notice
+
+    def _notice(self, tx: FulfillmentTx, attempt_id: str) -> Notice:
+        """Unlocked: to look at."""
+        attempt = tx.attempt(attempt_id)
+        staff = tx.staff(attempt.staff_id)
+        return Notice(tx, attempt.call_id, staff, standard=self._standard, now=self._clock.now())
+
+    def _brief(self, tx: FulfillmentTx, attempt_id: str) -> AlarmBrief:
+        notice = self._notice(tx, attempt_id)
+        attempt = next(a for a in notice.attempts if a.id == attempt_id)
+        ticket = tx.ticket(attempt.ticket_id)
+        community_id = ticket.address.community_id
+        return AlarmBrief(
+            attempt=attempt,
+            ticket=ticket,
+            staff=notice.staff,
+            community_name="" if community_id is None else tx.community(community_id).name,
+            still_open=ticket.needs_acknowledgement,
+            accepted_by=ticket.acknowledged_by,
+            to_tell=sum(notice.is_open(a) for a in notice.attempts),
+            newest_id=notice.attempts[-1].id,
+        )
 
 
-def apply_call_status(case: Case, attempt: Attempt, *, status: str, sid: str) -> Attempt:
-    """Writes what the carrier said about a call; when it is over without a key, the next rung need not wait."""
-    if attempt.finished_at is not None:
-        if not attempt.provider_sid:
-            attempt = replace(attempt, provider_sid=sid)
-            case.tx.save_attempt(attempt)
-        return attempt
-    attempt = replace(attempt, provider_sid=attempt.provider_sid or sid)
-    name = case.tx.staff(attempt.staff_id).name
-    if status in _OVER:
-        attempt = _finished(case, attempt, _OVER[status])
-        if case.ticket.needs_acknowledgement:
-            case.tell("call_no_answer", actor="carrier", name=name, status=status)
-            case.forward_after(attempt.step)
-        return attempt
-    outcome = _LIVE.get(status, attempt.outcome)
-    if _RANK[outcome] > _RANK[attempt.outcome]:
-        attempt = replace(attempt, outcome=outcome)
-        if outcome in (AttemptOutcome.RINGING, AttemptOutcome.ANSWERED):
-            case.tell(f"call_{outcome.value}", actor="carrier", name=name)
-    case.tx.save_attempt(attempt)
-    return attempt
+def _decide(notice: Notice, attempt: Attempt, outcome: AttemptOutcome) -> None:
+    """By a key, the call goes on; a message has nothing to go on with."""
+    finished_at = attempt.finished_at if attempt.channel == VOICE else attempt.finished_at or notice.now
+    notice.change(attempt, outcome=outcome, finished_at=finished_at)
 
 
-def _finished(case: Case, attempt: Attempt, outcome: AttemptOutcome) -> Attempt:
-    attempt = replace(attempt, outcome=outcome, finished_at=attempt.finished_at or case.now)
-    case.tx.save_attempt(attempt)
-    return attempt
-
-
-def _brief(tx: FulfillmentTx, attempt: Attempt, ticket: Ticket) -> AlarmBrief:
-    community_id = ticket.address.community_id
-    return AlarmBrief(
-        attempt=attempt,
-        ticket=ticket,
-        staff=tx.staff(attempt.staff_id),
-        community_name="" if community_id is None else tx.community(community_id).name,
-        still_open=ticket.needs_acknowledgement,
-        accepted_by=ticket.acknowledged_by,
-    )
+def _finish(notice: Notice, attempt: Attempt, outcome: AttemptOutcome) -> None:
+    notice.change(attempt, outcome=outcome, finished_at=attempt.finished_at or notice.now)

@@ -27,6 +27,8 @@ class LadderPlan:
     round_pause_seconds: int
     no_address_grace_seconds: int
     busy_carrier_tries: int
+    calls_per_second: float
+    texts_per_second: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from fulfillment.announcement import Announcement
 from fulfillment.call_ports import CallTx
 from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
-from fulfillment.outbox import Lane, NewTask, Task
+from fulfillment.outbox import Lane, NewTask, Rank, Task
 from fulfillment.recording import Recording
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TimelineEntry
 from fulfillment.waiting import InLine, Wait, WaitState
@@ -26,7 +27,12 @@ class FulfillmentTx(CallTx, Protocol):
     def communities(self) -> Sequence[Community]: ...
     def station(self, station_id: int) -> Station: ...
     def stations(self) -> Sequence[Station]: ...
-    def staff(self, staff_id: int) -> Staff: ...
+    def staff(self, staff_id: int, *, for_update: bool = False) -> Staff:
+        """Raises NotFound. Locked `for_update`, two who want to call or text one person wait for each other; a ticket that
+        is locked as well is locked before.
+        """
+        ...
+
     def all_staff(self) -> Sequence[Staff]: ...
     def staff_by_phone(self, phone: str) -> Staff | None: ...
     def duties(self) -> Sequence[Duty]: ...
@@ -93,7 +99,8 @@ class FulfillmentTx(CallTx, Protocol):
     def tickets(
         self, *, only_open: bool = False, kind: str | None = None, search: str = "", limit: int = 100, offset: int = 0
     ) -> Sequence[Ticket]:
-        """For lists: emergencies without acknowledgement first, then open by earliest running clock, then newest.
+        """For lists: emergencies without acknowledgement first, then open ones, old, ill or disabled residents first (J1),
+        by earliest running clock, then newest.
         `search` fits number, contact name, phone or symptom as a substring.
         """
         ...
@@ -133,6 +140,14 @@ class FulfillmentTx(CallTx, Protocol):
         ...
 
     def set_mark(self, name: str, value: str) -> None: ...
+
+    def carried_by(self, lead_id: str) -> Sequence[Attempt]:
+        """All attempts that share one call or message, the oldest first; `lead_id` is their `call_id`."""
+        ...
+
+    def unfinished_attempts(self, staff_ids: Collection[int]) -> Sequence[Attempt]:
+        """What is under way towards these people, on every channel, the oldest first."""
+        ...
 
     def busy_staff(self) -> frozenset[int]:
         """Staff who have a voice attempt without an end right now (they are on another alarm)."""
@@ -213,6 +228,14 @@ class FulfillmentTx(CallTx, Protocol):
         """Adds a task; a task with the same key that is still pending is kept, one that is finished stays finished."""
         ...
 
+    def give_turn_back(self, lane: Lane, now: datetime) -> None:
+        """The turn that came with a claim was not needed: the next one may go at once."""
+        ...
+
+    def raise_rank(self, key: str, rank: Rank) -> None:
+        """A pending task is at least as urgent as this; it is never lowered."""
+        ...
+
     def bring_forward(self, key: str, due_at: datetime) -> bool:
         """Makes a pending, unclaimed task due earlier. False if there is none."""
         ...
@@ -255,14 +278,20 @@ class FulfillmentStore(Protocol):
         """A read-only snapshot; writing through it raises."""
         ...
 
-    def claim(self, lane: Lane, now: datetime, lease: timedelta, owner: str) -> Task | None:
+    def claim(
+        self, lane: Lane, now: datetime, lease: timedelta, owner: str, turns_every: timedelta | None = None
+    ) -> Task | None:
         """Takes the earliest due task of a lane under a lease, in a short transaction of its own; None if nothing is due.
         Tasks whose lease ran out can be taken again.
+
+        The carrier's budget: in a lane of TURNS_COUNTED with `turns_every`, all workers together claim no more than one
+        task in that time, and the best rank first. Whoever wants to place an ordinary call enqueues a task of a kind in
+        Lane.VOICE with Rank.ORDINARY: when it is delivered, its turn has come, after all emergencies. One task is one call.
         """
         ...
 
     def next_due(self, lane: Lane) -> datetime | None:
-        """When the next unclaimed task of a lane (or the end of a foreign lease) is due."""
+        """When the next unclaimed task of a lane (or the end of a foreign lease) is due, and its turn may come."""
         ...
 
     def release_leases(self, owner: str) -> int:
@@ -328,10 +357,41 @@ class Rung(Protocol):
     def started_at(self) -> datetime: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """What a person is told of."""
+
+    attempt: Attempt
+    ticket: Ticket
+    community_name: str  # "" if it is not known
+
+
+class AlarmSender(Protocol):
+    """A way to tell people of alarms beside the telephone; each step of a ladder goes over all senders that reach its person.
+
+    fulfillment.telling.TextSender is one. The timeline's facts are `<channel>_sent` and `<channel>_failed`.
+    """
+
+    @property
+    def channel(self) -> str:
+        """What its attempts carry: "text", "robot"; TASK_OF (fulfillment.notice) names the task that sends."""
+        ...
+
+    def reaches(self, tx: FulfillmentTx, attempt: Attempt) -> bool:
+        """Whether this person can be reached so; asked inside the transaction that writes the attempts. Quick and pure."""
+        ...
+
+    def send(self, alarms: Sequence[Alarm], lead: Attempt) -> str:
+        """One message to one person (of `lead`) about one or more alarms, outside any transaction. Returns the provider's
+        id or "". Raises CarrierBusy (nothing happened, tried again) or any other CarrierError (given up, on the timeline).
+        May be called twice after a crash. `lead.id` is the attempt for links and callbacks: it carries all the others.
+        """
+        ...
+
+
 #: Texts of alarms, rendered by the script book; injected by app.py because sentences live above this floor.
-#: Called with the ticket and the name of its community ("" if that is not known).
-#: What it returns fits one text message (70 characters).
-AlarmText = Callable[[Ticket, str], str]
+#: Called with one or several alarms for one person. What it returns fits one text message (70 characters).
+AlarmText = Callable[[Sequence[Alarm]], str]
 
 #: A deliverer carries out one task; it must be safe to run twice. Returning normally finishes the task.
 Deliverer = Callable[[Task], None]

@@ -15,7 +15,7 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from fulfillment.business_calendar import BusinessCalendar, MonthDay, Season, Span
-from fulfillment.clocks import Calendar, ClockRule
+from fulfillment.clocks import Calendar, ClockPlan, ClockRule
 from fulfillment.company import OtherUnit
 from fulfillment.dispatch import LadderPlan
 from fulfillment.pin_tries import PinRules
@@ -56,6 +56,7 @@ class TicketKind:
 @dataclass(frozen=True, slots=True)
 class _ClockFile:
     profiles: Mapping[str, str]
+    plans: Mapping[str, ClockPlan]
     rules: tuple[ClockRule, ...]
     elsewhere: Mapping[str, str]
 
@@ -135,6 +136,7 @@ class Standard:
         file = self._read("clocks.yml", _ClockFile)
         self.rules: Mapping[str, ClockRule] = self._by_key("clocks.yml", file.rules)
         self.profiles: Mapping[str, str] = {**file.profiles, **(profiles or {})}
+        self.plans: Mapping[str, ClockPlan] = file.plans
         self.kept_elsewhere: Mapping[str, str] = file.elsewhere
         self.kinds: Mapping[str, TicketKind] = self._by_key(
             "ticket_kinds.yml", self._read("ticket_kinds.yml", tuple[TicketKind, ...])
@@ -228,12 +230,17 @@ class Standard:
             theme = rule.profile.partition(".")[0]
             if rule.profile and theme not in self.profiles:
                 raise self._wrong("clocks.yml", rule.key, f"profile {theme} is not among profiles")
+            if rule.plan not in self.plans:
+                raise self._wrong("clocks.yml", rule.key, f"plan {rule.plan} is not among plans")
             if not 0 < rule.warn_at < 1:
                 raise self._wrong("clocks.yml", rule.key, "warn_at is a share between 0 and 1")
             if rule.calendar is not Calendar.SAME_DAY and not rule.within:
                 raise self._wrong("clocks.yml", rule.key, "within is missing")
             if rule.calendar is Calendar.WORKING_DAYS and (rule.within.days < 1 or rule.within.seconds):
                 raise self._wrong("clocks.yml", rule.key, "within must be whole working days, e.g. P2D")
+        for name, plan in self.plans.items():
+            if not plan.breach:
+                raise self._wrong("clocks.yml", f"plans.{name}", "nobody would hear of a broken promise")
         choices = {rule.profile for rule in self.rules.values()}
         for theme, choice in self.profiles.items():
             if f"{theme}.{choice}" not in choices:

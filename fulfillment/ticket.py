@@ -121,6 +121,7 @@ class AttemptOutcome(StrEnum):
     """Facts about one call or text. Only ACCEPTED is an acknowledgement."""
 
     INTENDED = "intended"  # written before the side effect
+    DIALLING = "dialling"  # the carrier is being asked; after a crash nobody knows what it did
     PLACED = "placed"
     RINGING = "ringing"
     ANSWERED = "answered"
@@ -129,12 +130,17 @@ class AttemptOutcome(StrEnum):
     NO_ANSWER = "no_answer"  # rang out, busy, failed, voicemail
     FAILED = "failed"  # the carrier refused
     UNKNOWN = "unknown"  # the carrier did not tell
+    WITHDRAWN = "withdrawn"  # somebody else had the case, or it was over, before this person could take it
     DELIVERED = "delivered"  # texts only
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One side effect towards one person, written before it happens. `id` travels in every callback address."""
+    """One alarm told to one person in one way, written before it happens. `id` travels in every callback address.
+
+    Several alarms for one person share one call or message: they name the attempt that carries them in `lead_id` and have
+    its `provider_sid`. A call is up as long as one of its attempts has no end.
+    """
 
     id: str  # uuid4 hex: unguessable, part of webhook paths
     ticket_id: int
@@ -142,8 +148,14 @@ class Attempt:
     staff_id: int
     role: str
     phone: str
-    channel: str  # "voice" | "text"
+    channel: str  # "voice" | "text" | "robot"
     started_at: datetime
     outcome: AttemptOutcome = AttemptOutcome.INTENDED
     provider_sid: str = ""
-    finished_at: datetime | None = None
+    finished_at: datetime | None = None  # of a call: when it was over
+    lead_id: str = ""  # the attempt whose call or message tells this alarm, too; "" = this one
+
+    @property
+    def call_id(self) -> str:
+        """What all alarms of one call or message have in common: the id of the attempt that carries them."""
+        return self.lead_id or self.id

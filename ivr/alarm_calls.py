@@ -1,4 +1,9 @@
-"""A member of staff is rung for an emergency: hears it, presses a key. Only key 1 is an acknowledgement: voicemail answers, too."""
+"""A member of staff is rung for emergencies: hears one after the other, presses a key. Only keys acknowledge: voicemail answers, too.
+
+Every webhook may come twice: which alarm is asked about is in its path, and what is told next follows from what is decided.
+"""
+
+from collections.abc import Sequence
 
 from flask import Response, request
 
@@ -11,6 +16,7 @@ from ivr.twiml import Sentence, TwimlWriter
 TIMES = 3  # the question is asked three times, then the call hangs up: not acknowledged
 #: Re-asking after wrong keys and "again" must end: a stuck key would hold the line while the ladder waits.
 MOST_KEYS = 9
+_MOST_PLACES = 5  # read out after "all": the rest is on the work-order page
 _LONGEST_SYMPTOM = 80  # of the resident's own words, in a spoken alarm
 
 
@@ -23,19 +29,32 @@ class AlarmWebhooks:
         self._writer = writer
 
     def ring(self, attempt_id: str) -> Response:
-        return self._ask(self._alarms.brief(attempt_id), n=1)
+        first = self._alarms.next_in_call(attempt_id)
+        if first is not None:
+            return self._ask(first, n=1)
+        return twiml(self._writer.goodbye([self._not_needed(self._alarms.brief(attempt_id))]))
 
-    def key(self, attempt_id: str, n: int) -> Response:
+    def key(self, attempt_id: str, n: int, newest_id: str = "") -> Response:
+        """`newest_id` is in the path if the person was told of several alarms, of those up to this one."""
         digits = request.form.get("Digits", "")
         if digits == "1":
-            return self._accepted(self._alarms.accept(attempt_id))
+            return self._next(attempt_id, self._accepted(self._alarms.accept(attempt_id)))
+        if digits == "9" and newest_id:
+            return self._next(attempt_id, self._accepted_all(self._alarms.accept_all(attempt_id, newest_id)))
         if digits == "2":
             self._alarms.pass_on(attempt_id)
-            return self._say("alarm.passed_on")
+            return self._next(attempt_id, self._sentence("alarm.passed_on"))
         if n >= MOST_KEYS:
-            return self._say("alarm.nothing_pressed")
+            return twiml(self._writer.goodbye([self._sentence("alarm.nothing_pressed")]))
         brief = self._alarms.brief(attempt_id)
+        if not brief.still_open:
+            return self._next(attempt_id, self._not_needed(brief))
         return self._ask(brief, n=n + 1, first="" if digits == "3" else self._book.say("alarm.wrong_key").voice)
+
+    def end(self, attempt_id: str) -> Response:
+        """Everything was told; an alarm that came in meanwhile is told before the call ends."""
+        late = self._alarms.hang_up(attempt_id)
+        return twiml(self._writer.goodbye([])) if late is None else self._ask(late, n=1)
 
     def status(self, attempt_id: str) -> Response:
         """Status callbacks come out of order and more than once; SequenceNumber tells the order."""
@@ -55,42 +74,61 @@ class AlarmWebhooks:
         self._alarms.text_event(attempt_id, status=status, sid=form.get("MessageSid") or form.get("SmsSid", ""))
         return Response(status=204)
 
-    def _ask(self, brief: Brief, *, n: int, first: str = "") -> Response:
-        if not brief.still_open:
-            return self._not_needed(brief)
-        alarm = self._book.say(
-            "alarm.call",
-            name=brief.staff.name,
-            place=one_line(self._place(brief)),
-            symptom=one_line(symptom_of(self._book, brief.ticket))[:_LONGEST_SYMPTOM],
-            phone=_phone(brief),
-        ).voice
+    def _next(self, attempt_id: str, said: Sentence) -> Response:
+        """The next alarm of this call, if there is one; otherwise the end asks once more."""
+        following = self._alarms.next_in_call(attempt_id)
+        if following is not None:
+            return self._ask(following, n=1, before=[said])
+        return twiml(self._writer.go_on([said], action=f"/ivr/alarms/{attempt_id}/end"))
+
+    def _ask(self, brief: Brief, *, n: int, first: str = "", before: Sequence[Sentence] = ()) -> Response:
+        facts: dict[str, object] = {
+            "place": one_line(self._place(brief)),
+            "symptom": one_line(symptom_of(self._book, brief.ticket))[:_LONGEST_SYMPTOM],
+            "phone": _phone(brief),
+        }
+        if before:
+            alarm = self._book.say("alarm.call_next", count=brief.to_tell, **facts).voice
+        elif brief.to_tell > 1:
+            alarm = self._book.say("alarm.call_several", name=brief.staff.name, count=brief.to_tell, **facts).voice
+        else:
+            alarm = self._book.say("alarm.call", name=brief.staff.name, **facts).voice
+        heard = f"/{brief.newest_id}" if brief.to_tell > 1 else ""
         return twiml(
             self._writer.keys(
                 Sentence(first + alarm),
-                action=f"/ivr/alarms/{brief.attempt.id}/key/{n}",
+                action=f"/ivr/alarms/{brief.attempt.id}/key/{n}{heard}",
                 times=TIMES,
                 nothing_pressed=self._book.say("alarm.nothing_pressed").voice,
+                before=before,
             )
         )
 
-    def _accepted(self, brief: Brief) -> Response:
+    def _accepted(self, brief: Brief) -> Sentence:
         if brief.accepted_by != brief.staff.name:  # somebody was faster, or the matter is over
             return self._not_needed(brief)
-        return self._say(
+        return self._sentence(
             "alarm.accepted", ticket=brief.ticket.number, place=one_line(self._place(brief)), phone=_phone(brief)
         )
 
-    def _not_needed(self, brief: Brief) -> Response:
+    def _accepted_all(self, briefs: Sequence[Brief]) -> Sentence:
+        if len(briefs) == 1:
+            return self._accepted(briefs[0])
+        places = list(dict.fromkeys(one_line(self._place(brief)) for brief in briefs))
+        return self._sentence("alarm.accepted_all", count=len(briefs), places=places[:_MOST_PLACES])
+
+    def _not_needed(self, brief: Brief) -> Sentence:
+        if brief.accepted_by == brief.staff.name:
+            return self._accepted(brief)
         if brief.accepted_by:
-            return self._say("alarm.taken", accepted_by=brief.accepted_by)
-        return self._say("alarm.over")
+            return self._sentence("alarm.taken", accepted_by=brief.accepted_by)
+        return self._sentence("alarm.over")
 
     def _place(self, brief: Brief) -> str:
         return place_of(self._book, brief.ticket, brief.community_name, spoken=True)
 
-    def _say(self, script: str, **params: object) -> Response:
-        return twiml(self._writer.goodbye([Sentence(self._book.say(script, **params).voice)]))
+    def _sentence(self, script: str, **params: object) -> Sentence:
+        return Sentence(self._book.say(script, **params).voice)
 
 
 def _phone(brief: Brief) -> str:

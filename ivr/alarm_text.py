@@ -1,8 +1,10 @@
-"""The text of an alarm: one segment, or a part of it may arrive late or never."""
+"""The text of one or several alarms: one segment, or a part of it may arrive late or never."""
+
+from collections.abc import Sequence
 
 from dialogue.phone_number import as_said
 from dialogue.script_book import spoken_digits
-from fulfillment.ports import AlarmText
+from fulfillment.ports import Alarm, AlarmText
 from fulfillment.ticket import Ticket
 from ivr.ports import Book
 
@@ -11,9 +13,28 @@ SEGMENT = 70
 
 
 def alarm_text(book: Book) -> AlarmText:
-    """Texts within one segment: the symptom gives way first, then the place; ticket and telephone number never do."""
+    """Texts within one segment: the symptom gives way first, then the place; ticket and telephone number never do.
 
-    def compose(ticket: Ticket, community_name: str) -> str:
+    Several alarms: how many and where, as many places as fit; the call tells them one by one.
+    """
+
+    def compose(alarms: Sequence[Alarm]) -> str:
+        return one(alarms[0].ticket, alarms[0].community_name) if len(alarms) == 1 else several(alarms)
+
+    def several(alarms: Sequence[Alarm]) -> str:
+        places = dict.fromkeys(one_line(a.community_name or place_of(book, a.ticket, "")) for a in alarms)
+
+        def render(places: Sequence[str]) -> str:
+            return book.say("alarm.text_several", count=len(alarms), places=places).chat
+
+        fitting: list[str] = []
+        for place in places:
+            if units(render([*fitting, place])) > SEGMENT:
+                break
+            fitting.append(place)
+        return render(fitting)
+
+    def one(ticket: Ticket, community_name: str) -> str:
         place, symptom = one_line(place_of(book, ticket, community_name)), one_line(symptom_of(book, ticket))
         fixed = {"ticket": ticket.number, "phone": as_said(ticket.contact_phone) if ticket.contact_phone else ""}
 

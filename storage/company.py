@@ -30,8 +30,8 @@ class CompanyRows(Rows):
     def stations(self) -> Sequence[Station]:
         return [Station(**row) for row in self._all(select(schema.station).order_by(schema.station.c.id))]
 
-    def staff(self, staff_id: int) -> Staff:
-        return Staff(**self._by_id(schema.staff, staff_id))
+    def staff(self, staff_id: int, *, for_update: bool = False) -> Staff:
+        return Staff(**self._by_id(schema.staff, staff_id, for_update=for_update))
 
     def all_staff(self) -> Sequence[Staff]:
         return [Staff(**row) for row in self._all(select(schema.staff).order_by(schema.staff.c.id))]

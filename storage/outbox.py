@@ -1,12 +1,12 @@
 """Promised side effects, as rows under leases."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, RowMapping, Update, case, delete, or_, select, update
 
-from fulfillment.outbox import Lane, NewTask, Task, TaskKind, lane_of
+from fulfillment.outbox import TURNS_COUNTED, Lane, NewTask, Rank, Task, TaskKind, lane_of
 from storage import schema
 from storage.rows import Rows
 from storage.schema import TaskState
@@ -29,11 +29,17 @@ class OutboxRows(Rows):
                 due_at=task.due_at,
                 payload=task.payload,
                 ticket_id=task.ticket_id,
+                rank=int(task.rank),
                 tries=0,
                 error="",
             )
             .on_conflict_do_nothing(index_elements=["key"])
         )
+
+    def raise_rank(self, key: str, rank: Rank) -> None:
+        columns = schema.outbox.c
+        lower = update(schema.outbox).where(columns.key == key, schema.IS_PENDING, columns.rank > int(rank))
+        self._write(lower.values(rank=int(rank)))
 
     def bring_forward(self, key: str, due_at: datetime) -> bool:
         """True also if the task was due earlier anyway; it is never put off."""
@@ -85,9 +91,23 @@ class OutboxRows(Rows):
 
     # --- for Store, each in a short transaction of its own
 
-    def claim(self, lane: Lane, now: datetime, lease_until: datetime, owner: str) -> Task | None:
-        """The earliest due task, taken. A try is counted here: a task that kills its worker uses its tries up as well."""
+    def claim(
+        self, lane: Lane, now: datetime, lease_until: datetime, owner: str, turns_every: timedelta | None
+    ) -> Task | None:
+        """The earliest due task, taken; where turns are counted, the one of the best rank, and with it the turn.
+
+        A try is counted here: a task that kills its worker uses its tries up as well.
+        """
         columns = schema.outbox.c
+        if turns_every is not None:
+            # Nobody else may take a turn until this claim is committed: without the lock two workers could.
+            statement = self._insert(schema.lane_turn).values(lane=lane, free_at=now)
+            self._run(statement.on_conflict_do_nothing(index_elements=["lane"]))
+            turn = select(schema.lane_turn.c.free_at).where(schema.lane_turn.c.lane == lane)
+            row = self._first(self._locked(turn))
+            if row is None or row["free_at"] > now:
+                return None
+        in_order = (columns.due_at, columns.id) if turns_every is None else (columns.rank, columns.due_at, columns.id)
         earliest = (
             select(columns.id)
             .where(
@@ -97,7 +117,7 @@ class OutboxRows(Rows):
                 or_(columns.lease_until.is_(None), columns.lease_until <= now),
                 _known(),
             )
-            .order_by(columns.due_at, columns.id)
+            .order_by(*in_order)
             .limit(1)
             .with_for_update(skip_locked=True)
             .scalar_subquery()
@@ -108,10 +128,19 @@ class OutboxRows(Rows):
             .values(owner=owner, token=uuid4().hex, lease_until=lease_until, tries=columns.tries + 1)
         )
         row = self._write_returning(taken.returning(schema.outbox))
+        if row is not None and turns_every is not None:
+            self._set_turn(lane, now + turns_every)
         return _task(row) if row else None
 
+    def give_turn_back(self, lane: Lane, now: datetime) -> None:
+        columns = schema.lane_turn.c
+        self._write(update(schema.lane_turn).where(columns.lane == lane, columns.free_at > now).values(free_at=now))
+
+    def _set_turn(self, lane: Lane, free_at: datetime) -> None:
+        self._write(update(schema.lane_turn).where(schema.lane_turn.c.lane == lane).values(free_at=free_at))
+
     def next_due(self, lane: Lane) -> datetime | None:
-        """Two queries, each the first entry of an index: this is asked twice a second, with all clocks of a winter pending."""
+        """Each query the first entry of an index: this is asked twice a second, with all clocks of a winter pending."""
         columns = schema.outbox.c
         in_lane = (columns.lane == lane, schema.IS_PENDING, _known())
         waiting = select(columns.due_at.label("at")).where(*in_lane, columns.token.is_(None))
@@ -120,7 +149,11 @@ class OutboxRows(Rows):
             self._first(waiting.order_by(columns.due_at).limit(1)),
             self._first(leased.order_by(columns.lease_until).limit(1)),
         )
-        return min((row["at"] for row in earliest if row), default=None)
+        due: datetime | None = min((row["at"] for row in earliest if row), default=None)
+        if due is None or lane not in TURNS_COUNTED:
+            return due
+        turn = self._first(select(schema.lane_turn.c.free_at).where(schema.lane_turn.c.lane == lane))
+        return due if turn is None else max(due, turn["free_at"])
 
     def release_leases(self, owner: str) -> int:
         held = update(schema.outbox).where(schema.outbox.c.owner == owner, schema.IS_LEASED)

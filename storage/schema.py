@@ -321,6 +321,7 @@ attempt = Table(
     Column("outcome", words_of(AttemptOutcome), nullable=False),
     Column("provider_sid", Words, nullable=False),
     Column("finished_at", UtcDateTime),
+    Column("lead_id", Words, nullable=False, index=True, server_default=""),
 )
 UNFINISHED = attempt.c.finished_at.is_(None)
 Index("ix_attempt_unfinished", attempt.c.staff_id, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
@@ -466,6 +467,7 @@ outbox = Table(
     Column("due_at", UtcDateTime, nullable=False),
     Column("payload", JSON, nullable=False),
     Column("ticket_id", ForeignKey(ticket.c.id), index=True),
+    Column("rank", Integer, nullable=False, server_default="0"),
     Column("tries", Integer, nullable=False),
     Column("error", Words, nullable=False),
     Column("owner", Words),
@@ -485,3 +487,11 @@ Index(
 )
 Index("ix_outbox_leased", outbox.c.lane, outbox.c.lease_until, sqlite_where=IS_LEASED, postgresql_where=IS_LEASED)
 Index("ix_outbox_dead", outbox.c.due_at, sqlite_where=IS_DEAD, postgresql_where=IS_DEAD)
+
+#: Lanes whose turns are counted: one row a lane, shared by all workers. No turn before `free_at`.
+lane_turn = Table(
+    "lane_turn",
+    metadata,
+    Column("lane", words_of(Lane), primary_key=True),
+    Column("free_at", UtcDateTime, nullable=False),
+)

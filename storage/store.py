@@ -191,15 +191,17 @@ class Store:
 
     # --- the outbox
 
-    def claim(self, lane: Lane, now: datetime, lease: timedelta, owner: str) -> Task | None:
-        """Takes the earliest due task of a lane until `now + lease`; None if nothing is due. Wakes nobody."""
+    def claim(
+        self, lane: Lane, now: datetime, lease: timedelta, owner: str, turns_every: timedelta | None = None
+    ) -> Task | None:
+        """Takes the earliest due task of a lane until `now + lease`; None if nothing is due, or no turn is free. Wakes nobody."""
         if self._engines.is_sqlite:
             # A look without the write lock: workers that find nothing must not stand in the way of the web process.
             due = self.next_due(lane)
             if due is None or due > now:
                 return None
         with self._write(announce=False) as tx:
-            return tx.claim(lane, now, now + lease, owner)
+            return tx.claim(lane, now, now + lease, owner, turns_every)
 
     def next_due(self, lane: Lane) -> datetime | None:
         """When the next unclaimed task of a lane, or the end of a lease, is due; may be past."""

@@ -94,9 +94,10 @@ class TicketRows(CompanyRows):
             .scalar_subquery()
         )
         alarming = case((and_(columns.emergency, columns.state == TicketState.NEW), 0), else_=1)
+        comes_first = case((columns.details["vulnerable"].as_string() == "yes", 0), else_=1)  # J1
         open_ones = select(schema.ticket).where(schema.IS_OPEN, *wanted)
         page = self._all(
-            open_ones.order_by(alarming, earliest.is_(null()), earliest, *newest).limit(limit).offset(offset)
+            open_ones.order_by(alarming, comes_first, earliest.is_(null()), earliest, *newest).limit(limit).offset(offset)
         )
         if only_open or len(page) == limit:
             return [_ticket(row) for row in page]
@@ -178,6 +179,16 @@ class TicketRows(CompanyRows):
         return [
             Attempt(**row) for row in self._all(statement.order_by(columns.started_at, columns.step, columns.channel))
         ]
+
+    def carried_by(self, lead_id: str) -> Sequence[Attempt]:
+        columns = schema.attempt.c
+        of_the_call = select(schema.attempt).where(or_(columns.id == lead_id, columns.lead_id == lead_id))
+        return [Attempt(**row) for row in self._all(of_the_call.order_by(columns.started_at, columns.id))]
+
+    def unfinished_attempts(self, staff_ids: Collection[int]) -> Sequence[Attempt]:
+        columns = schema.attempt.c
+        under_way = select(schema.attempt).where(columns.staff_id.in_(staff_ids), schema.UNFINISHED)
+        return [Attempt(**row) for row in self._all(under_way.order_by(columns.started_at, columns.id))]
 
     def busy_staff(self) -> frozenset[int]:
         columns = schema.attempt.c

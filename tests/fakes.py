@@ -488,7 +488,7 @@ class FakeTx(FakeCallTx):
             and (not search or any(search in s for s in (t.number, t.contact_name, t.contact_phone, t.symptom)))
         ]
 
-        def order(ticket: Ticket) -> tuple[bool, bool, datetime, float]:
+        def order(ticket: Ticket) -> tuple[bool, bool, bool, datetime, float]:
             due = [
                 c.due_by
                 for c in self._t.clocks.values()
@@ -497,6 +497,7 @@ class FakeTx(FakeCallTx):
             return (
                 not ticket.needs_acknowledgement,
                 not ticket.is_open,
+                not (ticket.is_open and ticket.details.get("vulnerable") == "yes"),
                 min(due, default=_FAR_FUTURE),
                 -ticket.opened_at.timestamp(),
             )

@@ -142,13 +142,16 @@ def test_a_missing_or_unreadable_table_refuses_the_start(own_data: Path) -> None
 def test_every_fact_that_is_told_has_its_sentence_and_every_sentence_is_told() -> None:
     sentences = yaml.safe_load((HOME / "scripts_zh" / "timeline.yml").read_text(encoding="utf-8"))
     source = "\n".join(p.read_text(encoding="utf-8") for p in sorted((HOME / "fulfillment").glob("*.py")))
-    told = set(re.findall(r'\.tell\(\s*"(\w+)"', source))
+    told = set(re.findall(r'\.tell\(\s*(?:attempt, )?"(\w+)"', source))
     computed = {
         "call_ringing",
         "call_answered",
         "call_found",
         "call_placed",
+        "call_no_answer",
         "text_sent",
+        "robot_sent",
+        "robot_failed",
         "carrier_failed",
         "text_failed",
     }

@@ -9,7 +9,7 @@ from dialogue.conversation import Author, Channel, Floor
 from dialogue.ports import DialogueStore
 from fulfillment.announcement import Announcement, Scope
 from fulfillment.company import Duty, Household, Operator, OperatorRole, Staff, StaffRole
-from fulfillment.outbox import Lane, NewTask, Task, TaskKind
+from fulfillment.outbox import Lane, NewTask, Rank, Task, TaskKind
 from fulfillment.ticket import Address, AttemptOutcome, ClockState, TicketState, TimelineEntry
 from kernel.errors import Conflict, HotlineError, NotFound
 from tests.storage.samples import MINUTE, NOW, a_clock, a_conversation, a_task, a_ticket, an_attempt
@@ -570,3 +570,80 @@ class TestAnnouncements:
             tx.announcement(77)
         with pytest.raises(NotFound, match="77"), store.write() as tx:
             tx.save_announcement(Announcement(77, "东站抢修", NOW, "周主管"))
+
+
+class TestTurns:
+    """The carrier's budget: one row a lane, whoever works."""
+
+    EVERY = timedelta(seconds=1)
+
+    def take(self, store: DialogueStore, at: datetime, lane: Lane = Lane.VOICE) -> str:
+        task = store.claim(lane, at, LEASE, "w1", self.EVERY)
+        return task.key if task else ""
+
+    def ring(self, store: DialogueStore, *ranks: Rank) -> None:
+        with store.write() as tx:
+            for n, rank in enumerate(ranks):
+                tx.enqueue(NewTask(TaskKind.RING_PERSON, f"{rank.name}-{n}", NOW - (9 - n) * MINUTE, rank=rank))
+
+    def test_one_task_a_turn_and_the_best_rank_first(self, store: DialogueStore) -> None:
+        self.ring(store, Rank.ORDINARY, Rank.FURTHER, Rank.FIRST, Rank.FIRST)
+        taken = [self.take(store, NOW + n * self.EVERY) for n in range(5)]
+        assert taken == ["FIRST-2", "FIRST-3", "FURTHER-1", "ORDINARY-0", ""]
+
+    def test_between_two_turns_nobody_gets_one_and_everybody_knows_when(self, store: DialogueStore) -> None:
+        self.ring(store, Rank.FIRST, Rank.FIRST)
+        assert self.take(store, NOW)
+        assert self.take(store, NOW + self.EVERY * 0.9) == ""
+        assert store.next_due(Lane.VOICE) == NOW + self.EVERY
+        assert self.take(store, NOW + self.EVERY)
+
+    def test_a_lane_without_work_loses_no_turn(self, store: DialogueStore) -> None:
+        assert self.take(store, NOW) == ""
+        self.ring(store, Rank.FIRST)
+        assert self.take(store, NOW)
+
+    def test_a_turn_that_was_not_needed_is_the_next_ones(self, store: DialogueStore) -> None:
+        self.ring(store, Rank.FIRST, Rank.FIRST)
+        assert self.take(store, NOW)
+        with store.write() as tx:
+            tx.give_turn_back(Lane.VOICE, NOW)
+        assert self.take(store, NOW)
+
+    def test_lanes_have_turns_of_their_own(self, store: DialogueStore) -> None:
+        self.ring(store, Rank.FIRST)
+        with store.write() as tx:
+            tx.enqueue(NewTask(TaskKind.TEXT_PERSON, "text", NOW))
+        assert self.take(store, NOW)
+        assert self.take(store, NOW, Lane.TEXT) == "text"
+
+    def test_a_rank_is_raised_and_never_lowered(self, store: DialogueStore) -> None:
+        self.ring(store, Rank.FIRST, Rank.FURTHER, Rank.FURTHER)
+        with store.write() as tx:
+            tx.raise_rank("FIRST-0", Rank.FURTHER)
+            tx.raise_rank("FURTHER-2", Rank.FIRST)
+            tx.raise_rank("nobody", Rank.FIRST)
+        taken = [self.take(store, NOW + n * self.EVERY) for n in range(3)]
+        assert taken == ["FIRST-0", "FURTHER-2", "FURTHER-1"]
+
+
+class TestSharedCalls:
+    def test_what_one_call_carries(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            ticket = tx.add_ticket(a_ticket())
+            lead = an_attempt(ticket.id, "z1")
+            rider = an_attempt(ticket.id, "a2", lead_id="z1", started_at=NOW + MINUTE)
+            for attempt in (rider, lead, an_attempt(ticket.id, "other")):
+                tx.add_attempt(attempt)
+        with store.read() as tx:
+            assert list(tx.carried_by(rider.call_id)) == [lead, rider]
+
+    def test_what_is_under_way_towards_people(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            ticket = tx.add_ticket(a_ticket())
+            tx.add_attempt(an_attempt(ticket.id, "a1", staff_id=1, channel="text"))
+            tx.add_attempt(an_attempt(ticket.id, "a2", staff_id=2, started_at=NOW - MINUTE))
+            tx.add_attempt(an_attempt(ticket.id, "a3", staff_id=1, finished_at=NOW))
+            tx.add_attempt(an_attempt(ticket.id, "a4", staff_id=3))
+            assert [a.id for a in tx.unfinished_attempts([1, 2])] == ["a2", "a1"]
+            assert list(tx.unfinished_attempts([])) == []
