@@ -91,6 +91,15 @@ class Policy:
         turn.tell("handoff.callback_noted")
         return turn.anything_else("callback noted")
 
+    def message_left(self, state: DialogueState, facts: Facts, *, spoken: bool) -> Decision:
+        """A recorded message is over: a callback, with it if anything was spoken."""
+        if not spoken:
+            return self.leave_queue(state, facts, callback=True)
+        turn = _Turn(self._tables, replace(state, asked="", tries=0, silences=0), understand_choice("back", ""), facts)
+        turn.commands += [LeaveQueue(), OpenTicket("callback", state.symptom)]
+        turn.tell("voicemail.noted")
+        return turn.anything_else("message left")
+
 
 class _Turn(Asking):
     """One turn being decided: the rules in order, then the answers to each question."""
@@ -215,6 +224,8 @@ class _Turn(Asking):
             case Intent.REPEAT:
                 self.say = [Say(REPEAT_ALL)]
                 return self.done(options=self.before.options, expect=expect_of(self.asked), reason="repeat")
+            case Intent.GOODBYE if self.asked == "still":  # "no, nothing more" is an answer
+                return self.danger_is_over()
             case Intent.GOODBYE | Intent.THANK if self.heard.intent is Intent.GOODBYE or self.asked in ("", "more"):
                 return self.goodbye("good-bye or thanks")
             case Intent.TICKET_STATUS | Intent.TICKET_NUDGE if not self.is_filler:
@@ -389,6 +400,9 @@ class _Turn(Asking):
         return self.next_step("visit time")
 
     def answer_what_happened(self) -> Decision | None:
+        """A bare yes or no is no story; it is asked for once more."""
+        if self.heard.intent in (Intent.AFFIRM, Intent.DENY) and self.before.tries == 0:
+            return self.ask("what_happened", "no story yet")
         self.note_story()
         return self.next_step("story")
 

@@ -99,8 +99,8 @@ class FulfillmentTx(CallTx, Protocol):
     def tickets(
         self, *, only_open: bool = False, kind: str | None = None, search: str = "", limit: int = 100, offset: int = 0
     ) -> Sequence[Ticket]:
-        """For lists: emergencies without acknowledgement first, then open ones, old, ill or disabled residents first (J1),
-        by earliest running clock, then newest.
+        """For lists: emergencies without acknowledgement first, then open ones, accepted emergencies and old, ill
+        or disabled residents (J1) before the others, each by earliest running clock, then newest.
         `search` fits number, contact name, phone or symptom as a substring.
         """
         ...

@@ -94,7 +94,8 @@ class TicketRows(CompanyRows):
             .scalar_subquery()
         )
         alarming = case((and_(columns.emergency, columns.state == TicketState.NEW), 0), else_=1)
-        comes_first = case((columns.details["vulnerable"].as_string() == "yes", 0), else_=1)  # J1
+        old_or_ill = columns.details["vulnerable"].as_string() == "yes"  # J1
+        comes_first = case((or_(columns.emergency, old_or_ill), 0), else_=1)
         open_ones = select(schema.ticket).where(schema.IS_OPEN, *wanted)
         page = self._all(
             open_ones.order_by(alarming, comes_first, earliest.is_(null()), earliest, *newest).limit(limit).offset(offset)

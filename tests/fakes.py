@@ -497,7 +497,7 @@ class FakeTx(FakeCallTx):
             return (
                 not ticket.needs_acknowledgement,
                 not ticket.is_open,
-                not (ticket.is_open and ticket.details.get("vulnerable") == "yes"),
+                not (ticket.is_open and (ticket.emergency or ticket.details.get("vulnerable") == "yes")),
                 min(due, default=_FAR_FUTURE),
                 -ticket.opened_at.timestamp(),
             )

@@ -369,7 +369,9 @@ def test_never_mind_does_not_call_off_an_alarm_but_is_asked_about_once() -> None
     assert line.scripts == ["safety.is_there_still_danger"]
     goes_on = POLICY.decide(line.state, means("有", Intent.AFFIRM), line.facts)
     assert [s.key for s in goes_on.say] == ["safety.leak_inside_again", "ask.address_urgent"]
+    politely = POLICY.decide(line.state, means("没有了", Intent.GOODBYE), line.facts)
     over = POLICY.decide(line.state, means("没有了", Intent.DENY), line.facts)
+    assert politely.say == over.say
     assert [s.key for s in over.say] == ["safety.looked_after_all_the_same", "greeting.anything_else"]
     assert over.commands == () or all(isinstance(c, LearnAddress) for c in over.commands)
     again = POLICY.decide(goes_on.state, means("算了", Intent.DENY), line.facts)
@@ -445,6 +447,7 @@ def test_the_same_question_a_second_time_is_offered_a_person() -> None:
 
 
 def test_no_question_is_asked_twice_in_the_same_words() -> None:
+    assert at_story().says("对", Intent.AFFIRM).scripts == ["ask.what_happened_again"]
     line = at_rest_of_address().says("阳光花园", Intent.INFORM, community=1)
     assert line.scripts == ["ask.rest_of_address"]
     assert at_phone().says("嗯嗯啊啊的", Intent.FALLBACK).scripts == ["ask.contact_phone_again"]

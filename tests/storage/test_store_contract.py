@@ -224,16 +224,17 @@ class TestTickets:
             added("open, no clock", opened_at=NOW + 5 * MINUTE)
             added("open, sooner", due=30, opened_at=NOW - 5 * MINUTE)
             added("danger, accepted", due=50, emergency=True, state=TicketState.ACKNOWLEDGED)
+            added("open, old", due=70, details={"vulnerable": "yes"})
             added("danger", due=90, emergency=True)
             stopped = added("open, clock stopped", due=10, opened_at=NOW - 9 * MINUTE)
             for clock in tx.clocks([stopped])[stopped]:
                 tx.save_clock(replace(clock, state=ClockState.KEPT, stopped_at=NOW))
-        in_order = ["danger", "open, sooner", "danger, accepted", "open, later", "open, no clock"]
+        in_order = ["danger", "danger, accepted", "open, old", "open, sooner", "open, later", "open, no clock"]
         in_order += ["open, clock stopped", "closed, newer", "closed, older"]
         with store.read() as tx:
             assert [t.contact_name for t in tx.tickets()] == in_order
-            assert [t.contact_name for t in tx.tickets(only_open=True)] == in_order[:6]
-            for offset in range(9):
+            assert [t.contact_name for t in tx.tickets(only_open=True)] == in_order[:7]
+            for offset in range(10):
                 page = [t.contact_name for t in tx.tickets(limit=3, offset=offset)]
                 assert page == in_order[offset : offset + 3], offset
 
