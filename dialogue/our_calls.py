@@ -11,7 +11,7 @@ from dialogue.handoff import Handoff
 from dialogue.outgoing import WHO, opening
 from dialogue.outgoing_facts import our_call_of
 from dialogue.ports import DialogueStore
-from dialogue.state import DialogueState, Slots
+from dialogue.state import DialogueState
 from fulfillment.calling import errand_of, phone_of
 from fulfillment.company import Staff
 from fulfillment.outbox import Task
@@ -34,21 +34,12 @@ class OurCalls:
         with self.store.read() as tx:
             errand = errand_of(tx, tx.resident_try(try_id), self.standard)
             phone = phone_of(tx, errand.ticket)
-        address = errand.ticket.address
-        state = DialogueState(
-            slots=Slots(address.community_id, address.building, address.unit, address.room, address.text, name=errand.name),
-            home_id=errand.ticket.household_id,
-            home_guessed=True,  # until he has said who he is
-            our_question=WHO,
-            our_call_id=errand.call.id,
-        )  # fmt: skip
+        state = DialogueState(our_question=WHO, our_call_id=errand.call.id)
         with self.store.read() as tx:
             ours = our_call_of(tx, state, self.standard)
         if ours is None:
             raise AssertionError("a state with our_call_id has a call")
-        return self.hotline.begin(
-            self._conversation(call_sid, phone, state), "our-call", opening(ours, state)
-        )  # fmt: skip
+        return self.hotline.begin(self._conversation(call_sid, phone, state), "our-call", opening(ours, state))
 
     def report(self, call_sid: str, staff: Staff) -> tuple[Conversation, Reply]:
         """A member of staff reports on a resident's behalf (G7e): his own number and home are not the resident's."""

@@ -21,6 +21,7 @@ from dialogue.decision import (
 from dialogue.options import MORE, NO, YES
 from dialogue.state import DialogueState
 from fulfillment.resident_calls import CallResult, OutgoingPlan, Purpose
+from fulfillment.ticket import Address
 
 WHO, SATISFIED, WHY, VISIT, WHEN = "who", "satisfied", "why_dissatisfied", "visit", "visit_when"
 OUR_QUESTIONS = frozenset({WHO, SATISFIED, WHY, VISIT, WHEN})
@@ -50,6 +51,8 @@ class OurCall:
     title: str  # of the ticket's kind
     visit: str  # the proposed time, "" = asked for
     operator: str  # who rings back
+    address: Address  # of the case
+    home_id: int | None
     plan: OutgoingPlan
 
 
@@ -92,8 +95,18 @@ def _answer_who(ours: OurCall, state: DialogueState, heard: Understanding, choic
     if meaning == "wrong" or (heard.intent is Intent.DENY and meaning != "me"):
         return _end(state, "outgoing.wrong_person", CallResult.WRONG_PERSON, "somebody else")
     if meaning == "me" or heard.intent is Intent.AFFIRM:
-        return _to_the_point(ours, replace(state, home_confirmed=state.home_id is not None, home_guessed=False))
+        return _to_the_point(ours, _at_home(ours, state))
     return _unclear(ours, state, heard)
+
+
+def _at_home(ours: OurCall, state: DialogueState) -> DialogueState:
+    """From now on the case's home is this conversation's: a leak that is told of needs no address."""
+    a = ours.address
+    slots = replace(
+        state.slots, community_id=a.community_id, building=a.building, unit=a.unit, room=a.room, place=a.text,
+        name=ours.name,
+    )  # fmt: skip
+    return replace(state, slots=slots, home_id=ours.home_id, home_confirmed=ours.home_id is not None)
 
 
 def _to_the_point(ours: OurCall, state: DialogueState) -> Decision:
@@ -119,7 +132,7 @@ def _to_the_point(ours: OurCall, state: DialogueState) -> Decision:
 
 
 def _answer_satisfied(ours: OurCall, state: DialogueState, heard: Understanding, choice: str) -> Decision:
-    meaning = choice if choice in set(CallResult) else _means(ours, state, heard)
+    meaning = choice if choice and choice in set(CallResult) else _means(ours, state, heard)
     if not meaning and (heard.intent in NOT_REPAIRED or heard.intent is Intent.DENY):
         meaning = CallResult.DISSATISFIED
     if not meaning and heard.intent in (Intent.AFFIRM, Intent.THANK):

@@ -20,5 +20,7 @@ def our_call_of(tx: DialogueTx, state: DialogueState, standard: Standard) -> Our
         title=errand.title,
         visit=errand.call.visit,
         operator="" if operator_id is None else tx.operator(operator_id).name,
+        address=errand.ticket.address,
+        home_id=errand.ticket.household_id,
         plan=standard.outgoing,
     )
