@@ -4,7 +4,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from fulfillment.clocks import ClockEvent, ClockRule, replanned, started_by, stopped, stops, voided
+from fulfillment.clocks import (
+    ClockEvent,
+    ClockRule,
+    reaches_the_resident,
+    replanned,
+    started_by,
+    stopped,
+    stops,
+    voided,
+)
 from fulfillment.outbox import NewTask, TaskKind
 from fulfillment.plan_call import plan_call
 from fulfillment.ports import FulfillmentTx
@@ -44,6 +53,8 @@ class Case:
         for clock, rule in self._running():
             if stops(rule, event):
                 self.tx.save_clock(stopped(clock, self.now))
+        if reaches_the_resident(event):
+            self.tx.callback_reached(self.ticket.id, self.now)  # his place in line is free
         started = started_by(self._rules(), event, self.ticket.details)
         self._start(started)
         if any(rule.stops is ClockEvent.CALLBACK_DONE for rule in started):
@@ -67,7 +78,8 @@ class Case:
         self._start([rule for rule in again if rule.stops is not ClockEvent.ACKNOWLEDGED])
 
     def cancel(self) -> None:
-        """Nothing is owed any more."""
+        """Nothing is owed any more, nobody is called back."""
+        self.tx.callback_reached(self.ticket.id, self.now)
         for clock, _rule in self._running():
             self.tx.save_clock(voided(clock, self.now))
 

@@ -132,6 +132,11 @@ def stops(rule: ClockRule, event: ClockEvent) -> bool:
     return rule.stops in _IMPLIED.get(event, {event})
 
 
+def reaches_the_resident(event: ClockEvent) -> bool:
+    """Somebody has spoken with the resident, or must have."""
+    return ClockEvent.CONTACTED in _IMPLIED.get(event, {event})
+
+
 def stopped(clock: TicketClock, at: datetime) -> TicketClock:
     """The promise is fulfilled at an instant: kept, or broken if that was too late."""
     state = ClockState.KEPT if at <= clock.due_by else ClockState.BROKEN

@@ -84,10 +84,10 @@ def expected_minutes(taken: Sequence[Wait], place: int, rules: QueueRules) -> in
     The median time a place took, times the places. Rounded up, coarser the longer it is: 1 to 5, then 10, 15, 20 …
     More than `longest_told_minutes` comes back as that number plus one.
     """
-    a_place = [(w.ended_at - w.since) / max(1, w.place) for w in taken if w.ended_at is not None]
+    a_place = [(w.ended_at - w.since).total_seconds() / max(1, w.place) for w in taken if w.ended_at is not None]
     if place < 1 or len(a_place) < rules.enough_waits:
         return None
-    minutes = max(1, ceil(median(a_place) * place / timedelta(minutes=1)))
+    minutes = max(1, ceil(median(a_place) * place / 60))
     if minutes > 5:  # noqa: PLR2004 - said in the docstring
         minutes = ceil(minutes / 5) * 5
     return min(minutes, rules.longest_told_minutes + 1)

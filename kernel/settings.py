@@ -84,6 +84,10 @@ class Settings(BaseSettings):
         pattern=r"^\+\d{6,15}$",
         description="Dialled, after the leak instruction, when this product itself fails during a call: a person on duty, E.164",
     )
+    duty_robot: str = Field(
+        "",
+        description="Chat robot (its webhook or an apprise URL) that the sentinel tells beside DUTY_PHONE when emergencies are not carried out; texts from abroad do not reach +86",
+    )
     twilio_api_base_url: HttpUrl = Field(
         HttpUrl(CARRIER_API),
         description="The carrier's REST API; anything but Twilio's own is treated as not a real carrier",

@@ -55,6 +55,7 @@ class Town:
             "PUBLIC_BASE_URL": self.web,
             "WEB_PORT": str(self.web_port),
             "DATABASE_URL": self.database_url,
+            "RECORDINGS_DIR": str(self.folder / "recordings"),
             "NLU_URL": self.nlu_url,
             "TWILIO_ACCOUNT_SID": account,
             "TWILIO_AUTH_TOKEN": token,

@@ -1,0 +1,53 @@
+"""What is tidied up every few minutes: chats that were left open, recordings and finished tasks kept too long."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from dialogue.ports import DialogueStore
+from dialogue.recordings import delete_later
+from fulfillment.outbox import NewTask, Task, TaskKind
+from fulfillment.standard import Standard
+from kernel.clock import Clock
+
+_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+class ClosesConversations(Protocol):
+    """dialogue.handle_turn.Hotline."""
+
+    def hang_up(self, conversation_id: str, *, silent_since: datetime | None = None) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Each sweep promises the next one before it begins, in a slot of its own: it may run twice, fail, or be promised by
+    several workers at once, and there is still one after it.
+    """
+
+    store: DialogueStore
+    hotline: ClosesConversations
+    standard: Standard
+    clock: Clock
+    keep_recordings: timedelta
+
+    def promise(self) -> None:
+        """For a starting worker. Twice is the same as once."""
+        every = self.standard.queue.sweep_every
+        slot = (self.clock.now() - _EPOCH) // every + 1
+        with self.store.write() as tx:
+            tx.enqueue(NewTask(TaskKind.SWEEP, f"sweep:{slot}:{every}", _EPOCH + slot * every))
+
+    def sweep(self, _task: Task) -> None:
+        self.promise()
+        now, rules = self.clock.now(), self.standard.queue
+        silent_since = now - rules.close_chat_after
+        with self.store.read() as tx:
+            silent = tx.silent_chats(silent_since)
+            old = tx.recordings_before(now - self.keep_recordings)
+        for chat in silent:
+            self.hotline.hang_up(chat.id, silent_since=silent_since)
+        with self.store.write() as tx:
+            for recording in old:
+                delete_later(tx, recording, now, by="worker")
+            tx.delete_finished_tasks(now - rules.keep_finished_tasks)
