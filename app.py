@@ -26,12 +26,15 @@ from bot.rasa_client import RasaClient
 from bot.understand import Understander, describe
 from bot.understanding import CommunityName
 from console import Audio, Health, build_console
+from console.work_order import Rooms as WorkOrderRooms
+from console.work_order import build_work_orders
+from console.work_order_links import WorkOrderLinks
 from dialogue.conference import Conferences
 from dialogue.conference_deliveries import ConferenceDeliveries
 from dialogue.handle_turn import Hotline, Kit
 from dialogue.handoff import Handoff, HandoffDeliveries
-from dialogue.our_calls import CallbackDelivery, OurCalls
 from dialogue.line import LineDeliveries, LineWords
+from dialogue.our_calls import CallbackDelivery, OurCalls
 from dialogue.phone_number import as_said
 from dialogue.policy import Policy
 from dialogue.recordings import RecordingDeliveries, Recordings
@@ -47,7 +50,11 @@ from fulfillment.forwarding import Forwarding
 from fulfillment.importing import ImportReport, RobotAddress, import_company, load_words
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.pins import Pins
-from fulfillment.ports import Deliverer
+from fulfillment.ports import AlarmSender, Deliverer
+from fulfillment.replanning import replan_after_calendar_change
+from fulfillment.robot_messages import RobotSender
+from fulfillment.sentinel import Listener, Sentinel
+from fulfillment.staff_notices import StaffNotices
 from fulfillment.standard import Standard
 from fulfillment.telling import Telling, TextSender
 from fulfillment.ticket import TimelineEntry
@@ -58,7 +65,8 @@ from ivr.blueprint import Residents, StaffLine, build_ivr
 from ivr.conference_carrier import TwilioConferences
 from ivr.line import PhoneLine
 from ivr.recordings import TwilioRecordings
-from ivr.robots import robot_address
+from ivr.robot_text import notice_message, notice_text, robot_text, sentinel_words
+from ivr.robots import ChatRobots, robot_address
 from ivr.softphone import Softphones
 from ivr.sounds import build_sounds
 from kernel.clock import SystemClock
@@ -182,6 +190,25 @@ class Rooms:
         keep = timedelta(days=self.settings.recording_days)
         return Sweep(self.store, self.hotline, self.standard, self.clock, keep)
 
+    @cached_property
+    def robots(self) -> ChatRobots:
+        return ChatRobots()
+
+    @cached_property
+    def work_order_links(self) -> WorkOrderLinks:
+        return WorkOrderLinks(self.settings.secret_key.get_secret_value(), self.settings.base_url, self.clock)
+
+    @cached_property
+    def sentinel(self) -> Sentinel:
+        settings = self.settings
+        address = robot_address(settings.duty_robot)
+        if settings.duty_robot and not address:
+            msg = "DUTY_ROBOT is no robot's address: give the webhook that WeCom, DingTalk or Feishu shows, or leave it out"
+            raise ConfigurationError(msg)
+        always = Listener(settings.duty_phone, address)
+        words = sentinel_words(self.book)
+        return Sentinel(self.store, self.carrier, self.robots, self.clock, always=always, words=words)
+
     def safety_words(self, kind: str) -> str:
         """What an operator reads out about an emergency of this kind; "" for any other kind of ticket."""
         key = f"safety.{kind}"
@@ -197,9 +224,7 @@ class Rooms:
 
     @cached_property
     def staff_line(self) -> StaffLine:
-        orders = WorkOrders(
-            self.store, Desk(self.store, self.standard, self.clock), self.standard, self.clock
-        )
+        orders = WorkOrders(self.store, Desk(self.store, self.standard, self.clock), self.standard, self.clock)
         locked = self.standard.outgoing.pin.locked_for
         return StaffLine(orders, self.pins, locked_minutes=round(locked.total_seconds() / 60))
 
@@ -218,10 +243,13 @@ class Rooms:
 
     def deliverers(self) -> dict[str, Deliverer]:
         """Who carries out which kind of task; the worker refuses to start if one is missing."""
-        senders = [TextSender(self.carrier, alarm_text(self.book))]
+        robot = RobotSender(self.store, self.robots, robot_text(self.book, self.work_order_links.url))
+        senders: list[AlarmSender] = [TextSender(self.carrier, alarm_text(self.book)), robot]
         forwarding = Forwarding(self.store, self.standard, self.clock, senders)
         telling = Telling(self.store, self.carrier, self.standard, self.clock, senders)
         watch = ClockWatch(self.store, self.standard, self.clock)
+        words = {"text": notice_text(self.book), "robot": notice_message(self.book, self.work_order_links.url)}
+        notices = StaffNotices(self.store, self.carrier, self.robots, self.standard, self.clock, words)
         ringing = ResidentRinging(self.store, self.carrier, self.standard, self.clock)
         callbacks = CallbackDelivery(Handoff(self.store, self.book, self.clock), self.conferences)
         handoff = HandoffDeliveries(self.store, self.carrier, self.book, self.standard, self.clock)
@@ -238,6 +266,8 @@ class Rooms:
             TaskKind.CONNECT_CALLBACK: callbacks.connect,
             TaskKind.WARN_CLOCK: watch.warn,
             TaskKind.BREACH_CLOCK: watch.breach,
+            TaskKind.NOTICE_BY_TEXT: notices.deliver,
+            TaskKind.NOTICE_BY_ROBOT: notices.deliver,
             TaskKind.SPEAK_TO_CALLER: handoff.speak_to_caller,
             TaskKind.RING_LEG: conference.ring,
             TaskKind.SETTLE_LEG: conference.settle,
@@ -265,6 +295,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(SECRET_KEY=settings.secret_key.get_secret_value(), MAX_CONTENT_LENGTH=1024 * 1024)
     app.extensions["rooms"] = rooms
     app.cli.add_command(worker)
+    app.cli.add_command(sentinel)
     app.cli.add_command(understand)
     app.cli.add_command(migrate)
     app.cli.add_command(sample_company)
@@ -328,6 +359,20 @@ def create_app(settings: Settings | None = None) -> Flask:
             limiter=limiter,
             cookies_secure=secure,
             max_streams=settings.web_threads // 4,
+        )
+    )
+    app.register_blueprint(
+        build_work_orders(
+            WorkOrderRooms(
+                rooms.store,
+                Alarms(rooms.store, rooms.standard, rooms.clock),
+                Desk(rooms.store, rooms.standard, rooms.clock),
+                rooms.standard,
+                rooms.book,
+                rooms.clock,
+                rooms.work_order_links,
+                settings.company_name,
+            )
         )
     )
     _add_front_door(app, rooms)
@@ -436,7 +481,19 @@ def worker(instance: str) -> None:
         plan = rooms.standard.ladder
         per_second = {Lane.VOICE: plan.calls_per_second, Lane.TEXT: plan.texts_per_second}
         rooms.sweep.promise()
+        replan_after_calendar_change(rooms.store, rooms.standard, rooms.clock)
         Worker(rooms.store, rooms.deliverers(), rooms.clock, name=name, lanes=lanes, per_second=per_second).run()
+
+    _with_polite_errors(program)
+
+
+@click.command("sentinel")
+def sentinel() -> None:
+    """Shouts, by text and chat robot, when the others no longer carry out emergencies or the database is gone."""
+
+    def program() -> None:
+        rooms = _rooms()
+        rooms.sentinel.run()
 
     _with_polite_errors(program)
 
