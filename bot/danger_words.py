@@ -54,6 +54,7 @@ class DangerWords:
         self._water_sounds = [sound_of(word) for word in flat["water_out.sounds"]]
         self._behind = [o.rstrip() + sound_of(w) for o in self._objects for w in flat["water_out.sounds_behind_object"]]
         self._cover_sounds = [sound_of(word) for word in flat["manhole.sounds"]]
+        self._foreign_sounds = [sound_of(word) for word in flat["foreign_sounds"]]
         self._not_heard = [sound_of(word) for word in flat["water_out.sounds_never"]]
 
     @classmethod
@@ -100,6 +101,8 @@ class DangerWords:
         behind = text[mention.end() : end]
         governing = text[max(0, mention.start() - _GOVERNS) : mention.end()]
         if self._has("negated.before", text[start : mention.start()]) or self._has("negated.behind", behind):
+            return "negated"
+        if self._has("negated.corrected", text[mention.end() :]):
             return "negated"
         if self._has("hypothetical", governing):
             return "hypothetical"
@@ -155,7 +158,7 @@ class DangerWords:
         mended = read and self._has("manhole.done", text) and not self._has("past.relapse", text)
         if not mended and (not self._has("manhole.broken", text) or not (read or self._sounds_like_a_cover(text))):
             return None
-        if self._has("manhole.foreign", text):
+        if self._has("manhole.foreign", text) and not self._has("manhole.ours", text):
             return DangerFound(Danger.NO, excuse="foreign")
         if self._has("hypothetical", text):
             return DangerFound(Danger.NO, excuse="hypothetical")
@@ -171,7 +174,8 @@ class DangerWords:
     def _by_sound(self, text: str) -> DangerFound:
         heard = sound_of(_NOT_CHINESE.sub("", text)[:_LONGEST_HEARD])
         if not any(o in heard for o in self._objects) or self._has("not_by_sound", text):
-            return DangerFound(Danger.NO)
+            foreign = any(sound in heard for sound in self._foreign_sounds)
+            return DangerFound(Danger.NO, excuse="foreign" if foreign else "")
         for innocent in self._not_heard:
             heard = heard.replace(innocent, " | ")
         if any(sound in heard for sound in (*self._water_sounds, *self._behind)):

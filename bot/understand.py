@@ -101,7 +101,7 @@ class Understander:
             return Understanding(text, best_leak.intent, leak, emergency=True, entities=entities, runner_up=runner_up)
         matters = [g for g in guesses if g.intent not in EMERGENCIES]
         best = matters[0] if matters else Guess(Intent.FALLBACK, 0.0)
-        perhaps = leak >= self._thresholds.leak_question and found.excuse in ("", "foreign")
+        perhaps = leak >= self._question_threshold(found)
         if found.danger is Danger.PERHAPS and best.confidence < self._thresholds.other_matter_certain:
             perhaps = True
         believed = best.confidence >= self._thresholds.fallback
@@ -116,6 +116,12 @@ class Understander:
             perhaps_emergency=perhaps,
             suspected_by_model_only=perhaps and found.danger is not Danger.PERHAPS,
         )
+
+    def _question_threshold(self, found: DangerFound) -> float:
+        """Where another's water was named, only what would have been an alarm otherwise is asked after."""
+        if found.excuse == "foreign":
+            return self._thresholds.leak_by_model
+        return _NEVER if found.excuse else self._thresholds.leak_question
 
     def _leak_threshold(self, found: DangerFound) -> float:
         """Words that were excused (negated, past, hypothetical, another's water) overrule the model: nobody is alarmed."""

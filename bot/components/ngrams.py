@@ -20,6 +20,7 @@ from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from bot.components.misheard import MISHEARD
 from bot.sounds import syllables_of
 
 _NOT_SPOKEN = re.compile(r"[\W_]+")
@@ -97,8 +98,9 @@ class NgramFeaturizer(SparseFeaturizer, GraphComponent):
             raise ValueError(f"view: {config['view']!r} is none of {sorted(_VIEWS)}")
 
     def train(self, training_data: TrainingData) -> Resource:
-        """Learns the vocabulary: every n-gram seen in at least `seen_at_least` sentences."""
-        sentences = [set(self._ngrams(m.get(TEXT))) for m in training_data.training_examples if m.get(TEXT)]
+        """Learns the vocabulary: every n-gram seen in at least `seen_at_least` sentences as they were written."""
+        spelt = [m for m in training_data.training_examples if m.get(TEXT) and not m.get(MISHEARD)]
+        sentences = [set(self._ngrams(m.get(TEXT))) for m in spelt]
         seen: Dict[Text, int] = {}
         for sentence in sentences:
             for ngram in sentence:
