@@ -44,6 +44,7 @@ class Intent(StrEnum):
     GAS_SMELL = "gas_smell"
     COMPLAINT = "complaint"
     SUGGESTION = "suggestion"
+    LEAK_ADVICE = "leak_advice"  # nothing leaks: what to do, whom to call, who pays, if it did
     ASK_HUMAN = "ask_human"
     TICKET_STATUS = "ticket_status"
     TICKET_NUDGE = "ticket_nudge"

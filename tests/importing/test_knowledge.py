@@ -23,8 +23,8 @@ SCRIPTS = _load("scripts_zh/knowledge.yml")
 FACTS: dict[str, str] = KNOWLEDGE["facts"]
 
 
-def test_every_billing_intent_and_the_season_have_an_answer() -> None:
-    wanted = {intent.value for intent in Intent if category_of(intent) is Category.BILLING} | {"ask_season"}
+def test_every_billing_intent_the_season_and_advice_have_an_answer() -> None:
+    wanted = {i.value for i in Intent if category_of(i) is Category.BILLING} | {"ask_season", "leak_advice"}
     assert set(KNOWLEDGE["answers"]) == wanted
     assert {answer["script"] for answer in KNOWLEDGE["answers"].values()} == {f"knowledge.{key}" for key in SCRIPTS}
 
@@ -82,6 +82,12 @@ def test_the_dates_agree_with_the_calendar() -> None:
     assert FACTS["fee_end"] == said(calendar["fee_collection"]["last"])
 
 
+def test_what_is_promised_about_a_leak_are_its_clocks() -> None:
+    within = {rule["key"]: rule.get("within") for rule in _load("data/clocks.yml")["rules"]}
+    for rule, fact in (("leak_contact", "leak_contact"), ("leak_on_site", "leak_on_site")):
+        assert within[rule] == f"PT{FACTS[fact].removesuffix('分钟')}M"
+
+
 def test_a_sample_price_says_that_it_is_one() -> None:
     script = SCRIPTS["bill_price"]
     assert all("示例" in ENVIRONMENT.from_string(script[variant]).render(FACTS) for variant in ("voice", "chat"))
@@ -92,6 +98,10 @@ def standard_clauses() -> set[str]:
     # STANDARD.md lies beside the repository while it is built; the clauses that these answers may rest on are few.
     return {
         "F1",
+        "F16",
+        "G7e",
+        "K4",
+        "Y2",
         "F2",
         "F3",
         "F4",
