@@ -12,6 +12,8 @@ import httpx
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
 
+from dialogue.phone_number import to_e164
+from dialogue.conference import browser_name
 from fulfillment.ticket import Address
 from kernel.errors import ConfigurationError
 from kernel.settings import Settings, load_settings
@@ -70,9 +72,10 @@ def telephones(database_url: str) -> list[dict[str, str]]:
         staff = [
             {"number": s.phone, "label": f"{s.number} {s.name}", "kind": "butler"} for s in tx.all_staff() if s.active
         ]
+        groups = [{"number": to_e164(s.phone), "label": s.name, "kind": "other"} for s in tx.stations() if s.robot]
         operators = [{"number": o.phone, "label": o.name, "kind": "operator"} for o in tx.operators() if o.phone]
     store.close()
-    return [*residents, *staff, *operators]
+    return [*residents, *staff, *groups, *operators]
 
 
 def _ports(settings: Settings, processes: dict[str, str]) -> list[int]:

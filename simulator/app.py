@@ -8,6 +8,7 @@ from simulator.config import Config, words
 from simulator.control import control_api
 from simulator.network import Network
 from simulator.rest import rest_api
+from simulator.robots import robots
 
 
 def create_app(config: Config) -> Flask:
@@ -18,6 +19,7 @@ def create_app(config: Config) -> Flask:
     app.extensions["network"] = network
     app.register_blueprint(rest_api(network))
     app.register_blueprint(control_api(network))
+    app.register_blueprint(robots(network))
 
     @app.get("/")
     def page() -> str:

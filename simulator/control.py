@@ -232,6 +232,7 @@ def _phone_json(phone: Phone) -> dict[str, Any]:
         "phase": phone.call.phase if phone.call else "idle",
         "call": _call_json(shown, max(0, len(shown.lines) - _SHOWN_LINES)) if shown else None,
         "texts": [_text_json(text) for text in phone.texts[-_SHOWN_TEXTS:]],
+        "messages": [_text_json(message) for message in phone.messages[-_SHOWN_TEXTS:]],
     }
 
 
@@ -250,6 +251,7 @@ def _call_json(call: Call, lines_after: int = 0) -> dict[str, Any]:
         "recording": call.recording_message,
         "listening": sorted(kind.value for kind in call.listening_for),
         "bridged": call.bridge.leg.number if call.bridge else None,
+        "audience": [other.leg.number for other in call.audience()] if call.audience else None,
         "created": call.created.isoformat(),
         "lines": call.lines_after(lines_after),
     }

@@ -25,11 +25,12 @@ from simulator.calls import (
     Leg,
     Source,
 )
+from simulator.conferences import Rooms
 from simulator.config import Config, words
 from simulator.engine import Walk
 from simulator.grammar import Grammar
 from simulator.pace import Pace
-from simulator.phones import Phone, PhoneState, Text
+from simulator.phones import ChatMessage, Phone, PhoneState, Text
 from simulator.recordings import Recording
 from simulator.webhooks import Webhooks
 
@@ -60,6 +61,7 @@ class Network:
         self.phones: dict[str, Phone] = {p.number: Phone(p.number, p.label, p.kind) for p in config.phones}
         self.calls: dict[str, Call] = {}
         self.texts: dict[str, Text] = {}
+        self.rooms = Rooms(self)
         self.recordings: dict[str, Recording] = {}
         self.running: dict[str, Recording] = {}  # of live calls, by the call's sid
         self.media_faults: deque[str] = deque()
@@ -199,6 +201,12 @@ class Network:
             self.changed()
         threading.Thread(target=self._deliver, args=(text,), name=text.sid, daemon=True).start()
         return text
+
+    def take_message(self, message: ChatMessage) -> None:
+        """A chat robot's message is there at once."""
+        with self.lock:
+            self.phone(message.to).messages.append(message)
+            self.changed()
 
     # -- the life of a call ------------------------------------------------------------------------------------
 

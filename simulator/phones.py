@@ -35,6 +35,18 @@ class Text:
 
 
 @dataclass
+class ChatMessage:
+    """What a chat robot wrote to the owner of a telephone; it needs no telephone network, and arrives while the phone is off."""
+
+    to: str
+    body: str
+    from_: str = "robot"
+    status: str = "delivered"
+    sid: str = field(default_factory=lambda: "RB" + uuid4().hex)
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass
 class Phone:
     """`call` is the present call or None; `last_call` stays to be read."""
 
@@ -45,6 +57,7 @@ class Phone:
     call: Call | None = None
     last_call: Call | None = None
     texts: list[Text] = field(default_factory=list)
+    messages: list[ChatMessage] = field(default_factory=list)
 
     @property
     def can_answer(self) -> bool:

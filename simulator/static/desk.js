@@ -111,7 +111,7 @@ class Card {
     this.$(".dial").className = this.isResident ? "dial go" : "dial";
     if (document.activeElement !== this.$(".state")) this.$(".state").value = phone.state;
     this.drawCall(phone);
-    this.drawTexts(phone.texts);
+    this.drawTexts([...phone.texts, ...(phone.messages || [])].sort((a, b) => (a.at < b.at ? -1 : 1)));
   }
 
   show(selector, visible) {
@@ -196,8 +196,8 @@ class Card {
     const items = texts.toReversed().map((text) => {
       const item = document.createElement("li");
       const when = document.createElement("time");
-      when.textContent = `${new Date(text.at).toLocaleTimeString("zh-CN")} · ${name(text.from)}`;
-      item.append(when, text.body);
+      when.textContent = `${new Date(text.at).toLocaleTimeString("zh-CN")} · ${text.from === "robot" ? words.robot : name(text.from)}`;
+      item.append(when, ...withLinks(text.body));
       return item;
     });
     this.$(".texts").replaceChildren(...items);
@@ -207,6 +207,19 @@ class Card {
     }
     this.newest = newest;
   }
+}
+
+// Addresses become links, everything else stays text.
+function withLinks(body) {
+  return body.split(/(https?:\/\/[^\s]+)/).map((part) => {
+    if (!/^https?:\/\//.test(part)) return part;
+    const link = document.createElement("a");
+    link.href = part;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+    link.textContent = part.length > 44 ? `${part.slice(0, 42)}…` : part;
+    return link;
+  });
 }
 
 function name(number) {
