@@ -13,8 +13,11 @@ from dialogue.conversation import Author, Channel, Conversation, Expect, Floor, 
 from dialogue.recordings import LeftMessage
 from dialogue.script_book import ScriptBook
 from fulfillment.company import Operator, OperatorRole, Staff
+from fulfillment.desk import Desk
+from fulfillment.pins import Pins
 from fulfillment.ticket import Address, Attempt, Ticket, TicketState
-from ivr.blueprint import build_ivr
+from fulfillment.work_orders import WorkOrders
+from ivr.blueprint import Residents, StaffLine, build_ivr
 from ivr.line import PhoneLine
 from kernel.errors import NotFound
 from tests.dialogue.talk import STANDARD
@@ -25,6 +28,7 @@ BASE_URL = "https://hotline.example.cn"
 TOKEN = "test-token-0123456789abcdef"
 CALL_SID = "CA" + "1" * 32
 ATTEMPT = "a" * 32
+TRY = "7" * 32
 RESIDENT = "+8613812345678"
 
 LINE = PhoneLine(base_url=BASE_URL, auth_token=TOKEN, number="+8640012345", duty_phone="+8613900000001")
@@ -195,8 +199,61 @@ def conferences(store: FakeStore, book: ScriptBook) -> Conferences:
 
 
 @pytest.fixture
-def app(
-    hotline: ScriptedHotline, alarms: ScriptedAlarms, conferences: Conferences, store: FakeStore, book: ScriptBook
+def staff_line(store: FakeStore) -> StaffLine:
+    """With the real rooms below: nobody of the staff has the numbers that call in these tests."""
+    orders = WorkOrders(store, Desk(store, STANDARD, FixedClock()), STANDARD, FixedClock())
+    pins = Pins(store, STANDARD.outgoing.pin, FixedClock())
+    return StaffLine(orders, pins, locked_minutes=30)
+
+
+@dataclass
+class ScriptedResidents:
+    """dialogue.our_calls.OurCalls and fulfillment.calling.ResidentCalls, as the telephone sees them."""
+
+    hotline: ScriptedHotline
+    events: list[tuple[str, str, str]] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
+    failure: Exception | None = None
+
+    def answered(self, try_id: str, call_sid: str) -> tuple[Conversation, Reply]:
+        if self.failure:
+            raise self.failure
+        if try_id != TRY:
+            raise NotFound(try_id)
+        return self.hotline.open(Channel.PHONE, call_sid, RESIDENT)
+
+    def report(self, call_sid: str, staff: Staff) -> tuple[Conversation, Reply]:
+        conversation, _ = self.hotline.open(Channel.PHONE, call_sid, "")
+        return conversation, reply(f"{staff.name},请说")
+
+    def hang_up(self, call_sid: str) -> None:
+        self.ended.append(call_sid)
+
+    def call_event(self, try_id: str, *, status: str, sid: str) -> None:
+        if self.failure:
+            raise self.failure
+        self.events.append((try_id, status, sid))
+
+
+@pytest.fixture
+def scripted_residents(hotline: ScriptedHotline) -> ScriptedResidents:
+    return ScriptedResidents(hotline)
+
+
+@pytest.fixture
+def residents(scripted_residents: ScriptedResidents) -> Residents:
+    return Residents(scripted_residents, scripted_residents)
+
+
+@pytest.fixture
+def app(  # noqa: PLR0917 - pytest gives each fixture by name
+    hotline: ScriptedHotline,
+    alarms: ScriptedAlarms,
+    conferences: Conferences,
+    staff_line: StaffLine,
+    residents: Residents,
+    store: FakeStore,
+    book: ScriptBook,
 ) -> Flask:
     app = Flask("telephone_test")
     places = ("翠湖花园", "锦绣华庭")
@@ -205,6 +262,8 @@ def app(
             hotline=hotline,
             alarms=alarms,
             conferences=conferences,
+            staff_line=staff_line,
+            residents=residents,
             log=store,
             book=book,
             line=LINE,

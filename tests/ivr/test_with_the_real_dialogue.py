@@ -6,9 +6,14 @@ import pytest
 from flask import Flask
 
 from bot.understanding import Intent
+from dialogue.our_calls import OurCalls
 from fulfillment.alarms import Alarms
+from fulfillment.calling import ResidentCalls
+from fulfillment.desk import Desk
 from fulfillment.outbox import Lane, TaskKind
-from ivr.blueprint import build_ivr
+from fulfillment.pins import Pins
+from fulfillment.work_orders import WorkOrders
+from ivr.blueprint import Residents, StaffLine, build_ivr
 from tests.dialogue.talk import BOOK, STANDARD, Talk, means
 from tests.ivr.conftest import BASE_URL, LINE, TOKEN
 from tests.twilio_judges import JudgedClient, action_of, spoken
@@ -22,12 +27,20 @@ class Call:
     def __init__(self) -> None:
         self.talk = Talk(peer="+8613812345678")
         app = Flask("telephone_test")
+        desk = Desk(self.talk.store, STANDARD, self.talk.clock)
+        ours = OurCalls(self.talk.hotline, self.talk.store, STANDARD, self.talk.clock)
         alarms = Alarms(self.talk.store, STANDARD, self.talk.clock)
         app.register_blueprint(
             build_ivr(
                 hotline=self.talk.hotline,
                 alarms=alarms,
                 conferences=self.talk.conferences,
+                staff_line=StaffLine(
+                    WorkOrders(self.talk.store, desk, STANDARD, self.talk.clock),
+                    Pins(self.talk.store, STANDARD.outgoing.pin, self.talk.clock),
+                    locked_minutes=30,
+                ),
+                residents=Residents(ours, ResidentCalls(self.talk.store, STANDARD, self.talk.clock)),
                 log=self.talk.store,
                 book=BOOK,
                 line=LINE,
