@@ -50,7 +50,7 @@ def test_an_operators_words_are_spoken_once(
     operator_says("您好,我是李敏。")
     operator_says("师傅 < 20 分钟到 & 会先打 13800001111。")
     document = carrier.speak(waiting)
-    assert spoken(document) == ["您好,我是李敏。", "师傅 < 20 分钟到 & 会先打 1 3 8 0 0 0 0 1 1 1 1。"]
+    assert spoken(document) == ["您好,我是李敏。", "师傅 < 20 分钟到 & 会先打 1 3 8 , 0 0 0 0 , 1 1 1 1。"]
     document = carrier.speak(action_of(document))
     assert spoken(document) == []
 
