@@ -105,17 +105,17 @@ def calm(stage: Stage, size: Size) -> None:
 
 
 @_drill(
-    "kill -9 of the worker at random instants, restarted at once; the carrier takes 0.6 s over a request",
+    "kill -9 of the worker at random instants, restarted at once; the carrier takes 0.3 s over a request",
     sabotage=("no_look_up", "keeps_leases"),
     bound_seconds=480,
 )
 def worker_killed(stage: Stage, size: Size) -> None:
     cold = 0
-    stage.set_latency(0.6)
+    stage.set_latency(0.3)
     for n in range(size.kills):
         if n % 2 == 0:
             stage.residents.report()
-        time.sleep(stage.random.uniform(0.0, 0.9))
+        time.sleep(stage.random.uniform(0.0, 1.4))
         stage.kill_worker()
         is_cold = n % _COLD_EVERY == _COLD_EVERY - 1
         cold += is_cold

@@ -216,11 +216,13 @@ class Stage:
             time.sleep(every)
         return True
 
-    def settle(self, seconds: float = _SETTLES_WITHIN_SECONDS) -> None:
+    def settle(self) -> None:
         """Everybody answers from now on; until every emergency is accepted, or its time is over."""
         self.residents.wait(60)
         self.staff.accepting = 1.0
-        self.wait(lambda: not self.unaccepted(), seconds, every=0.5)
+        # With a sabotage it is enough that ten minutes of the standard are over.
+        patience = 600 / self.wish.scale + 4 if self.wish.sabotage else _SETTLES_WITHIN_SECONDS
+        self.wait(lambda: not self.unaccepted(), patience, every=0.5)
 
     def unaccepted(self) -> list[str]:
         return [t.number for t in self.tables().tickets if t.needs_acknowledgement]
