@@ -46,6 +46,7 @@ from fulfillment.alarms import Alarms
 from fulfillment.calling import ResidentCalls, ResidentRinging
 from fulfillment.clock_watch import ClockWatch
 from fulfillment.desk import Desk
+from fulfillment.dissatisfied import WordOfDissatisfaction
 from fulfillment.forwarding import Forwarding
 from fulfillment.importing import ImportReport, RobotAddress, import_company, load_words
 from fulfillment.outbox import Lane, TaskKind
@@ -63,6 +64,7 @@ from fulfillment.worker import Worker
 from ivr.alarm_text import alarm_text
 from ivr.blueprint import Residents, StaffLine, build_ivr
 from ivr.conference_carrier import TwilioConferences
+from ivr.dissatisfied_text import dissatisfied_message, dissatisfied_text
 from ivr.line import PhoneLine
 from ivr.recordings import TwilioRecordings
 from ivr.robot_text import notice_message, notice_text, robot_text, sentinel_words
@@ -250,6 +252,11 @@ class Rooms:
         watch = ClockWatch(self.store, self.standard, self.clock)
         words = {"text": notice_text(self.book), "robot": notice_message(self.book, self.work_order_links.url)}
         notices = StaffNotices(self.store, self.carrier, self.robots, self.standard, self.clock, words)
+        told = {
+            "text": dissatisfied_text(self.book),
+            "robot": dissatisfied_message(self.book, self.work_order_links.url),
+        }
+        word = WordOfDissatisfaction(self.store, self.carrier, self.robots, self.standard, self.clock, told)
         ringing = ResidentRinging(self.store, self.carrier, self.standard, self.clock)
         callbacks = CallbackDelivery(Handoff(self.store, self.book, self.clock), self.conferences)
         handoff = HandoffDeliveries(self.store, self.carrier, self.book, self.standard, self.clock)
@@ -261,6 +268,8 @@ class Rooms:
             TaskKind.TEXT_PERSON: telling.tell,
             TaskKind.ROBOT_PERSON: telling.tell,
             TaskKind.WATCH_ATTEMPT: telling.watch,
+            TaskKind.TELL_BY_TEXT: word.deliver,
+            TaskKind.TELL_BY_ROBOT: word.deliver,
             TaskKind.CALL_RESIDENT: ringing.ring,
             TaskKind.WATCH_RESIDENT_CALL: ringing.watch,
             TaskKind.CONNECT_CALLBACK: callbacks.connect,

@@ -16,7 +16,8 @@ import structlog
 from fulfillment.case import Case
 from fulfillment.clocks import ClockEvent
 from fulfillment.company import Household
-from fulfillment.outbox import NewTask, Task, TaskKind
+from fulfillment.dissatisfied import promise_word
+from fulfillment.outbox import NewTask, Task, TaskKind, lane_of
 from fulfillment.plan_call import call_task, plan_call
 from fulfillment.ports import FulfillmentStore, FulfillmentTx, ResidentLine
 from fulfillment.resident_calls import (
@@ -151,6 +152,7 @@ class ResidentRinging:
             if mine is not None and mine.outcome is TryOutcome.INTENDED and mine.finished_at is None:
                 return mine, True
             if mine is not None or n != call.tries + 1:
+                tx.give_turn_back(lane_of(task.kind), case.now)
                 tx.task_done(task)
                 return None
             one = self._begin(case, call, task)
@@ -163,6 +165,7 @@ class ResidentRinging:
             if call.state is CallState.PLANNED and not phone:
                 case.tell("resident_call_no_number", actor="worker")
             _close(case, call, CallState.STOPPED if phone else CallState.GIVEN_UP)
+            tx.give_turn_back(lane_of(task.kind), case.now)
             tx.task_done(task)
             return None
         later = self._later(tx, call, phone, case.now)
@@ -170,6 +173,7 @@ class ResidentRinging:
             if call.next_at <= case.now:
                 case.tell("resident_call_postponed", actor="worker", at=_at(later))
             tx.save_resident_call(replace(call, next_at=later))
+            tx.give_turn_back(lane_of(task.kind), case.now)
             tx.task_again(task, later, "not the time for it")
             return None
         one = ResidentTry(uuid4().hex, call.id, call.tries + 1, phone, case.now)
@@ -289,6 +293,7 @@ def settle(
         case CallResult.DISSATISFIED:
             case.tell("resident_dissatisfied", actor="resident", words=words)
             _reopen(case)
+            promise_word(case, call.id)
         case CallResult.CONFIRMED:
             case.save(details={**case.ticket.details, "appointment": call.visit})
             case.happened(ClockEvent.CONTACTED)

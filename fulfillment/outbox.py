@@ -20,6 +20,8 @@ class TaskKind(StrEnum):
     WATCH_QUEUE = "watch_queue"  # {conversation_id, epoch, since}: nobody has taken a waiting resident; ask again
     CALL_RESIDENT = "call_resident"  # {call_id, n}: ring a resident for what he is owed a call about
     WATCH_RESIDENT_CALL = "watch_resident_call"  # {try_id}: ask the carrier what became of such a call
+    TELL_BY_TEXT = "tell_by_text"  # {attempt_id, staff_id}: a resident was not satisfied; one person hears of it by text
+    TELL_BY_ROBOT = "tell_by_robot"  # the same, by a chat robot
     CONNECT_CALLBACK = "connect_callback"  # {conversation_id, operator_id}: who was rung back is given to his operator
     WATCH_ATTEMPT = "watch_attempt"  # {attempt_id}: ask the carrier what became of a call that stays silent
     WARN_CLOCK = "warn_clock"  # {clock_id}: most of the time is used up
@@ -71,6 +73,9 @@ LANE_OF = {
     TaskKind.ROBOT_PERSON: Lane.ROBOT,
     TaskKind.NOTICE_BY_TEXT: Lane.TEXT,
     TaskKind.NOTICE_BY_ROBOT: Lane.ROBOT,
+    TaskKind.CALL_RESIDENT: Lane.VOICE,
+    TaskKind.TELL_BY_TEXT: Lane.TEXT,
+    TaskKind.TELL_BY_ROBOT: Lane.ROBOT,
     TaskKind.RING_LEG: Lane.TALK,
     TaskKind.SETTLE_LEG: Lane.TALK,
     TaskKind.WATCH_LEG: Lane.TALK,

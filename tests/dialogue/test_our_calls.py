@@ -11,7 +11,7 @@ from fulfillment.calling import ResidentCalls, ResidentRinging
 from fulfillment.company import Staff
 from fulfillment.desk import Desk
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
-from fulfillment.outbox import Lane, Task, TaskKind
+from fulfillment.outbox import Task, TaskKind, lane_of
 from fulfillment.resident_calls import CallResult, CallState, Purpose, ResidentCall, ResidentTry, TryOutcome
 from fulfillment.ticket import Address, Ticket, TicketState
 from fulfillment.worker import LEASE
@@ -46,9 +46,9 @@ class Called(Talk):
     def deliver(self, kind: TaskKind) -> list[Task]:
         """Carries out what is due of one kind; returns it."""
         ringing = ResidentRinging(self.store, self.carrier, STANDARD, self.clock)
-        due, done = [], []
-        while task := self.store.claim(Lane.ORDINARY, self.clock.now(), LEASE, "test"):
-            due.append(task)
+        done = []
+        lane = lane_of(kind)
+        while task := self.store.claim(lane, self.clock.now(), LEASE, "test"):
             if task.kind is kind:
                 done.append(task)
                 if kind is TaskKind.CALL_RESIDENT:

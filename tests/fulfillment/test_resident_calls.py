@@ -7,6 +7,7 @@ import pytest
 
 from fulfillment.calling import ResidentCalls, ResidentRinging, identified, settle
 from fulfillment.desk import Desk
+from fulfillment.dissatisfied import WordOfDissatisfaction
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.resident_calls import CallResult, CallState, Purpose, ResidentCall, ResidentTry, TryOutcome
@@ -14,6 +15,7 @@ from fulfillment.ticket import Address, ClockState, Ticket, TicketState
 from fulfillment.worker import Worker
 from kernel.clock import local
 from kernel.errors import BadInput, CarrierBusy, CarrierRefused, CarrierUnknown, Conflict
+from tests.fake_robots import FakeRobots
 from tests.fakes import FakeCarrier, FakeStore, FixedClock, Happened, small_company
 from tests.fulfillment.drill import not_here, standard
 
@@ -36,9 +38,17 @@ class Callers:
         self.desk = Desk(self.store, standard(), self.clock)
         self.events = ResidentCalls(self.store, standard(), self.clock)
         ringing = ResidentRinging(self.store, self.carrier, standard(), self.clock)
+        self.robots = FakeRobots(self.store)
+        texts = {
+            "text": lambda w: f"{w.ticket.number} {w.title}",
+            "robot": lambda w: f"{w.staff.name} {w.ticket.number}",
+        }
+        word = WordOfDissatisfaction(self.store, self.carrier, self.robots, standard(), self.clock, texts)
         deliverers = dict.fromkeys(TaskKind, not_here) | {
             TaskKind.CALL_RESIDENT: ringing.ring,
             TaskKind.WATCH_RESIDENT_CALL: ringing.watch,
+            TaskKind.TELL_BY_TEXT: word.deliver,
+            TaskKind.TELL_BY_ROBOT: word.deliver,
             TaskKind.WARN_CLOCK: lambda _: None,
             TaskKind.BREACH_CLOCK: lambda _: None,
         }
@@ -153,8 +163,25 @@ def test_dissatisfied_reopens_it_for_whoever_had_it(callers: Callers) -> None:
     running = {c.rule for c in callers.store.tables.clocks.values() if c.state is ClockState.RUNNING}
     assert "repair_done" in running
     assert {"resident_dissatisfied", "state_changed"} <= set(callers.story(ticket))
+    callers.run()
+    assert [t.to for t in callers.carrier.texts] == ["+8613900000002", "+8613900000006"], (
+        "who had it, and the supervisor"
+    )
+    assert callers.story(ticket).count("text_sent") == 2
     callers.settle(CallResult.SATISFIED)  # a repeated turn changes nothing
     assert callers.ticket(ticket).state is TicketState.ACKNOWLEDGED
+
+
+def test_who_has_a_chat_robot_reads_it_there_too(callers: Callers) -> None:
+    with callers.store.write() as tx:
+        tx.upsert_staff(replace(tx.staff(6), robot="wecombot://x"))
+    callers.repaired()
+    callers.wait(hours=5)
+    callers.settle(CallResult.DISSATISFIED)
+    callers.carrier.text_failures = [CarrierBusy("429", 1.0), CarrierRefused("no such number")]
+    callers.wait(minutes=1)
+    assert [body.split()[0] for _, body in callers.robots.sent] == ["钱主管"]
+    assert len(callers.carrier.texts) == 1, "one was busy and came later, one was refused"
 
 
 def test_repaired_once_more_it_is_rung_once_more(callers: Callers) -> None:
