@@ -12,8 +12,8 @@ import httpx
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
 
-from dialogue.phone_number import to_e164
 from dialogue.conference import browser_name
+from dialogue.phone_number import to_e164
 from fulfillment.ticket import Address
 from kernel.errors import ConfigurationError
 from kernel.settings import Settings, load_settings
@@ -74,8 +74,12 @@ def telephones(database_url: str) -> list[dict[str, str]]:
         ]
         groups = [{"number": to_e164(s.phone), "label": s.name, "kind": "other"} for s in tx.stations() if s.robot]
         operators = [{"number": o.phone, "label": o.name, "kind": "operator"} for o in tx.operators() if o.phone]
+        browsers = [
+            {"number": f"client:{browser_name(o.id)}", "label": f"{o.name} (软电话)", "kind": "operator"}
+            for o in tx.operators()
+        ]
     store.close()
-    return [*residents, *staff, *groups, *operators]
+    return [*residents, *staff, *groups, *operators, *browsers]
 
 
 def _ports(settings: Settings, processes: dict[str, str]) -> list[int]:

@@ -22,6 +22,10 @@ class CallOver(Exception):
     """The leg is gone: nothing more can be said or heard on it."""
 
 
+class CutShort(Exception):
+    """What is being played to the call is not to be heard any more."""
+
+
 class CallStatus(StrEnum):
     """Twilio's words."""
 
@@ -139,10 +143,12 @@ class Call:
         self.left = False  # a dialled leg that the REST API sent elsewhere: it lives on without its parent
         self.fallback = leg.fallback
         self.bridge: Call | None = None
+        self.audience: Callable[[], list[Call]] | None = None  # in a conference: who hears what is said now
         self._barge_in = True
         self._inbox: deque[Input] = deque()
         self._polite: deque[Input] = deque()
         self._diverted: Source | None = None
+        self._cut = False
         self._began = time.monotonic()
         self._lock = lock
         self._condition = threading.Condition(lock)
@@ -198,6 +204,12 @@ class Call:
                 self.leg.parent._condition.notify_all()  # noqa: SLF001 - same class
             self._changed()
 
+    def cut_short(self) -> None:
+        """Ends what is being played, in the call's own thread."""
+        with self._lock:
+            self._cut = True
+            self.wake()
+
     def divert(self, source: Source) -> None:
         with self._lock:
             self._diverted = source
@@ -231,6 +243,12 @@ class Call:
                 self._note(given, heard=True)
                 self.bridge._note(given, heard=None, who=self.leg.number)  # noqa: SLF001 - same class
                 return True
+            if self.audience is not None:
+                hearers = self.audience()
+                self._note(given, heard=bool(hearers))
+                for hearer in hearers:
+                    hearer._note(given, heard=None, who=self.leg.number)  # noqa: SLF001 - same class
+                return bool(hearers)
             if given.polite:
                 self._polite.append(given)
                 self.wake()
@@ -302,6 +320,9 @@ class Call:
             if self._diverted is not None:
                 source, self._diverted = self._diverted, None
                 raise Diverted(source)
+            if self._cut:
+                self._cut = False
+                raise CutShort
 
     def _note(self, given: Input, *, heard: bool | None, who: str = "") -> None:
         if given.kind is not InputKind.SILENCE:

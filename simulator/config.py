@@ -122,6 +122,8 @@ def _phones(raw: str) -> tuple[PhoneEntry, ...]:
     except (OSError, ValueError, TypeError, AttributeError) as exc:
         raise ConfigError(f"SIMULATOR_PHONES must be a JSON list of number, label, kind: {exc}") from exc
     for entry in entries:
-        if not _E164.fullmatch(entry.number):
-            raise ConfigError(f"SIMULATOR_PHONES: {entry.number!r} is not E.164, such as +8613900000001")
+        if not _E164.fullmatch(entry.number) and not entry.number.startswith("client:"):
+            raise ConfigError(
+                f"SIMULATOR_PHONES: {entry.number!r} is not E.164, such as +8613900000001, nor client:name"
+            )
     return entries

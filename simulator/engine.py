@@ -44,9 +44,11 @@ class Walk:
         base, outer = self._base, self._place
         self._place = place
         following: Source | None = source
-        while following is not None:
-            following = self._document(following)
-        self._base, self._place = base, outer
+        try:
+            while following is not None:
+                following = self._document(following)
+        finally:  # music of a conference is cut short, and the document goes on
+            self._base, self._place = base, outer
 
     def form(self) -> dict[str, str]:
         return self.network.form(self.call)

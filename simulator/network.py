@@ -230,6 +230,7 @@ class Network:
                 return
             call.event(status.value)
             self.disconnect(call)
+            self.rooms.forget(call)
             self.stop_recording(call)
             phone = self.phones.get(call.leg.number)
             if phone is not None and phone.call is call:

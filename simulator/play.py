@@ -119,7 +119,7 @@ class Player:
         self._do(step, phone, "say", text=step.text, polite=True)
 
     def _interrupt(self, step: Step, phone: _Watched) -> None:
-        self._until(step, lambda: bool(self._call(phone).get("listening")) or bool(self._call(phone).get("bridged")))
+        self._until(step, lambda: any(self._call(phone).get(way) for way in ("listening", "bridged", "audience")))
         self._do(step, phone, "say", text=step.text, polite=False)
 
     def _press(self, step: Step, phone: _Watched) -> None:

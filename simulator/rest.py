@@ -1,16 +1,17 @@
 """The REST API, as Twilio's 2010-04-01: calls, messages, and the faults that a drill has ordered."""
 
 import hmac
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 from flask import Blueprint, Response, jsonify, request
 
 from simulator.calls import Call, Callback, CallStatus, Source
+from simulator.faults import may_fail
 from simulator.network import Network
 from simulator.rest_answers import call_json, page_json, text_json
+from simulator.rest_conferences import add_conferences
 from simulator.rest_recordings import add_recordings
 from simulator.rest_requests import (
     Refused,
@@ -27,8 +28,6 @@ from simulator.rest_requests import (
 )
 
 _ACCOUNT = "/2010-04-01/Accounts/<account>"
-#: By then whoever asked has given up; with 14 s a patient client would still hear it.
-_LOST_ANSWER_SECONDS, _LATE_ANSWER_SECONDS = 30.0, 14.0
 
 T = TypeVar("T")
 
@@ -40,6 +39,7 @@ def rest_api(network: Network) -> Blueprint:
     _calls(api, network)
     _messages(api, network)
     add_recordings(api, network, _ACCOUNT)
+    add_conferences(api, network, _ACCOUNT)
 
     @api.route(f"{_ACCOUNT}/<path:_rest>", methods=["GET", "POST", "DELETE"])
     def nothing_here(account: str, _rest: str) -> Response:  # noqa: ARG001 - checked by the guard
@@ -83,7 +83,7 @@ def _calls(api: Blueprint, network: Network) -> None:
         leg, source = new_leg(network, asked), given_source(asked)
         if source is None:
             raise Refused(21205, "Url parameter is required")
-        return _may_fail(
+        return may_fail(
             network, lambda: network.place(leg, source, lambda call: call_json(network, call))
         ), HTTPStatus.CREATED
 
@@ -91,18 +91,18 @@ def _calls(api: Blueprint, network: Network) -> None:
     def list_calls(account: str) -> dict[str, Any]:  # noqa: ARG001 - checked by the guard
         asked = query("call_filters")
         newest_first = reversed(list(network.calls.values()))
-        matches = _may_fail(network, lambda: [c for c in newest_first if call_matches(c, asked)])
+        matches = may_fail(network, lambda: [c for c in newest_first if call_matches(c, asked)])
         return page_json("calls", (call_json(network, call) for call in matches), len(matches))
 
     @api.get(f"{_ACCOUNT}/Calls/<sid>.json")
     def fetch_call(account: str, sid: str) -> dict[str, Any]:  # noqa: ARG001 - checked by the guard
-        return _may_fail(network, lambda: call_json(network, _found(network.calls, sid)))
+        return may_fail(network, lambda: call_json(network, _found(network.calls, sid)))
 
     @api.post(f"{_ACCOUNT}/Calls/<sid>.json")
     def update_call(account: str, sid: str) -> dict[str, Any]:  # noqa: ARG001 - checked by the guard
         asked = form("update_parameters")
         call = _found(network.calls, sid)
-        _may_fail(network, lambda: _update(network, call, asked))
+        may_fail(network, lambda: _update(network, call, asked))
         return call_json(network, call)
 
     @api.delete(f"{_ACCOUNT}/Calls/<sid>.json")
@@ -119,7 +119,7 @@ def _messages(api: Blueprint, network: Network) -> None:
     def create_message(account: str) -> tuple[dict[str, Any], int]:  # noqa: ARG001 - checked by the guard
         text = new_text(network, form("message_parameters"))
         answer = text_json(network, text)  # as accepted: it may be delivered before the answer is written
-        _may_fail(network, lambda: network.send_text(text))
+        may_fail(network, lambda: network.send_text(text))
         return answer, HTTPStatus.CREATED
 
     @api.get(f"{_ACCOUNT}/Messages.json")
@@ -131,25 +131,6 @@ def _messages(api: Blueprint, network: Network) -> None:
     @api.get(f"{_ACCOUNT}/Messages/<sid>.json")
     def fetch_message(account: str, sid: str) -> dict[str, Any]:  # noqa: ARG001 - checked by the guard
         return text_json(network, _found(network.texts, sid))
-
-
-def _may_fail(network: Network, act: Callable[[], T]) -> T:
-    """Plays the next fault that POST /api/faults has ordered."""
-    fault = network.faults.popleft() if network.faults else ""
-    if fault == "busy":
-        raise Refused(20429, "Too Many Requests", HTTPStatus.TOO_MANY_REQUESTS)
-    if fault == "error":
-        raise Refused(20500, "Internal Server Error", HTTPStatus.INTERNAL_SERVER_ERROR)
-    time.sleep(network.rest_seconds / 2)
-    result = act()
-    time.sleep(network.rest_seconds / 2)
-    if fault == "hang":  # done, but the answer comes too late for anybody
-        time.sleep(_LOST_ANSWER_SECONDS)
-    if fault == "late":
-        time.sleep(_LATE_ANSWER_SECONDS)
-    if fault == "lost":  # done, but the answer says otherwise
-        raise Refused(20500, "Internal Server Error", HTTPStatus.INTERNAL_SERVER_ERROR)
-    return result
 
 
 def _found(table: Mapping[str, T], sid: str) -> T:

@@ -15,6 +15,8 @@ from simulator.network import Network
 from simulator.phones import Text
 
 _E164 = re.compile(r"\+\d{3,15}")
+#: A browser, with parameters for its page behind the question mark.
+_BROWSER = re.compile(r"(client:\w{1,120})(\?.*)?", re.ASCII)
 _TIMEOUT_DEFAULT, _TIMEOUT_MAX = 60, 600
 _BODY_MAX = 1600
 _EVENTS = frozenset({"initiated", "ringing", "answered", "completed"})
@@ -56,8 +58,10 @@ def new_leg(network: Network, form: Mapping[str, str]) -> Leg:
         raise Refused(21201, "No 'To' number is specified")
     if not from_:
         raise Refused(21213, "Caller phone number is required: 'From'")
-    if not _E164.fullmatch(to):
+    browser = _BROWSER.fullmatch(to)
+    if not browser and not _E164.fullmatch(to):
         raise Refused(21211, f"The phone number you are attempting to call, {to}, is not valid.")
+    to = browser[1] if browser else to
     if from_ not in network.config.hotline_numbers:
         raise Refused(21210, f"The source phone number provided, {from_}, is not yet verified for your account.")
     events = frozenset(request.form.getlist("StatusCallbackEvent")) or frozenset({"completed"})
@@ -94,6 +98,15 @@ def web_address(form: Mapping[str, str], name: str, code: int) -> str:
     if not form[name].startswith(("http://", "https://")):
         raise Refused(code, f"{name} is not a valid URL: {form[name]}")
     return form[name]
+
+
+def given_yes(form: Mapping[str, str], name: str, *, default: bool) -> bool:
+    """A boolean of the form. Twilio reads anything but true as false; this network refuses what is neither."""
+    if name not in form:
+        return default
+    if form[name].lower() not in {"true", "false"}:
+        raise Refused(20001, f"{name} must be true or false, not {form[name]}")
+    return form[name].lower() == "true"
 
 
 def http_method(form: Mapping[str, str], name: str) -> str:

@@ -7,6 +7,7 @@ from uuid import uuid4
 from xml.etree.ElementTree import Element
 
 from simulator.calls import HOTLINE, NETWORK, Call, Callback, CallOver, CallStatus, Input, InputKind, Leg, Source
+from simulator.conferences import take_part
 from simulator.pace import SECONDS_PER_CHARACTER
 from simulator.recordings import Recording
 from simulator.webhooks import WebhookFailed
@@ -245,6 +246,9 @@ def enqueue(walk: "Walk", verb: Element) -> Source:
 
 
 def dial(walk: "Walk", verb: Element) -> Source | None:
+    conference = verb.find("Conference")
+    if conference is not None:
+        return take_part(walk, verb, conference)
     call, network = walk.call, walk.network
     legs = [network.start_leg(_leg(walk, verb, number), _whisper(walk, number)) for number in _numbers(verb)]
     call.event("dialing")

@@ -130,8 +130,8 @@ class Card {
     peer.hidden = !call || phone.phase === "idle";
     if (call) {
       const withheld = call.direction === "inbound" && call.from !== phone.number ? ` (${call.from})` : "";
-      const other = call.bridged || call.other;
-      peer.textContent = (phone.phase === "ringing" ? words.calling_from : words.talking_to) + name(other) + withheld;
+      const others = call.audience?.length ? call.audience : [call.bridged || call.other];
+      peer.textContent = (phone.phase === "ringing" ? words.calling_from : words.talking_to) + others.map(name).join("、") + withheld;
     }
     const list = this.$(".lines");
     list.dataset.empty = words.idle_lines;
@@ -150,6 +150,7 @@ class Card {
     for (const line of call.lines) known.get(line.seq)?.classList.toggle("cut", line.cut);
     if (atEnd) list.scrollTop = list.scrollHeight;
     if (phone.phase !== "talking") return this.drawEar("", false);
+    if (call.audience) return this.drawEar(call.audience.length ? words.conference : words.unheard, call.audience.length > 0);
     if (call.bridged) return this.drawEar(words.bridged, true);
     const open = call.listening.length > 0;
     if (call.recording) return this.drawEar(words.recording, true);
