@@ -12,6 +12,7 @@ from fulfillment.outbox import NewTask, TaskKind
 from fulfillment.sentinel import Cause, Listener, Sentinel
 from fulfillment.ticket import Attempt, AttemptOutcome, Ticket
 from kernel.errors import CarrierRefused, CarrierUnknown, StoreBusy
+from storage import Store
 from tests.fake_robots import FakeRobots
 from tests.fakes import DUTY_CHIEF, SUPERVISOR, FakeStore, FakeTx, FixedClock, small_company
 from tests.fulfillment.drill import GARDEN, standard
@@ -190,3 +191,11 @@ def test_every_cause_has_its_words() -> None:
         for minutes in (0, 59):
             assert 0 < units(cause_words(cause, 100, minutes)) <= SEGMENT, cause_words(cause, 100, minutes)
         assert over(cause)
+
+
+def test_a_server_that_is_not_there_is_a_database_that_is_gone(night: Night) -> None:
+    with Store("postgresql+psycopg://nobody@127.0.0.1:1/nowhere") as store:
+        words = (lambda cause, _count, _minutes: str(cause), str)
+        always = Listener(DUTY_PHONE, "")
+        Sentinel(store, night.phones, night.robots, night.clock, always=always, words=words).look()
+    assert night.phones.texts == [(DUTY_PHONE, "database")]
