@@ -37,6 +37,13 @@ def found(text: str, kind: EntityKind) -> list[str]:
         ("3号楼2单元501室", "3", "2", "501"),
         ("三幢一门四零二", "3", "1", "402"),
         ("A3号楼2单元1203", "A3", "2", "1203"),
+        ("B区四号楼一单元九零三", "B4", "1", "903"),
+        ("甲3号楼2单元401", "甲3", "2", "401"),
+        ("C6,2单元,302", "C6", "2", "302"),
+        ("贰号楼叁单元伍零贰", "2", "3", "502"),
+        ("九号楼一单元二十三零二", "9", "1", "2302"),
+        ("二号楼一单元两千零二", "2", "1", "2002"),
+        ("楼号是十六,单元是三,房号七零二", "16", "3", "702"),
         ("b座1单元601", "B", "1", "601"),
         ("十二号楼三单元四零一", "12", "3", "401"),
         ("二十三号楼一单元二百零一", "23", "1", "201"),
@@ -120,7 +127,26 @@ def test_a_clear_name_is_certain_and_a_misheard_one_less() -> None:
 
 
 def test_equal_candidates_are_all_told() -> None:
-    assert sorted(found("宾河花院", EntityKind.COMMUNITY)) == ["5", "6"]
+    assert sorted(found("宾和花院", EntityKind.COMMUNITY)) == ["5", "6"]
+
+
+def test_of_two_names_that_sound_alike_characters_and_tones_decide() -> None:
+    assert found("宾河花园", EntityKind.COMMUNITY) == ["5"]
+    assert found("冰合花苑", EntityKind.COMMUNITY) == ["6"]
+
+
+@pytest.mark.parametrize(
+    ("text", "ids"),
+    [
+        ("不是翠湖花园,是翠湖佳园", ["2"]),
+        ("翠湖花园,不对,阳光小区", ["3"]),
+        ("滨河七栋二单元", ["5"]),
+        ("桃花源小区十二栋", []),
+        ("是不是翠湖花园", ["1"]),
+    ],
+)
+def test_what_is_taken_back_or_another_place_is_no_community(text: str, ids: list[str]) -> None:
+    assert found(text, EntityKind.COMMUNITY) == ids
 
 
 @pytest.mark.parametrize(
