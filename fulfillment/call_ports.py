@@ -42,6 +42,10 @@ class CallTx(Protocol):
         """A try to this number is under way."""
         ...
 
+    def taken_callback(self, ticket_id: int) -> int | None:
+        """Id of the stay in line of a callback that an operator has taken last; for `resume_wait`."""
+        ...
+
     def tickets_of(self, staff_id: int) -> Sequence[int]:
         """Ids of the open tickets that are a person's: assigned to him, or he was told of an emergency that nobody has
         accepted. Those that nobody has accepted first, then the oldest.

@@ -377,6 +377,9 @@ def _end_try(case: Case, call: ResidentCall, one: ResidentTry, outcome: TryOutco
     if call.tries >= plan.purpose(call.purpose).tries:
         case.tell("resident_call_given_up", actor="worker", tries=call.tries)
         _close(case, call, CallState.GIVEN_UP)
+        place = case.tx.taken_callback(case.ticket.id) if call.purpose is Purpose.CALLBACK else None
+        if place is not None:
+            case.tx.resume_wait(place)  # nobody was reached: back in line
         return one
     tried = [t.started_at for t in case.tx.resident_tries(call.id)]
     next_at = plan.next_try_at(call.purpose, case.standard.calendar, not_before=case.now, tried=tried)

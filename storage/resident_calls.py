@@ -9,6 +9,7 @@ from sqlalchemy import and_, case, exists, insert, or_, select, update
 from fulfillment.pin_tries import PinTry
 from fulfillment.resident_calls import ResidentCall, ResidentTry
 from fulfillment.ticket import TicketState
+from fulfillment.waiting import WaitState
 from kernel.errors import Conflict, NotFound
 from storage import schema
 from storage.company import CompanyRows
@@ -74,6 +75,12 @@ class ResidentCallRows(CompanyRows):
         columns = schema.resident_try.c
         under_way = select(columns.id).where(columns.phone == phone, columns.finished_at.is_(None))
         return self._first(under_way.limit(1)) is not None
+
+    def taken_callback(self, ticket_id: int) -> int | None:
+        columns = schema.wait.c
+        taken = select(columns.id).where(columns.ticket_id == ticket_id, columns.state == WaitState.TAKEN)
+        row = self._first(taken.order_by(columns.id.desc()).limit(1))
+        return row["id"] if row else None
 
     def tickets_of(self, staff_id: int) -> Sequence[int]:
         columns = schema.ticket.c

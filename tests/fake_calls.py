@@ -7,6 +7,7 @@ from typing import Any
 
 from fulfillment.pin_tries import PinTry
 from fulfillment.resident_calls import CallState, ResidentCall, ResidentTry
+from fulfillment.waiting import WaitState
 from kernel.errors import NotFound
 
 
@@ -70,6 +71,10 @@ class FakeCallTx:
 
     def resident_is_rung(self, phone: str) -> bool:
         return any(t.phone == phone and t.finished_at is None for t in self._t.of_calls.tries.values())
+
+    def taken_callback(self, ticket_id: int) -> int | None:
+        taken = [w.id for w in self._t.waits.values() if w.ticket_id == ticket_id and w.state is WaitState.TAKEN]
+        return max(taken, default=None)
 
     def tickets_of(self, staff_id: int) -> Sequence[int]:
         told = {a.ticket_id for a in self._t.attempts.values() if a.staff_id == staff_id}

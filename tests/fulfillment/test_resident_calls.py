@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from dialogue.conversation import Channel, Conversation, Floor
 from fulfillment.calling import ResidentCalls, ResidentRinging, identified, settle
 from fulfillment.desk import Desk
 from fulfillment.dissatisfied import WordOfDissatisfaction
@@ -12,6 +13,7 @@ from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.resident_calls import CallResult, CallState, Purpose, ResidentCall, ResidentTry, TryOutcome
 from fulfillment.ticket import Address, ClockState, Ticket, TicketState
+from fulfillment.waiting import WaitState
 from fulfillment.worker import Worker
 from kernel.clock import local
 from kernel.errors import BadInput, CarrierBusy, CarrierRefused, CarrierUnknown, Conflict
@@ -289,6 +291,21 @@ def test_who_asked_to_be_rung_back_is_rung_at_noon_too(callers: Callers) -> None
     callers.desk.call_resident(ticket.id, Purpose.CALLBACK, by="小李", operator_id=1)
     callers.run()
     assert callers.rung_at == ["22 12:30", "22 12:30"]
+
+
+def test_rung_back_in_vain_he_is_in_line_again(callers: Callers) -> None:
+    ticket = callers.open()
+    with callers.store.write() as tx:
+        tx.add_conversation(
+            Conversation("c1", Channel.PHONE, "CA9", "", Floor.QUEUE, callers.clock.now(), callers.clock.now())
+        )
+        wait = tx.keep_place("c1", ticket_id=ticket.id, phone="+8613800000001", at=callers.clock.now())
+        tx.end_wait(wait.id, state=WaitState.TAKEN, at=callers.clock.now(), operator_id=1)
+    callers.desk.call_resident(ticket.id, Purpose.CALLBACK, by="小李", operator_id=1)
+    callers.run()
+    callers.nobody_answers()
+    with callers.store.read() as tx:
+        assert [(one.wait.id, one.wait.state) for one in tx.waiting_line()] == [(wait.id, WaitState.WAITING)]
 
 
 def test_what_is_not_owed_cannot_be_ordered(callers: Callers) -> None:

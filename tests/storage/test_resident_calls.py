@@ -8,8 +8,9 @@ from dialogue.ports import DialogueStore
 from fulfillment.pin_tries import PinTry, PinVerdict
 from fulfillment.resident_calls import CallResult, CallState, Purpose, ResidentCall, ResidentTry, TryOutcome
 from fulfillment.ticket import TicketState
+from fulfillment.waiting import WaitState
 from kernel.errors import HotlineError, NotFound
-from tests.storage.samples import MINUTE, NOW, a_ticket, an_attempt
+from tests.storage.samples import MINUTE, NOW, a_conversation, a_ticket, an_attempt
 
 PHONE = "+8613800000001"
 
@@ -96,3 +97,14 @@ def test_what_is_a_persons(store: DialogueStore) -> None:
         add(assignee_id=2)
     with store.read() as tx:
         assert tx.tickets_of(1) == [mine, told, order]
+
+
+def test_the_place_of_a_callback_that_was_taken(store: DialogueStore) -> None:
+    with store.write() as tx:
+        ticket = tx.add_ticket(a_ticket()).id
+        assert tx.taken_callback(ticket) is None
+        tx.add_conversation(a_conversation())
+        wait = tx.keep_place("c1", ticket_id=ticket, phone=PHONE, at=NOW)
+        assert tx.taken_callback(ticket) is None
+        tx.end_wait(wait.id, state=WaitState.TAKEN, at=NOW, operator_id=1)
+        assert tx.taken_callback(ticket) == wait.id
