@@ -33,7 +33,7 @@ from dialogue.conference import Conferences
 from dialogue.conference_deliveries import ConferenceDeliveries
 from dialogue.handle_turn import Hotline, Kit
 from dialogue.handoff import Handoff, HandoffDeliveries
-from dialogue.line import LineDeliveries, LineWords
+from dialogue.line import Callbacks, LineDeliveries, LineWords, waiting_words
 from dialogue.our_calls import CallbackDelivery, OurCalls
 from dialogue.phone_number import as_said
 from dialogue.policy import Policy
@@ -359,6 +359,8 @@ def create_app(settings: Settings | None = None) -> Flask:
             timeline_text=rooms.timeline_text,
             health=rooms.health,
             carrier_is_real=settings.carrier_is_real,
+            callbacks=Callbacks(rooms.store, rooms.standard, rooms.clock),
+            recordings=Recordings(rooms.store, rooms.sounds, rooms.clock),
             audio=Audio(
                 rooms.conferences,
                 rooms.safety_words,

@@ -8,8 +8,9 @@ from flask import Blueprint, Flask
 from flask.blueprints import BlueprintSetupState
 from flask_limiter import Limiter
 
-from console import administration, announcements, calls, conversations, gate, live, pages, tickets, work
-from console.ports import Audio, Desk, Handoff, Health, Rooms, Standard
+from console import administration, announcements, calls, conversations, gate, live, pages, tickets, waiting, work
+from console.ports import Audio, Callbacks, Desk, Handoff, Health, Recordings, Rooms, Standard
+from console.presence import Presence
 from dialogue.ports import DialogueStore
 from fulfillment.ticket import TimelineEntry
 from kernel.clock import Clock
@@ -28,6 +29,8 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     health: Callable[[], Health],
     carrier_is_real: bool,
     audio: Audio,
+    callbacks: Callbacks,
+    recordings: Recordings,
     limiter: Limiter | None = None,
     cookies_secure: bool = False,
     max_streams: int = 24,
@@ -38,7 +41,10 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     web process). `max_streams` live pages hold a thread each; further ones are told to poll. `cookies_secure` must be
     True wherever the public address is https.
     """
-    rooms = Rooms(store, handoff, desk, standard, clock, timeline_text, health, carrier_is_real, audio)
+    rooms = Rooms(
+        store, handoff, desk, standard, clock, timeline_text, health, carrier_is_real, audio, callbacks, recordings
+    )
+    presence = Presence(rooms)
     blueprint = Blueprint(
         "console", __name__, url_prefix="/console", template_folder="templates", static_folder="static"
     )
@@ -61,11 +67,13 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
 
     blueprint.record_once(set_up)
     gate.guard(blueprint)
-    gate.add_routes(blueprint, rooms, limits)
+    presence.watch(blueprint)
+    gate.add_routes(blueprint, rooms, limits, signed_out=presence.left)
     pages.add_filters(blueprint, rooms)
     pages.add_error_pages(blueprint)
-    live.add_routes(blueprint, rooms, live.Streams(max_streams))
+    live.add_routes(blueprint, rooms, live.Streams(max_streams), presence)
     work.add_routes(blueprint, rooms)
+    waiting.add_routes(blueprint, rooms)
     conversations.add_routes(blueprint, rooms)
     calls.add_routes(blueprint, rooms)
     tickets.add_routes(blueprint, rooms)

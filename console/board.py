@@ -16,6 +16,7 @@ from fulfillment.clocks import ClockEvent
 from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
 from fulfillment.dispatch import is_on_duty
 from fulfillment.outbox import TaskKind
+from fulfillment.recording import Recording, RecordingState
 from fulfillment.ticket import (
     Address,
     Attempt,
@@ -24,12 +25,14 @@ from fulfillment.ticket import (
     TicketClock,
     TimelineEntry,
 )
+from fulfillment.waiting import Wait, WaitKind
 from kernel.errors import NotFound
 
 #: Forwarding work that is late by more than this means that nobody does it (DESIGN §2 rule 6).
 WORKER_IS_SILENT_AFTER = timedelta(seconds=60)
 _FORWARDING = frozenset({TaskKind.FORWARD_EMERGENCY, TaskKind.WATCH_ATTEMPT})
 _TICKETS_ON_BOARD = 60
+_TO_BE_HEARD = frozenset({RecordingState.AT_CARRIER, RecordingState.STORED})
 _SAID_RECENTLY = 12
 _TAIL = 6  # the last messages of a transcript may still change: understanding is filled in after the words are stored
 
@@ -100,6 +103,19 @@ class ConversationRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiter:
+    """Whose turn comes `number`-th: somebody on the line or in the chat (`row`), or a callback (`ticket`, with what he said)."""
+
+    number: int
+    wait: Wait | None  # None: waits without a place, from before there were any
+    row: ConversationRow | None = None
+    ticket: TicketRow | None = None
+    recordings: tuple[Recording, ...] = ()
+    emergency: bool = False
+    vulnerable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class OnDuty:
     duty: Duty
     staff: Staff
@@ -116,6 +132,8 @@ class Board:
     conversations: tuple[ConversationRow, ...]
     tickets: tuple[TicketRow, ...]
     on_duty: tuple[OnDuty, ...]
+    waiting: tuple[Waiter, ...]
+    present: int  # operators whose pages are open
 
     def on(self, floor: str) -> list[ConversationRow]:
         """Emergencies first, then whoever comes first by J1, else in the store's order: the longest wait first."""
@@ -139,7 +157,12 @@ class Board:
                 [
                     (c.conversation.id, c.conversation.epoch, c.conversation.last_seq, c.name, c.emergency)
                     for c in self.conversations
-                ]
+                ],
+                [
+                    (w.number, w.wait, w.ticket and w.ticket.ticket.rev, [(r.id, r.state) for r in w.recordings])
+                    for w in self.waiting
+                ],
+                self.present > 0,
             ),
             "running": digest(
                 [
@@ -217,12 +240,14 @@ class TicketPage:
     home: Home | None
     owner: str
     staff: Sequence[Staff]
+    recordings: Sequence[Recording]
 
     @property
     def version(self) -> str:
         return digest(
             self.row.ticket.rev,
             len(self.timeline),
+            [(r.id, r.state) for r in self.recordings],
             [(c.clock.id, c.clock.state, c.clock.due_by) for c in self.clocks],
             [(a.id, a.outcome) for a, _ in self.attempts],
         )
@@ -242,14 +267,37 @@ def read_board(rooms: Rooms) -> Board:
         operators = {o.id: o.name for o in tx.operators()}
         alarmed = {row.ticket.conversation_id for row in tickets if row.ticket.emergency}
         late = tx.overdue_tasks(now - WORKER_IS_SILENT_AFTER)
+        conversations = tuple(_conversation_row(tx, c, operators, alarmed) for c in live)
         return Board(
             now=now,
             alarms=tuple(_alarm(tx, row) for row in tickets if row.ticket.needs_acknowledgement),
             forwarding_overdue=sum(kind in _FORWARDING for kind, _, _, _ in late),
-            conversations=tuple(_conversation_row(tx, c, operators, alarmed) for c in live),
+            conversations=conversations,
             tickets=tuple(tickets),
             on_duty=_on_duty(tx, now),
+            waiting=_waiting(rooms, tx, conversations, now),
+            present=len(tx.present_operators(now - rooms.standard.queue.present_within)),
         )
+
+
+def _waiting(rooms: Rooms, tx: DialogueTx, rows: Sequence[ConversationRow], now: datetime) -> tuple[Waiter, ...]:
+    """The line as residents are told it, callbacks in their places."""
+    live = {row.conversation.id: row for row in rows if row.conversation.floor is Floor.QUEUE}
+    found: list[Waiter] = []
+    for number, one in enumerate(tx.waiting_line(), 1):
+        waiter = Waiter(number, one.wait, emergency=one.emergency, vulnerable=one.vulnerable)
+        if one.wait.kind is WaitKind.CALLBACK and one.wait.ticket_id is not None:
+            [ticket] = _rows(rooms, tx, [tx.ticket(one.wait.ticket_id)], now)
+            said = tuple(r for r in tx.recordings(ticket_id=one.wait.ticket_id) if r.state in _TO_BE_HEARD)
+            found.append(replace(waiter, ticket=ticket, recordings=said))
+        elif one.wait.conversation_id in live:
+            found.append(replace(waiter, row=live.pop(one.wait.conversation_id)))
+    last = len(found)
+    rest = (
+        Waiter(n, None, row, emergency=row.emergency, vulnerable=row.vulnerable)
+        for n, row in enumerate(live.values(), last + 1)
+    )
+    return (*found, *rest)
 
 
 def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
@@ -268,6 +316,7 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
             home=_home(rooms, tx, ticket.household_id, now),
             owner=operators.get(ticket.owner_id or 0, ""),
             staff=[s for s in tx.all_staff() if s.active],
+            recordings=tx.recordings(ticket_id=ticket_id),
         )
 
 

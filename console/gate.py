@@ -28,14 +28,14 @@ ATTEMPTS_PER_LOGIN = "30 per hour"
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; media-src 'self'"
 )
 
 #: What Twilio's Voice SDK names as its needs, where browsers are telephones.
 CSP_WITH_SOFTPHONE = (
     CSP.replace("connect-src 'self'", "connect-src 'self' https://eventgw.twilio.com wss://voice-js.roaming.twilio.com "
     "https://media.twiliocdn.com https://sdk.twilio.com")
-    + "; media-src mediastream: https://media.twiliocdn.com https://sdk.twilio.com"
+    + " mediastream: https://media.twiliocdn.com https://sdk.twilio.com"
 )  # fmt: skip
 SOFTPHONE = "console_softphone"
 
@@ -151,7 +151,7 @@ def _strict_headers(response: Response) -> Response:
     return response
 
 
-def add_routes(blueprint: Blueprint, rooms: Rooms, limiter: Limiter) -> None:
+def add_routes(blueprint: Blueprint, rooms: Rooms, limiter: Limiter, *, signed_out: Callable[[int], None]) -> None:
     """/login and /logout."""
 
     @limiter.limit(ATTEMPTS_PER_ADDRESS, key_func=caller_address, methods=["POST"])
@@ -177,6 +177,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms, limiter: Limiter) -> None:
     @blueprint.post("/logout")
     @allow(OperatorRole.OPERATOR)
     def logout() -> ResponseReturnValue:
+        signed_out(me().id)
         logout_user()
         session.clear()
         return redirect(url_for("console.login"), 303)

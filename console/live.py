@@ -8,7 +8,8 @@ the first message, and a restarted server needs to remember nothing.
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
@@ -16,6 +17,7 @@ from flask.typing import ResponseReturnValue
 from console import board
 from console.gate import allow, me
 from console.ports import Rooms
+from console.presence import Presence
 from fulfillment.company import OperatorRole
 from kernel.errors import BadInput, Conflict, NotFound
 
@@ -92,7 +94,7 @@ class Topics:
         return board.side_version(*board.read_home(self._rooms, conversation))
 
 
-def add_routes(blueprint: Blueprint, rooms: Rooms, streams: Streams) -> None:
+def add_routes(blueprint: Blueprint, rooms: Rooms, streams: Streams, presence: Presence) -> None:
     """/events (a stream, or with `?now` one answer for pages that have to poll) and the holder's heartbeat."""
     topics = Topics(rooms)
 
@@ -102,13 +104,14 @@ def add_routes(blueprint: Blueprint, rooms: Rooms, streams: Streams) -> None:
         wanted = [t for t in request.args.get("topics", "").split(",") if t]
         if not wanted or len(wanted) > _MAX_TOPICS:
             raise BadInput("between one and eight topics")
+        seen = partial(presence.seen, me().id)
         first = topics.versions(wanted, rooms.store.wait_for_change(0, 0))
         if "now" in request.args:
             return first
         seat = streams.enter()
         if seat is None:
             return "", 503, {"Retry-After": str(_RETRY_AFTER_SECONDS)}
-        response = Response(_stream(rooms, topics, wanted, seat), mimetype="text/event-stream")
+        response = Response(_stream(rooms, topics, wanted, seat, seen), mimetype="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"
         response.call_on_close(seat.leave)
         return response
@@ -123,7 +126,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms, streams: Streams) -> None:
         return "", 204
 
 
-def _stream(rooms: Rooms, topics: Topics, wanted: list[str], seat: Seat) -> Iterator[str]:
+def _stream(rooms: Rooms, topics: Topics, wanted: list[str], seat: Seat, seen_by: Callable[[], None]) -> Iterator[str]:
     ends_at = time.monotonic() + LIFE_SECONDS
     next_beat = time.monotonic() + BEAT_SECONDS
     sent: dict[str, str] = {}
@@ -141,6 +144,7 @@ def _stream(rooms: Rooms, topics: Topics, wanted: list[str], seat: Seat) -> Iter
                 time.sleep(_BREATH_SECONDS)
             if time.monotonic() >= next_beat:
                 yield "event: beat\ndata: beat\n\n"
+                seen_by()
                 next_beat = time.monotonic() + BEAT_SECONDS
     finally:
         seat.leave()

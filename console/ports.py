@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from dialogue.conversation import Conversation, Message
 from dialogue.leg import LegMode
 from dialogue.ports import DialogueStore
 from fulfillment.clocks import ClockEvent
+from fulfillment.recording import Recording
 from fulfillment.ticket import Ticket, TicketState, TimelineEntry
+from fulfillment.waiting import QueueRules
 from kernel.clock import Clock
 
 
@@ -87,6 +90,8 @@ class Standard(Protocol):
     """The part of the service standard that is shown."""
 
     @property
+    def queue(self) -> QueueRules: ...
+    @property
     def kinds(self) -> Mapping[str, Named]: ...
     @property
     def rules(self) -> Mapping[str, Rule]: ...
@@ -103,6 +108,24 @@ class Health:
     @property
     def fine(self) -> bool:
         return self.database and self.nlu and not self.overdue
+
+
+class Callbacks(Protocol):
+    """Residents who are called back in their turn."""
+
+    def take(self, wait_id: int, operator_id: int) -> Ticket:
+        """He is rung for this operator. Raises AlreadyTaken, Conflict (no longer in line), NotFound."""
+        ...
+
+
+class Recordings(Protocol):
+    """dialogue.recordings.Recordings."""
+
+    def file(self, recording_id: str) -> Path:
+        """Raises NotFound: there is nothing to be heard."""
+        ...
+
+    def delete(self, recording_id: str, *, by: str) -> Recording: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +152,5 @@ class Rooms:
     health: Callable[[], Health]
     carrier_is_real: bool
     audio: Audio
+    callbacks: Callbacks
+    recordings: Recordings

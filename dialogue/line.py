@@ -11,10 +11,15 @@ from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.options import waiting_options
 from dialogue.ports import DialogueStore, DialogueTx
 from dialogue.script_book import Both, ScriptBook
+from fulfillment.calling import call_now
+from fulfillment.case import Case
 from fulfillment.outbox import NewTask, Task, TaskKind
+from fulfillment.resident_calls import Purpose
 from fulfillment.standard import Standard
-from fulfillment.waiting import QueueRules, expected_minutes, place_of
+from fulfillment.ticket import Ticket
+from fulfillment.waiting import QueueRules, WaitKind, WaitState, expected_minutes, place_of
 from kernel.clock import Clock
+from kernel.errors import AlreadyTaken, Conflict
 
 #: What is told over and over while somebody waits; neither is a word of the conversation.
 POSITION, EMPTY_DESK = "handoff.position", "handoff.nobody_on_duty"
@@ -118,6 +123,36 @@ class LineDeliveries:
             tx.add_message(conversation.id, author=Author.BOT, text=said.chat, at=now, data=data, client_id=client_id)
             since = datetime.fromisoformat(task.payload["since"])
             _watch(tx, conversation, since, task.due_at + max(task.due_at - since, timedelta(minutes=1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Callbacks:
+    """The operator's side of callbacks in line. Safe to share between threads."""
+
+    store: DialogueStore
+    standard: Standard
+    clock: Clock
+
+    def take(self, wait_id: int, operator_id: int) -> Ticket:
+        """It is this resident's turn: he is rung for this operator, in the calling hours (N7). Without a number there is only
+        what he said. Raises AlreadyTaken, Conflict (no longer in line, or nobody is owed a call), NotFound.
+        """
+        now = self.clock.now()
+        with self.store.write() as tx:
+            wait = tx.wait(wait_id, for_update=True)
+            operator = tx.operator(operator_id)
+            if wait.state is WaitState.TAKEN and wait.operator_id not in (None, operator_id):
+                raise AlreadyTaken(tx.operator(wait.operator_id or 0).name)
+            if wait.kind is not WaitKind.CALLBACK or wait.ticket_id is None or wait.state is WaitState.LEFT:
+                raise Conflict(f"stay {wait_id} is {wait.state}")
+            ticket = tx.ticket(wait.ticket_id, for_update=True)
+            if not tx.end_wait(wait_id, state=WaitState.TAKEN, at=now, operator_id=operator_id):
+                return ticket  # pressed twice
+            case = Case(tx, ticket, standard=self.standard, now=now)
+            case.tell("callback_taken", actor=operator.name, name=operator.name)
+            if ticket.contact_phone:
+                call_now(case, Purpose.CALLBACK, by=operator.name, operator_id=operator_id)
+            return case.ticket
 
 
 def waiting_words(tx: DialogueTx, conversation: Conversation, kit: "LineWords") -> str:

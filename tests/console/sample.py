@@ -1,5 +1,6 @@
 """A cold Sunday morning at the sample company, for the console's tests and for looking at its pages (preview.py)."""
 
+import tempfile
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,6 +13,8 @@ from flask import Flask
 from console import Audio, Health, build_console
 from dialogue.conference import Conferences
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from dialogue.line import Callbacks
+from dialogue.recordings import Recordings
 from dialogue.script_book import ScriptBook
 from fulfillment.desk import Desk
 from fulfillment.standard import Standard
@@ -27,6 +30,7 @@ from fulfillment.ticket import (
 )
 from kernel.clock import Clock
 from kernel.errors import AlreadyTaken, BadInput, StaleEpoch
+from storage import SoundFolder
 from tests.fakes import FakeStore, small_company
 
 PASSWORD = "correct horse battery"
@@ -289,7 +293,15 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
     app.extensions["handoff"] = handoff
     conferences = Conferences(store, BOOK, clock, hotline="+8641188880000", browser_lines=True)
     audio = Audio(conferences, lambda kind: BOOK.say(f"safety.{kind}").chat, browser_lines=True)
-    settings = {"carrier_is_real": True, "audio": audio, "health": lambda: Health(database=True, nlu=True)} | more
+    folder = SoundFolder(Path(tempfile.mkdtemp(prefix="recordings-")))
+    app.extensions["sounds"] = folder
+    settings = {
+        "carrier_is_real": True,
+        "audio": audio,
+        "health": lambda: Health(database=True, nlu=True),
+        "callbacks": Callbacks(store, STANDARD, clock),
+        "recordings": Recordings(store, folder, clock),
+    } | more
     app.register_blueprint(
         build_console(
             store, handoff, Desk(store, STANDARD, clock), STANDARD, clock, timeline_text=timeline_text, **settings
