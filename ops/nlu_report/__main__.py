@@ -8,7 +8,7 @@ python -m ops.nlu_report leaks: which held-out sentences are in the training dat
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -170,12 +170,11 @@ def draw(
 
 
 def measure_addresses() -> dict[str, addresses.AddressFigures]:
-    rows = addresses.read()
-    groups: dict[str, Callable[[addresses.Address], bool]] = {
-        "clean": lambda a: not a.noise,
-        "noise": lambda a: a.noise,
+    return {
+        f"{name}, {'noise' if noise else 'clean'}": addresses.measure([a for a in rows if a.noise is noise])
+        for name, rows in addresses.read().items()
+        for noise in (False, True)
     }
-    return {name: addresses.measure([a for a in rows if belongs(a)]) for name, belongs in groups.items() if rows}
 
 
 class _Stopwatch:

@@ -96,7 +96,9 @@ Written by `make nlu-report` on {f.today.isoformat()}, model {f.fingerprint[:12]
 
 Every figure is that of a live turn: normalisation, danger words, Rasa model, thresholds (`bot/understand.py`), the
 held-out sets through the server that the product starts. Shares are followed by their 95 % interval and the number of
-sentences. Sentences: {sizes}. Held-out sentences are in no training data; they are not shown here either."""
+sentences. Sentences: {sizes}. Held-out sentences are in no training data; they are not shown here either.
+The mistakes made in the first and second set have been read by whoever works on words and thresholds; the third was written
+by somebody who knew neither model nor data, and nobody has looked at its mistakes: trust that column."""
 
 
 def _goals(f: Findings) -> str:
@@ -192,12 +194,10 @@ common words, so this is harder than they are, word by word, and misses their in
 
 def _addresses(f: Findings) -> str:
     title = "## Communities and house addresses"
-    if not f.addresses:
-        return f"{title}\n\nNo `tests/bot/held_out_addresses.yml` in this tree."
     rows = [
         [
             name,
-            _cell(a.resolved, RESOLVED_NOISY if name == "noise" else RESOLVED_CLEAN),
+            _cell(a.resolved, RESOLVED_NOISY if name.endswith("noise") else RESOLVED_CLEAN),
             a.resolved_or_offered,
             _cell(a.house, HOUSES),
         ]

@@ -11,10 +11,12 @@ from bot.understanding import Category, Intent, category_of
 
 HOME = Path(__file__).resolve().parents[2]
 TRAINING = HOME / "bot" / "data" / "nlu"
-#: Name of the set in the report, and where it lies. The second was written by somebody who knew neither model nor data.
+#: Name of the set in the report, and where it lies. The second and third were written by people who knew neither model nor
+#: data. Whoever works on the model has read its mistakes in the second since 2026-11-22: only the third is unseen.
 HELD_OUT = {
     "first": HOME / "tests" / "bot" / "held_out.yml",
     "second": HOME / "tests" / "bot" / "held_out_second.yml",
+    "third": HOME / "tests" / "bot" / "held_out_third.yml",
 }
 
 
