@@ -34,13 +34,39 @@ def test_silence_goes_round(carrier: JudgedClient, hotline: ScriptedHotline, wai
     assert [t.text for t in hotline.turns] == ["转人工"], "listening in vain is no turn"
 
 
-def test_who_waits_long_is_spoken_to(carrier: JudgedClient, waiting: str) -> None:
+def test_who_waits_long_is_spoken_to_between_pieces_of_music(
+    carrier: JudgedClient, hotline: ScriptedHotline, waiting: str
+) -> None:
+    hotline.answers[""] = reply("您前面还有2位。", then=Then.WAIT)
     heard: list[str] = []
-    for _ in range(16):
+    for step in range(1, 10):
+        first = carrier.post(waiting)
         document = carrier.speak(waiting)
+        assert carrier.post(waiting).data == first.data
         heard += spoken(document)
+        [music] = document.iter("Play")
+        assert music.getparent().tag == "Gather", "it may be talked into"
+        assert music.text == f"{BASE_URL}/sounds/hold.wav"
+        assert (step % 3 == 0) == bool(spoken(document)), "every 30 s, a piece is 10 s long"
         waiting = action_of(document)
-    assert heard == ["您请稍等,正在为您转接人工。不想等请按1,我们给您回电话。"] * 2
+    assert heard == ["您前面还有2位。"] * 3
+
+
+def test_with_an_operator_there_is_no_music(carrier: JudgedClient, waiting: str, floor: Moves) -> None:
+    floor(Floor.OPERATOR)
+    assert list(carrier.speak(waiting).iter("Play")) == []
+
+
+def test_a_queue_left_in_the_telling_of_it_goes_on_with_the_bot(
+    carrier: JudgedClient, hotline: ScriptedHotline, waiting: str, floor: Moves
+) -> None:
+    hotline.answers[""] = reply("已经为您登记回电。", then=Then.LISTEN)
+    for _ in range(2):
+        waiting = action_of(carrier.speak(waiting))
+    first = carrier.post(waiting)
+    floor(Floor.BOT)
+    assert carrier.post(waiting).data == first.data
+    assert "/turns/" in action_of(carrier.speak(waiting))
 
 
 def test_an_operators_words_are_spoken_once(

@@ -14,6 +14,7 @@ from fulfillment.outbox import Lane, TaskKind
 from fulfillment.pins import Pins
 from fulfillment.work_orders import WorkOrders
 from ivr.blueprint import Residents, StaffLine, build_ivr
+from ivr.sounds import HOLD_MUSIC_LASTS
 from tests.dialogue.talk import BOOK, STANDARD, Talk, means
 from tests.ivr.conftest import BASE_URL, LINE, TOKEN
 from tests.twilio_judges import JudgedClient, action_of, spoken
@@ -50,6 +51,7 @@ class Call:
         self.carrier = JudgedClient(app.test_client(), BASE_URL, TOKEN)
         self.heard: list[str] = []
         self.over = False
+        self.music: list[str | None] = []
         self._fetch("/ivr/calls", {"CallSid": "CA1", "From": "+8613812345678"})
 
     def says(self, text: str, intent: Intent = Intent.INFORM) -> None:
@@ -58,6 +60,10 @@ class Call:
 
     def presses(self, key: str) -> None:
         self._fetch(self.next, {"Digits": key})
+
+    def leaves_message(self, *, sid: str, seconds: int, pressed: str) -> None:
+        form = {"RecordingSid": sid, "RecordingDuration": str(seconds)}
+        self._fetch(self.next, form | {"Digits": pressed})
 
     def stays_silent(self, times: int = 1) -> None:
         for _ in range(times):
@@ -76,7 +82,9 @@ class Call:
         self.talk.carrier.fetched.clear()
 
     def _fetch(self, path: str, form: dict[str, str]) -> None:
-        self.talk.clock.advance(seconds=4)
+        # A turn of the loop of whoever waits is a piece of music long.
+        self.talk.clock.advance(seconds=HOLD_MUSIC_LASTS.total_seconds() if self.music else 4)
+        self.talk.attend()
         while True:
             first = self.carrier.post(path, {"CallSid": "CA1"} | form)
             document = self.carrier.speak(path, {"CallSid": "CA1"} | form)
@@ -84,6 +92,11 @@ class Call:
                 again = self.carrier.post(path, {"CallSid": "CA1"} | form)
                 assert again.data == first.data, "a repeated webhook must get the same bytes"
             self.heard += spoken(document)
+            self.music = [play.text for play in document.iter("Play")]
+            record = document.find("Record")
+            if record is not None:
+                self.next = str(record.get("action"))
+                return
             if document.find("Hangup") is not None:
                 self.over = True
                 return
@@ -111,7 +124,7 @@ def test_a_whole_handoff(call: Call) -> None:
     call.says("转人工", Intent.ASK_HUMAN)
     assert "您请稍等" in call.heard[-1]
     mark = len(call.heard)
-    call.stays_silent(2)
+    call.stays_silent()
     assert call.heard_since(mark) == []
 
     call.talk.handoff.take_over(call.talk.id, 1)
@@ -159,8 +172,54 @@ def test_the_callback_instead_of_waiting(call: Call) -> None:
     assert "/turns/" in call.next
 
 
-def test_nobody_comes_and_the_caller_is_spoken_to(call: Call) -> None:
+def test_nobody_comes_and_the_caller_hears_music_and_where_he_stands(call: Call) -> None:
     call.says("转人工", Intent.ASK_HUMAN)
     mark = len(call.heard)
+    call.stays_silent()
+    assert call.music == [f"{BASE_URL}/sounds/hold.wav"]
     call.stays_silent(8)
-    assert any("您请稍等" in words for words in call.heard_since(mark))
+    assert [w[:6] for w in call.heard_since(mark)] == ["您是下一位。"] * 3, "every 30 s"
+
+
+def test_a_desk_nobody_sits_at_is_left_for_a_callback(call: Call) -> None:
+    call.talk.attended = False
+    call.says("转人工", Intent.ASK_HUMAN)
+    assert "没有人工值班" in call.heard[-1]
+    call.stays_silent(7)
+    assert any("登记回电" in words for words in call.heard)
+    assert "/turns/" in call.next
+    assert call.music == []
+
+
+def test_a_message_is_recorded_after_its_announcement_and_noted(call: Call) -> None:
+    call.says("转人工", Intent.ASK_HUMAN)
+    call.presses("3")
+    assert "留言会录音" in call.heard[-1]
+    call.leaves_message(sid="RE" + "a" * 32, seconds=7, pressed="#")
+    assert any("您的留言已经收到" in words for words in call.heard)
+    [recording] = call.talk.store.tables.recordings.values()
+    assert (recording.seconds, recording.announced) == (7, "voicemail.prompt")
+
+
+def test_a_leak_instead_of_a_message_alarms(call: Call) -> None:
+    call.says("转人工", Intent.ASK_HUMAN)
+    call.presses("3")
+    call.leaves_message(sid="RE" + "a" * 32, seconds=1, pressed="*")
+    assert "马上关掉漏水暖气片前面的阀门" in " ".join(call.heard)
+    assert [t.kind for t in call.talk.tickets] == ["leak_inside"]
+
+
+def test_nothing_said_is_a_callback(call: Call) -> None:
+    call.says("转人工", Intent.ASK_HUMAN)
+    call.presses("3")
+    call.stays_silent()
+    assert any("登记回电" in words for words in call.heard)
+    assert call.talk.store.tables.recordings == {}
+
+
+def test_speech_into_the_music_is_heard(call: Call) -> None:
+    call.says("转人工", Intent.ASK_HUMAN)
+    call.stays_silent()
+    call.says("家里暖气爆了", Intent.LEAK_INSIDE)
+    assert "马上关掉漏水暖气片前面的阀门" in " ".join(call.heard)
+    assert "/hold/" in call.next
