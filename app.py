@@ -359,6 +359,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             timeline_text=rooms.timeline_text,
             health=rooms.health,
             carrier_is_real=settings.carrier_is_real,
+            pins=rooms.pins,
             callbacks=Callbacks(rooms.store, rooms.standard, rooms.clock),
             recordings=Recordings(rooms.store, rooms.sounds, rooms.clock),
             audio=Audio(

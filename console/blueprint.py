@@ -8,8 +8,8 @@ from flask import Blueprint, Flask
 from flask.blueprints import BlueprintSetupState
 from flask_limiter import Limiter
 
-from console import administration, announcements, calls, conversations, gate, live, pages, tickets, waiting, work
-from console.ports import Audio, Callbacks, Desk, Handoff, Health, Recordings, Rooms, Standard
+from console import administration, announcements, calls, conversations, gate, live, pages, resident_calls, tickets, waiting, work
+from console.ports import Audio, Callbacks, Desk, Handoff, Health, Recordings, Rooms, SetsPins, Standard
 from console.presence import Presence
 from dialogue.ports import DialogueStore
 from fulfillment.ticket import TimelineEntry
@@ -28,6 +28,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     timeline_text: Callable[[TimelineEntry], str],
     health: Callable[[], Health],
     carrier_is_real: bool,
+    pins: SetsPins,
     audio: Audio,
     callbacks: Callbacks,
     recordings: Recordings,
@@ -42,7 +43,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     True wherever the public address is https.
     """
     rooms = Rooms(
-        store, handoff, desk, standard, clock, timeline_text, health, carrier_is_real, audio, callbacks, recordings
+        store, handoff, desk, standard, clock, timeline_text, health, carrier_is_real, pins, audio, callbacks, recordings
     )
     presence = Presence(rooms)
     blueprint = Blueprint(
@@ -77,6 +78,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     conversations.add_routes(blueprint, rooms)
     calls.add_routes(blueprint, rooms)
     tickets.add_routes(blueprint, rooms)
+    resident_calls.add_routes(blueprint, rooms)
     administration.add_routes(blueprint, rooms)
     announcements.add_routes(blueprint, rooms)
     return blueprint

@@ -11,6 +11,7 @@ from dialogue.leg import LegMode
 from dialogue.ports import DialogueStore
 from fulfillment.clocks import ClockEvent
 from fulfillment.recording import Recording
+from fulfillment.resident_calls import Purpose, ResidentCall
 from fulfillment.ticket import Ticket, TicketState, TimelineEntry
 from fulfillment.waiting import QueueRules
 from kernel.clock import Clock
@@ -70,6 +71,15 @@ class Desk(Protocol):
 
     def change_state(self, ticket_id: int, to: TicketState, *, by: str, reason: str = "") -> Ticket: ...
     def nudge(self, ticket_id: int, *, by: str) -> Ticket: ...
+    def call_resident(
+        self, ticket_id: int, purpose: Purpose, *, by: str, operator_id: int | None = None, visit: str = ""
+    ) -> ResidentCall:
+        """Raises Conflict if no such call is owed, BadInput if nobody can be rung."""
+        ...
+
+    def stop_calls(self, ticket_id: int, reason: str, *, by: str) -> None:
+        """Raises BadInput without a reason."""
+        ...
 
 
 class Named(Protocol):
@@ -139,6 +149,14 @@ class Audio:
     softphone_token: Callable[[str], str] | None = None
 
 
+class SetsPins(Protocol):
+    """fulfillment.pins.Pins."""
+
+    def set(self, number: str, pin: str) -> None:
+        """Raises NotFound, BadInput."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """Everything the pages work with, built once by app.py."""
@@ -151,6 +169,7 @@ class Rooms:
     timeline_text: Callable[[TimelineEntry], str]
     health: Callable[[], Health]
     carrier_is_real: bool
+    pins: SetsPins
     audio: Audio
     callbacks: Callbacks
     recordings: Recordings

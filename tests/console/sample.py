@@ -17,6 +17,7 @@ from dialogue.line import Callbacks
 from dialogue.recordings import Recordings
 from dialogue.script_book import ScriptBook
 from fulfillment.desk import Desk
+from fulfillment.pins import Pins
 from fulfillment.standard import Standard
 from fulfillment.ticket import (
     Address,
@@ -296,7 +297,7 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
     folder = SoundFolder(Path(tempfile.mkdtemp(prefix="recordings-")))
     app.extensions["sounds"] = folder
     settings = {
-        "carrier_is_real": True,
+        "carrier_is_real": True, "pins": Pins(store, STANDARD.outgoing.pin, clock),
         "audio": audio,
         "health": lambda: Health(database=True, nlu=True),
         "callbacks": Callbacks(store, STANDARD, clock),
