@@ -206,6 +206,7 @@ class _Turn(Asking):
             return self.goodbye("never mind")
         if self.is_urgent:
             if self.ask_once("still"):
+                self.set(suspect=self.heard.text)
                 return self.ask("still", "second thoughts in an emergency")
             self.set(matter="", symptom="")
             return self.resume_or_more("no more questions in an emergency")
@@ -290,6 +291,8 @@ class _Turn(Asking):
         if matter is None:
             return self.small_talk()
         self.set(asked="", tries=0, silences=0)
+        if not self.state.matter:
+            self.set_slots(story="")  # that of the matter before
         if matter.answer:
             return self.tell_answer(matter)
         if matter.account:
@@ -457,7 +460,7 @@ class _Turn(Asking):
 
     def danger_is_over(self) -> Decision:
         """Nobody but a person calls off an alarm: whoever comes reads what the resident said."""
-        self.set_slots(story=self.heard.text or self.before.symptom)
+        self.set_slots(story=f"{self.before.suspect} {self.heard.text}".strip())
         self.learn_address(silent=True)
         self.tell("safety.looked_after_all_the_same")
         self.set(matter="", symptom="")

@@ -373,9 +373,16 @@ def test_never_mind_does_not_call_off_an_alarm_but_is_asked_about_once() -> None
     over = POLICY.decide(line.state, means("没有了", Intent.DENY), line.facts)
     assert politely.say == over.say
     assert [s.key for s in over.say] == ["safety.looked_after_all_the_same", "greeting.anything_else"]
-    assert over.commands == () or all(isinstance(c, LearnAddress) for c in over.commands)
+    assert over.state.slots.story == "算了 没有了", "whoever comes reads it"
+    assert all(isinstance(c, LearnAddress) for c in over.commands)
     again = POLICY.decide(goes_on.state, means("算了", Intent.DENY), line.facts)
     assert [s.key for s in again.say] == ["greeting.anything_else"]
+
+
+def test_the_story_of_one_matter_is_not_that_of_the_next() -> None:
+    line = at_story().says("师傅上门不穿鞋套还很凶", Intent.COMPLAINT).says("是", Intent.AFFIRM)
+    assert line.opened == ["complaint"]
+    assert line.says("我还要投诉", Intent.COMPLAINT).scripts == ["ask.what_happened"]
 
 
 def test_never_mind_to_the_leak_question_is_asked_about_once_and_then_counts_as_yes() -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from fulfillment.announcement import Announcement, Scope
+from fulfillment.announcing import Announcements
 from fulfillment.ticket import Ticket, TicketState
+from kernel.clock import SystemClock
 from ops.town import Town
 from simulator.play import Player, read_script
 from storage import Store
@@ -22,6 +25,8 @@ BUTLERS = ("+8619900000011", "+8619900000021")
 LEAVES = {
     "leak": "leak_inside", "leak_stranger": "leak_inside", "cold_room": "cold_room", "temperature_test": "temperature_test",
     "billing": "", "out_of_scope": "", "human": "callback", "complaint": "complaint",
+    "keys_stranger": "no_heat", "leak_again": "leak_inside", "leak_never_mind": "leak_inside", "never_mind": "", "outage": "outage",
+    "refund": "question", "silent": "callback", "story_to_a_person": "complaint", "what_if": "",
 }  # fmt: skip
 
 pytestmark = pytest.mark.nlu
@@ -63,6 +68,46 @@ def test_on_the_phone(town: Town, script: Path) -> None:
         assert "accepted" in facts
     violations = httpx.get(f"{town.network}/violations.json").json()
     assert violations in ([], {"violations": []}), json.dumps(violations, ensure_ascii=False)
+
+
+def test_a_known_incident_is_told_before_the_greeting_to_whom_it_concerns(town: Town) -> None:
+    """B4: at once to a known caller, to a stranger when he has said where he lives, and a leak does not wait for it."""
+    with Store(town.database_url) as store:
+        with store.read() as tx:
+            concerned = next(c for c in tx.communities() if c.name == "翠湖花园")
+        announcements = Announcements(store, SystemClock())
+        now = SystemClock().now()
+        scope = Scope(frozenset({concerned.id}))
+        told = announcements.add(Announcement(0, "城东主管道抢修,暂停供暖", now, "主管", scope))
+        try:
+            for caller, lines in (
+                (
+                    KNOWN,
+                    [
+                        "? 城东主管道抢修",
+                        "? 请问有什么可以帮您",
+                        ">! 暖气管爆了,水喷得到处都是",
+                        "? 拉下电闸",
+                        "hang up",
+                    ],
+                ),
+                (
+                    STRANGER,
+                    [
+                        "? 请问有什么可以帮您",
+                        "> 暖气一直不热",
+                        "? 哪个小区",
+                        "> 翠湖花园",
+                        "? 城东主管道抢修",
+                        "? 几号楼",
+                    ],
+                ),
+            ):
+                heard: list[str] = []
+                Player(town.network, caller, heard.append, limit_seconds=30).play(read_script(lines))
+                assert sum("城东主管道抢修" in line for line in heard) == 1, heard
+        finally:
+            announcements.end(told.id)
 
 
 @pytest.mark.parametrize("script", sorted((HERE / "chat").glob("*.txt")), ids=lambda p: p.stem)
