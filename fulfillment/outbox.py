@@ -95,7 +95,7 @@ class NewTask:
     due_at: datetime
     payload: dict[str, Any] = field(default_factory=dict)
     ticket_id: int | None = None
-    rank: Rank = Rank.FIRST  # matters in the lanes whose turns are counted
+    rank: Rank = Rank.ORDINARY  # matters in the lanes whose turns are counted
 
 
 @dataclass(frozen=True, slots=True)

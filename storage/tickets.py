@@ -98,7 +98,9 @@ class TicketRows(CompanyRows):
         comes_first = case((or_(columns.emergency, old_or_ill), 0), else_=1)
         open_ones = select(schema.ticket).where(schema.IS_OPEN, *wanted)
         page = self._all(
-            open_ones.order_by(alarming, comes_first, earliest.is_(null()), earliest, *newest).limit(limit).offset(offset)
+            open_ones.order_by(alarming, comes_first, earliest.is_(null()), earliest, *newest)
+            .limit(limit)
+            .offset(offset)
         )
         if only_open or len(page) == limit:
             return [_ticket(row) for row in page]
@@ -184,7 +186,9 @@ class TicketRows(CompanyRows):
     def carried_by(self, lead_id: str) -> Sequence[Attempt]:
         columns = schema.attempt.c
         of_the_call = select(schema.attempt).where(or_(columns.id == lead_id, columns.lead_id == lead_id))
-        return [Attempt(**row) for row in self._all(of_the_call.order_by(columns.started_at, columns.id))]
+        return [
+            Attempt(**row) for row in self._all(of_the_call.order_by(columns.started_at, columns.ticket_id, columns.id))
+        ]
 
     def unfinished_attempts(self, staff_ids: Collection[int]) -> Sequence[Attempt]:
         columns = schema.attempt.c

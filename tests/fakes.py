@@ -562,7 +562,8 @@ class FakeTx(FakeCallTx):
 
     def carried_by(self, lead_id: str) -> Sequence[Attempt]:
         return sorted(
-            (a for a in self._t.attempts.values() if a.call_id == lead_id), key=lambda a: (a.started_at, a.id)
+            (a for a in self._t.attempts.values() if a.call_id == lead_id),
+            key=lambda a: (a.started_at, a.ticket_id, a.id),
         )
 
     def unfinished_attempts(self, staff_ids: Collection[int]) -> Sequence[Attempt]:

@@ -65,14 +65,19 @@ class Drill:
         self.worker = Worker(self.store, self.deliverers(), self.clock, name="w1", per_second=per_second)
 
     def deliverers(self) -> dict[str, Deliverer]:
-        return dict.fromkeys(TaskKind, not_here) | {
-            TaskKind.FORWARD_EMERGENCY: self.forwarding.forward,
-            TaskKind.RING_PERSON: self.telling.tell,
-            TaskKind.TEXT_PERSON: self.telling.tell,
-            TaskKind.WATCH_ATTEMPT: self.telling.watch,
-            TaskKind.WARN_CLOCK: self.watch.warn,
-            TaskKind.BREACH_CLOCK: self.watch.breach,
-        }
+        told_elsewhere = dict.fromkeys([TaskKind.NOTICE_BY_TEXT, TaskKind.NOTICE_BY_ROBOT], lambda _task: None)
+        return (
+            dict.fromkeys(TaskKind, not_here)
+            | told_elsewhere
+            | {
+                TaskKind.FORWARD_EMERGENCY: self.forwarding.forward,
+                TaskKind.RING_PERSON: self.telling.tell,
+                TaskKind.TEXT_PERSON: self.telling.tell,
+                TaskKind.WATCH_ATTEMPT: self.telling.watch,
+                TaskKind.WARN_CLOCK: self.watch.warn,
+                TaskKind.BREACH_CLOCK: self.watch.breach,
+            }
+        )
 
     def _alarm_text(self, alarms: Sequence[Alarm]) -> str:
         if self.text_failure is not None:

@@ -7,7 +7,7 @@ import pytest
 
 from fulfillment.company import Staff
 from fulfillment.outbox import Lane, NewTask, TaskKind
-from fulfillment.ticket import Address, AttemptOutcome, TicketState
+from fulfillment.ticket import Address, AttemptOutcome, Ticket, TicketState
 from fulfillment.worker import LEASE
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown, StoreBusy
 from tests.fakes import (
@@ -22,6 +22,10 @@ from tests.fakes import (
 from tests.fulfillment.drill import GARDEN, LAKE, Drill
 
 LADDER_BY_DAY = [BUTLER, DEPUTY, STATION_DUTY_BY_DAY, DUTY_CHIEF, SUPERVISOR]
+
+
+#: Commits until the carrier is asked for the first call: the step, its end, the promise to ask.
+RINGING = 3
 
 
 class Killed(BaseException):
@@ -195,9 +199,19 @@ def test_accepting_ends_the_ladder_and_a_step_that_is_left_over_calls_nobody(dri
     assert drill.store.tables.tasks["left-over"].state == "done"
 
 
-def test_acknowledged_while_the_call_is_placed_nobody_else_is_rung(drill: Drill) -> None:
+def test_acknowledged_between_the_promise_and_the_call_nobody_is_rung(drill: Drill) -> None:
     ticket = drill.open()
     drill.store.after_commit = once(drill, lambda: drill.desk.acknowledge(ticket.id, by="小李"))
+    drill.run_for(minutes=20)
+    assert drill.carrier.calls == drill.carrier.texts == []
+    assert {a.outcome for a in drill.store.tables.attempts.values()} == {AttemptOutcome.WITHDRAWN}
+    assert busy(drill) == frozenset()
+
+
+def test_acknowledged_while_the_call_is_placed_nobody_else_is_rung(drill: Drill) -> None:
+    ticket = drill.open()
+    accept = lambda: drill.desk.acknowledge(ticket.id, by="小李")  # noqa: E731 - a happening
+    drill.store.after_commit = once(drill, accept, RINGING)
     drill.run_for(minutes=20)
     assert drill.rung(ticket) == [BUTLER]
     assert drill.attempts(ticket)[0].provider_sid, "a real call is a fact, whoever holds the task"
@@ -278,6 +292,7 @@ def test_the_call_of_another_alarm_a_moment_ago_is_not_taken_for_this_one(drill:
     first = drill.open()
     drill.run()
     drill.alarms.accept(drill.attempts(first)[0].id)
+    drill.no_answer(drill.attempts(first)[0], "completed")
     second = drill.open(address=replace(GARDEN, room="101"))
     drill.carrier.call_failures = [CarrierBusy("429", 1.0)]
     drill.run_for(seconds=3)
@@ -335,12 +350,13 @@ def test_a_bug_in_the_carrier_room_rings_the_next_one(drill: Drill) -> None:
 # --- crashes
 
 
-def test_killed_between_the_intent_and_the_call_it_is_dialled_once_by_the_next_worker(drill: Drill) -> None:
+@pytest.mark.parametrize("commits", range(1, RINGING + 4))
+def test_killed_after_any_commit_the_next_worker_dials_once(drill: Drill, commits: int) -> None:
     ticket = drill.open()
-    drill.store.after_commit = once(drill, kill)
+    drill.store.after_commit = once(drill, kill, commits)
     with pytest.raises(Killed):
         drill.run()
-    assert drill.carrier.calls == []
+    assert len(drill.carrier.calls) == (commits > RINGING)
     drill.run_for(seconds=31)
     assert drill.rung(ticket) == [BUTLER]
     assert len(drill.attempts(ticket)) == 1
@@ -362,7 +378,7 @@ def test_killed_between_the_call_and_its_record_it_is_found_not_dialled_again(dr
 
 def test_a_restarted_worker_takes_its_own_work_up_at_once(drill: Drill) -> None:
     ticket = drill.open()
-    drill.store.after_commit = once(drill, kill)
+    drill.store.after_commit = once(drill, kill, RINGING)
     with pytest.raises(Killed):
         drill.run()
     assert drill.store.release_leases("w1") == 1
@@ -370,9 +386,10 @@ def test_a_restarted_worker_takes_its_own_work_up_at_once(drill: Drill) -> None:
     assert drill.rung(ticket) == [BUTLER]
 
 
-def test_accepted_after_the_crash_the_next_worker_calls_nobody(drill: Drill) -> None:
+@pytest.mark.parametrize("commits", [1, RINGING])
+def test_accepted_after_the_crash_the_next_worker_calls_nobody(drill: Drill, commits: int) -> None:
     ticket = drill.open()
-    drill.store.after_commit = once(drill, kill)
+    drill.store.after_commit = once(drill, kill, commits)
     with pytest.raises(Killed):
         drill.run()
     drill.desk.acknowledge(ticket.id, by="小李")
@@ -383,7 +400,8 @@ def test_accepted_after_the_crash_the_next_worker_calls_nobody(drill: Drill) -> 
 
 def test_a_worker_that_lost_its_lease_records_its_call_but_plans_nothing(drill: Drill) -> None:
     ticket = drill.open()
-    task = drill.store.claim(Lane.EMERGENCY, drill.clock.now(), LEASE, "slow")
+    assert drill.worker.deliver_one(Lane.EMERGENCY)
+    task = drill.store.claim(Lane.VOICE, drill.clock.now(), LEASE, "slow")
     assert task is not None
 
     def hang() -> None:
@@ -391,7 +409,7 @@ def test_a_worker_that_lost_its_lease_records_its_call_but_plans_nothing(drill: 
         drill.run()  # another worker takes over: it finds no call yet and dials
 
     drill.store.after_commit = once(drill, hang)
-    drill.forwarding.forward(task)
+    drill.telling.tell(task)
     steps = [k for k in drill.store.tables.tasks if k.startswith("forward-")]
     assert steps == [f"forward-{ticket.id}-1", f"forward-{ticket.id}-2"]
     assert len(drill.attempts(ticket)) == 1
@@ -399,7 +417,7 @@ def test_a_worker_that_lost_its_lease_records_its_call_but_plans_nothing(drill: 
 
 def test_a_locked_database_delays_and_loses_nothing(drill: Drill) -> None:
     ticket = drill.open()
-    drill.store.write_failures = [None, StoreBusy("locked")]  # tx1 succeeds, tx2 finds the database locked
+    drill.store.write_failures = [None] * RINGING + [StoreBusy("locked")]  # tx1 succeeds, tx2 finds it locked
     drill.run_for(seconds=40)
     assert drill.rung(ticket) == [BUTLER]
     assert drill.attempts(ticket)[0].outcome is AttemptOutcome.PLACED
@@ -418,12 +436,15 @@ def test_a_call_without_any_callback_is_asked_about(drill: Drill) -> None:
     assert drill.rung(ticket) == [BUTLER, DEPUTY]
 
 
-def test_a_call_that_never_ends_is_given_up_so_that_nobody_is_busy_for_ever(drill: Drill) -> None:
+@pytest.mark.parametrize(("status", "minutes"), [("ringing", 5), ("in-progress", 30)])
+def test_a_call_that_never_ends_is_given_up_so_that_nobody_is_busy_for_ever(
+    drill: Drill, status: str, minutes: int
+) -> None:
     ticket = drill.open()
     drill.run()
-    drill.carrier.statuses[drill.carrier.calls[0].sid] = "in-progress"
+    drill.carrier.statuses[drill.carrier.calls[0].sid] = status
     drill.desk.acknowledge(ticket.id, by="小李")
-    drill.run_for(minutes=4)
+    drill.run_for(minutes=minutes - 1)
     assert BUTLER in busy(drill)
     drill.run_for(minutes=2)
     assert busy(drill) == frozenset()
@@ -514,25 +535,156 @@ def test_at_night_the_night_shift_is_rung(drill: Drill) -> None:
 # --- several alarms
 
 
-def test_a_butler_on_another_alarm_is_left_to_it_and_rung_when_nobody_else_is_left(drill: Drill) -> None:
-    first = drill.open(household_id=1)
+# --- several alarms for one person
+
+
+def two_for_the_butler(drill: Drill) -> tuple[Ticket, Ticket]:
+    first = drill.open(address=GARDEN)
     drill.run()
-    second = drill.open(household_id=2)
+    second = drill.open(address=replace(GARDEN, room="101"))
     drill.run()
-    assert drill.rung(first) == [BUTLER]
+    return first, second
+
+
+def test_a_second_alarm_rides_along_in_the_call_that_rings(drill: Drill) -> None:
+    first, second = two_for_the_butler(drill)
+    assert len(drill.carrier.calls) == 1
+    lead, rider = drill.attempts(first)[0], drill.attempts(second)[0]
+    assert (rider.staff_id, rider.lead_id, rider.provider_sid) == (BUTLER, lead.id, lead.provider_sid)
+    assert "joined_call" in drill.story(second)
+    drill.alarms.call_event(lead.id, status="in-progress", sequence=2, sid=lead.provider_sid)
+    assert drill.attempts(second)[0].outcome is AttemptOutcome.ANSWERED
+    brief = drill.alarms.next_in_call(lead.id)
+    assert brief is not None
+    assert (brief.ticket.id, brief.to_tell) == (first.id, 2)
+
+
+def test_each_alarm_of_a_call_is_decided_by_itself(drill: Drill) -> None:
+    first, second = two_for_the_butler(drill)
+    lead, rider = drill.attempts(first)[0], drill.attempts(second)[0]
+    for _ in range(2):
+        drill.alarms.accept(lead.id)
+        drill.alarms.pass_on(rider.id)
+    drill.run()
+    assert drill.ticket(first).acknowledged_by == "王管家"
     assert drill.rung(second) == [DEPUTY]
+    assert drill.story(second).count("passed_on") == 1
+    assert drill.alarms.next_in_call(lead.id) is None
+
+
+def test_nobody_answers_and_all_alarms_of_the_call_go_on(drill: Drill) -> None:
+    first, second = two_for_the_butler(drill)
+    for _ in range(2):
+        drill.no_answer(drill.attempts(first)[0])
+    drill.run()
+    assert [[a.staff_id for a in drill.attempts(t)] for t in (first, second)] == [[BUTLER, DEPUTY]] * 2
+    assert len(drill.carrier.calls) == 2, "the deputy's call tells of both, too"
+    assert [drill.story(t).count("call_no_answer") for t in (first, second)] == [1, 1]
+
+
+def test_all_are_accepted_but_not_what_came_in_after_the_question(drill: Drill) -> None:
+    first, second = two_for_the_butler(drill)
+    lead = drill.attempts(first)[0]
+    asked = drill.alarms.next_in_call(lead.id)
+    assert asked is not None
+    drill.clock.advance(seconds=5)
+    third = drill.open(address=replace(GARDEN, room="102"))
+    drill.run()
+    for _ in range(2):
+        accepted = drill.alarms.accept_all(asked.attempt.id, asked.newest_id)
+        assert [b.ticket.id for b in accepted] == [first.id, second.id]
+    assert drill.ticket(third).needs_acknowledgement
+    late = drill.alarms.hang_up(lead.id)
+    assert late is not None
+    assert late.ticket.id == third.id, "told before the call ends"
+    drill.alarms.accept(late.attempt.id)
+    assert drill.alarms.hang_up(lead.id) is None
+    assert busy(drill) == frozenset()
+    assert len(drill.carrier.calls) == 1
+
+
+def test_after_the_call_has_ended_the_next_alarm_rings(drill: Drill) -> None:
+    first, second = two_for_the_butler(drill)
+    lead = drill.attempts(first)[0]
+    drill.alarms.accept_all(lead.id, drill.attempts(second)[0].id)
+    fourth = drill.open(address=replace(GARDEN, room="103"))
+    drill.run()
+    assert drill.rung(fourth) == [], "he is still on the telephone"
+    drill.no_answer(lead, "completed")
+    drill.run()
+    assert drill.rung(fourth) == [DEPUTY], "hung up before he heard of it"
+    fifth = drill.open(address=replace(GARDEN, room="104"))
+    drill.run()
+    assert drill.rung(fifth) == [BUTLER]
+
+
+def test_what_others_have_taken_is_not_told(drill: Drill) -> None:
+    first, second = two_for_the_butler(drill)
+    drill.desk.acknowledge(first.id, by="小李")
+    brief = drill.alarms.next_in_call(drill.attempts(first)[0].id)
+    assert brief is not None
+    assert (brief.ticket.id, brief.to_tell) == (second.id, 1)
+
+
+def test_a_refused_call_sends_all_its_alarms_on(drill: Drill) -> None:
+    slow = Drill(per_second=1.0)
+    first, second = slow.open(), slow.open(address=replace(GARDEN, room="101"))
+    slow.carrier.call_failures = [CarrierRefused("not reachable", 21215)]
+    slow.run_for(seconds=3)
+    assert [[a.staff_id for a in slow.attempts(t)] for t in (first, second)] == [[BUTLER, DEPUTY]] * 2
+    assert [c.to for c in slow.carrier.calls] == ["+8613900000002"]
+
+
+def test_texts_that_have_not_left_become_one(drill: Drill) -> None:
+    slow = Drill(per_second=0.1)
+    tickets = [slow.open(address=replace(GARDEN, room=f"10{n}")) for n in range(4)]
+    slow.run_for(seconds=11)
+    assert [t.to for t in slow.carrier.texts] == ["+8613900000001"] * 1
+    assert all(ticket.number in slow.carrier.texts[0].body for ticket in tickets)
+    assert {a.outcome for t in tickets for a in slow.attempts(t, "text")} == {AttemptOutcome.PLACED}
+    sid = slow.carrier.texts[0].sid
+    slow.alarms.text_event(slow.attempts(tickets[0], "text")[0].id, status="delivered", sid=sid)
+    assert {a.outcome for t in tickets for a in slow.attempts(t, "text")} == {AttemptOutcome.DELIVERED}
+
+
+def test_a_call_in_doubt_takes_nobody_along(drill: Drill) -> None:
+    drill.carrier.call_failures = [CarrierUnknown("timeout")]
+    drill.open()
+    drill.run()
+    second = drill.open(address=replace(GARDEN, room="101"))
+    drill.run()
     assert "person_busy" in drill.story(second)
+    assert [a.staff_id for a in drill.attempts(second)] == [DEPUTY]
 
 
-def test_when_everybody_is_on_the_telephone_the_butler_is_rung_all_the_same(drill: Drill) -> None:
-    leaks = [drill.open(household_id=h) for h in (1, 2, 3)]
+# --- the carrier's budget
+
+
+def test_untouched_alarms_come_before_second_rungs() -> None:
+    """The first one's deputy waits for his turn while a new alarm comes in that nobody has been told of."""
+    drill = Drill(per_second=0.1)
+    first = drill.open()
     drill.run_for(seconds=1)
-    with drill.store.write() as tx:
-        for person in list(tx.all_staff())[STATION_DUTY_BY_DAY:]:
-            tx.upsert_staff(inactive(person))
-    drill.run_for(minutes=7)
-    for leak in leaks:
-        assert {BUTLER, DEPUTY} <= set(drill.rung(leak))
+    drill.no_answer(drill.attempts(first)[0])
+    drill.run_for(seconds=1)
+    new = drill.open("leak_street", address=Address(text="人民路口"))
+    drill.run_for(seconds=25)
+    assert [c.to for c in drill.carrier.calls] == ["+8613900000001", "+8613900000005", "+8613900000002"]
+    assert drill.rung(new) == [DUTY_CHIEF]
+    assert "waited_for_line" in drill.story(first)
+    assert len(drill.carrier.texts) == 3
+
+
+def test_an_accepted_alarm_gives_its_turn_to_the_next() -> None:
+    drill = Drill(per_second=0.1)
+    first = drill.open()
+    drill.worker.deliver_one(Lane.EMERGENCY)
+    other = drill.open(address=LAKE)
+    drill.worker.deliver_one(Lane.EMERGENCY)
+    drill.desk.acknowledge(first.id, by="小李")
+    drill.run()
+    assert drill.rung(first) == []
+    assert drill.rung(other) == [DEPUTY], "at once, not ten seconds later"
 
 
 def busy(drill: Drill) -> frozenset[int]:
@@ -544,12 +696,14 @@ def kill() -> None:
     raise Killed
 
 
-def once(drill: Drill, happening: Callable[[], object]) -> Callable[[], None]:
-    """Something that happens after the next commit and never again."""
+def once(drill: Drill, happening: Callable[[], object], commits: int = 1) -> Callable[[], None]:
+    """Something that happens after the next commit (or some later one) and never again."""
+    left = iter(range(commits - 1))
 
     def happen() -> None:
-        drill.store.after_commit = None
-        happening()
+        if next(left, None) is None:
+            drill.store.after_commit = None
+            happening()
 
     return happen
 
