@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TextIO, cast
 
@@ -75,6 +75,7 @@ from kernel.clock import SystemClock
 from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from kernel.privacy import mask_log_event
 from kernel.settings import DEFAULT_SIMULATOR_PORT, Environment, Settings, load_settings
+from ops.doctor import Level, Patient, examine
 from storage import SoundFolder, Store
 from webchat.blueprint import build_webchat
 from webchat.config import ChatConfig, ChatLimits
@@ -305,6 +306,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["rooms"] = rooms
     app.cli.add_command(worker)
     app.cli.add_command(sentinel)
+    app.cli.add_command(doctor)
     app.cli.add_command(understand)
     app.cli.add_command(migrate)
     app.cli.add_command(sample_company)
@@ -346,6 +348,7 @@ def create_app(settings: Settings | None = None) -> Flask:
                 secure_cookies=secure,
                 frame_ancestors=settings.chat_embed_sites,
                 limits=ChatLimits(streams=settings.web_threads // 2),
+                waiting=partial(waiting_words, words=LineWords(rooms.book, rooms.standard, rooms.clock)),
             ),
         )
     )
@@ -506,6 +509,23 @@ def sentinel() -> None:
     def program() -> None:
         rooms = _rooms()
         rooms.sentinel.run()
+
+    _with_polite_errors(program)
+
+
+@click.command("doctor")
+def doctor() -> None:
+    """Looks for what would keep an emergency from reaching somebody; exit code 1 if something would."""
+
+    def program() -> None:
+        rooms = _rooms()
+        patient = Patient(rooms.settings, rooms.store, rooms.standard.ladder, rooms.carrier, rooms.rasa, rooms.clock)
+        findings = []
+        for finding in examine(patient):
+            click.echo(finding)
+            findings.append(finding)
+        if any(finding.level is Level.LOST for finding in findings):
+            raise click.exceptions.Exit(1)
 
     _with_polite_errors(program)
 

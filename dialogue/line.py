@@ -155,13 +155,13 @@ class Callbacks:
             return case.ticket
 
 
-def waiting_words(tx: DialogueTx, conversation: Conversation, kit: "LineWords") -> str:
+def waiting_words(tx: DialogueTx, conversation: Conversation, words: "LineWords") -> str:
     """For a page that shows it all the time; "" for who does not wait."""
     if conversation.floor is not Floor.QUEUE or conversation.channel is not Channel.CHAT:
         return ""
-    rules = kit.standard.queue
-    where = standing(tx, conversation.id, rules, kit.clock.now())
-    return where.words(kit.book, rules).chat if where.attended else kit.book.word("words.desk_is_empty")
+    rules = words.standard.queue
+    where = standing(tx, conversation.id, rules, words.clock.now())
+    return where.words(words.book, rules).chat if where.attended else words.book.word("words.desk_is_empty")
 
 
 @dataclass(frozen=True, slots=True)

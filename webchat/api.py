@@ -69,6 +69,7 @@ class ChatApi:
         self._identity = identity
         self._seats = seats
         self._config = config
+        self._waiting = config.waiting
 
     def register(self, blueprint: Blueprint, limiter: Limiter) -> None:
         limits = self._config.limits
@@ -170,7 +171,8 @@ class ChatApi:
             response.headers["Retry-After"] = str(_RETRY_STREAM_SECONDS)
             return response
         response = Response(
-            follow(self._store, key.conversation_id, after, self._config.pace), mimetype="text/event-stream"
+            follow(self._store, key.conversation_id, after, self._config.pace, self._waiting),
+            mimetype="text/event-stream",
         )
         response.call_on_close(self._seats.give_back)
         response.headers["X-Accel-Buffering"] = "no"
@@ -181,7 +183,7 @@ class ChatApi:
         conversation = tx.conversation(conversation_id)
         news = tx.messages(conversation_id, after, page)
         return {
-            "conversation": state_json(tx, conversation),
+            "conversation": state_json(tx, conversation, self._waiting),
             "messages": messages_json(news),
             "level": news[-1].seq if news else after,
             "more": len(news) == page,

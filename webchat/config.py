@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from webchat.ports import TellsWaiting, nobody_waits
 from webchat.stream import Pace
 
 
@@ -33,3 +34,4 @@ class ChatConfig:
     stream_key_life: timedelta = timedelta(hours=2)
     pace: Pace = field(default_factory=Pace)
     limits: ChatLimits = field(default_factory=ChatLimits)
+    waiting: TellsWaiting = nobody_waits  # where somebody who waits for a person stands

@@ -25,6 +25,17 @@ class Scripts(Protocol):
     def say(self, key: str, **params: object) -> Said: ...
 
 
+class TellsWaiting(Protocol):
+    """Where somebody who waits for a person stands, in words for the page; "" for everybody else (dialogue.line)."""
+
+    def __call__(self, tx: Any, conversation: Conversation, /) -> str: ...
+
+
+def nobody_waits(_tx: Any, _conversation: Conversation, /) -> str:
+    """For a chat without operators."""
+    return ""
+
+
 class ChatTx(Protocol):
     """The reads of dialogue.ports.DialogueTx that a chat page needs."""
 

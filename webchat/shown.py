@@ -5,7 +5,7 @@ from typing import Any
 
 from dialogue.conversation import Author, Conversation, Floor, Message
 from kernel.errors import NotFound
-from webchat.ports import ChatTx
+from webchat.ports import ChatTx, TellsWaiting
 
 JsonObject = dict[str, Any]
 
@@ -38,12 +38,17 @@ def messages_json(messages: Sequence[Message]) -> list[JsonObject]:
     return [message_json(m) for m in messages if m.author is not Author.SYSTEM or m.data.get("audience") == "resident"]
 
 
-def state_json(tx: ChatTx, conversation: Conversation) -> JsonObject:
-    """Who has the floor, with the operator's name as the resident may know it."""
+def state_json(tx: ChatTx, conversation: Conversation, waiting: TellsWaiting) -> JsonObject:
+    """Who has the floor, with the operator's name as the resident may know it, and where he stands who waits for one."""
     operator = ""
     if conversation.floor is Floor.OPERATOR and conversation.operator_id is not None:
         try:
             operator = tx.operator(conversation.operator_id).name
         except NotFound:  # an account that was removed while it held the floor: the resident still has "a person"
             operator = ""
-    return {"id": conversation.id, "floor": conversation.floor.value, "operator": operator}
+    return {
+        "id": conversation.id,
+        "floor": conversation.floor.value,
+        "operator": operator,
+        "waiting": waiting(tx, conversation),
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 from dialogue.conversation import Conversation, Floor
 from kernel.errors import StoreBusy
-from webchat.ports import ChatStore
+from webchat.ports import ChatStore, TellsWaiting, nobody_waits
 from webchat.shown import messages_json, state_json
 
 _PAGE = 100
@@ -36,7 +36,9 @@ class Seats:
         self._free.release()
 
 
-def follow(store: ChatStore, conversation_id: str, after: int, pace: Pace) -> Iterator[str]:
+def follow(
+    store: ChatStore, conversation_id: str, after: int, pace: Pace, waiting: TellsWaiting = nobody_waits
+) -> Iterator[str]:
     """Everything with seq > after, then everything as it happens, until the conversation has ended or time is up.
 
     The change number is taken before the first read: a message between the two wakes the stream again at once.
@@ -47,7 +49,7 @@ def follow(store: ChatStore, conversation_id: str, after: int, pace: Pace) -> It
     seen = store.wait_for_change(0, 0)
     while True:
         try:
-            conversation, news, new_state = _read(store, conversation_id, after)
+            conversation, news, new_state = _read(store, conversation_id, after, waiting)
         except StoreBusy:
             return  # the browser reconnects with the last id it has
         for seq, shown in news:
@@ -69,12 +71,12 @@ def follow(store: ChatStore, conversation_id: str, after: int, pace: Pace) -> It
 
 
 def _read(
-    store: ChatStore, conversation_id: str, after: int
+    store: ChatStore, conversation_id: str, after: int, waiting: TellsWaiting
 ) -> tuple[Conversation, list[tuple[int, dict[str, Any] | None]], dict[str, Any]]:
     with store.read() as tx:
         conversation = tx.conversation(conversation_id)
         news = tx.messages(conversation_id, after, _PAGE)
-        state = state_json(tx, conversation)
+        state = state_json(tx, conversation, waiting)
     return conversation, [(m.seq, next(iter(messages_json([m])), None)) for m in news], state
 
 

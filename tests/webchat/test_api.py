@@ -125,7 +125,12 @@ class TestWhoIsWho:
         first = visitor.conversation
         assert visitor.session(fresh=True)["conversation"]["id"] == first, "a running chat goes on"
         visitor.say("再见")
-        assert visitor.session()["conversation"] == {"id": first, "floor": "ended", "operator": ""}
+        assert visitor.session()["conversation"] == {
+            "id": first,
+            "floor": "ended",
+            "operator": "",
+            "waiting": "",
+        }
         answer = visitor.session(fresh=True)
         assert answer["conversation"]["id"] != first
         assert answer["conversation"]["floor"] == "bot"

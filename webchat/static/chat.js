@@ -22,7 +22,7 @@ const title = document.title;
 const input = $("text");
 
 const chat = {
-  conversation: null, // {id, floor, operator}
+  conversation: null, // {id, floor, operator, waiting}
   level: 0, // everything up to this seq is on the page
   streamKey: "",
   keyAt: 0,
@@ -48,7 +48,8 @@ function status() {
   } else if (chat.conversation) {
     kind = chat.conversation.floor;
     const name = chat.conversation.operator;
-    text = kind === "operator" && !name ? strings.status_operator_unnamed : fill(strings[`status_${kind}`], { name });
+    const line = chat.conversation.waiting;
+    text = line ? line : kind === "operator" && !name ? strings.status_operator_unnamed : fill(strings[`status_${kind}`], { name });
   }
   if (node.dataset.kind === kind && node.textContent === text) return;
   node.dataset.kind = kind;
