@@ -26,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     play.add_argument("--from", dest="caller", default="+8613900000001", help="the caller's number")
     play.add_argument("--to", default="", help="the number dialled (the hotline)")
     play.add_argument("--withheld", action="store_true", help="the caller's number is not shown")
+    play.add_argument("--rung", action="store_true", help="nobody dials: the hotline rings the telephone of --from")
     play.add_argument("--limit", type=float, default=30.0, help="seconds to wait for each expectation")
     texts = commands.add_parser("texts", help="print the text messages")
     texts.add_argument("--number", default="", help="only those to this number")
@@ -76,7 +77,7 @@ def _play(chosen: argparse.Namespace) -> int:
     steps = read_script(text.splitlines())
     player = Player(chosen.base, chosen.caller, lambda line: print(line, flush=True), limit_seconds=chosen.limit)
     try:
-        player.play(steps, to=chosen.to, withheld=chosen.withheld)
+        player.play(steps, to=chosen.to, withheld=chosen.withheld, rung=chosen.rung)
     except Failed as exc:
         print(f"FAILED {exc}", file=sys.stderr)
         return 1

@@ -96,15 +96,24 @@ class Player:
         self._speed = float(desk["speed"]) or 20.0
         self._labels = {p["number"]: p["label"] or p["number"] for p in desk["phones"]}
 
-    def play(self, steps: list[Step], *, to: str = "", withheld: bool = False) -> None:
-        """One call from the caller's telephone. It is hung up at the end, however the play ends."""
+    def play(self, steps: list[Step], *, to: str = "", withheld: bool = False, rung: bool = False) -> None:
+        """One call from the caller's telephone; `rung`: to it, the steps begin with `answer`. It is hung up at the end,
+        however the play ends.
+        """
         self._texts = len(self._get("/api/texts"))
         # Calls that were on the other telephones before do not belong to this play.
-        self._before = {p["number"]: p["call"]["sid"] for p in self._get("/api/desk")["phones"] if p["call"]}
+        on_desk = [p for p in self._get("/api/desk")["phones"] if p["call"]]
+        rings = {self._caller} if rung else set()  # it may ring already
+        self._before = {
+            p["number"]: p["call"]["sid"]
+            for p in on_desk
+            if p["number"] not in rings or p["call"]["phase"] != "ringing"
+        }
         for number in {self._caller} | {step.number for step in steps if step.number}:
             self._phones[number] = _Watched(number)
-        called = self._post(self._caller, "dial", to=to, withheld=withheld)
-        self._phones[self._caller].sid = called["sid"]
+        if not rung:
+            called = self._post(self._caller, "dial", to=to, withheld=withheld)
+            self._phones[self._caller].sid = called["sid"]
         try:
             for step in steps:
                 getattr(self, f"_{step.command}")(step, self._phones[step.number or self._caller])
