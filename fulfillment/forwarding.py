@@ -114,7 +114,8 @@ class Forwarding:
         if number == 1:
             case.tell("forwarding_started", actor="worker")
         case.tx.staff(rung.staff.id, for_update=True)  # whoever else wants to tell him waits
-        under_way = case.tx.unfinished_attempts([rung.staff.id])
+        # step 0 is no alarm: what staff are told of clocks and residents goes its own way
+        under_way = [a for a in case.tx.unfinished_attempts([rung.staff.id]) if a.step > 0]
         rank = _rank(case)
         attempts = [self._attempt(case, rung, VOICE, number, _call_to_join(under_way))]
         for sender in self._senders:

@@ -7,7 +7,7 @@ import pytest
 
 from fulfillment.company import Staff
 from fulfillment.outbox import Lane, NewTask, TaskKind
-from fulfillment.ticket import Address, AttemptOutcome, Ticket, TicketState
+from fulfillment.ticket import Address, Attempt, AttemptOutcome, Ticket, TicketState
 from fulfillment.worker import LEASE
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown, StoreBusy
 from tests.fakes import (
@@ -626,7 +626,7 @@ def test_what_others_have_taken_is_not_told(drill: Drill) -> None:
     assert (brief.ticket.id, brief.to_tell) == (second.id, 1)
 
 
-def test_a_refused_call_sends_all_its_alarms_on(drill: Drill) -> None:
+def test_a_refused_call_sends_all_its_alarms_on() -> None:
     slow = Drill(per_second=1.0)
     first, second = slow.open(), slow.open(address=replace(GARDEN, room="101"))
     slow.carrier.call_failures = [CarrierRefused("not reachable", 21215)]
@@ -635,7 +635,7 @@ def test_a_refused_call_sends_all_its_alarms_on(drill: Drill) -> None:
     assert [c.to for c in slow.carrier.calls] == ["+8613900000002"]
 
 
-def test_texts_that_have_not_left_become_one(drill: Drill) -> None:
+def test_texts_that_have_not_left_become_one() -> None:
     slow = Drill(per_second=0.1)
     tickets = [slow.open(address=replace(GARDEN, room=f"10{n}")) for n in range(4)]
     slow.run_for(seconds=11)
@@ -645,6 +645,18 @@ def test_texts_that_have_not_left_become_one(drill: Drill) -> None:
     sid = slow.carrier.texts[0].sid
     slow.alarms.text_event(slow.attempts(tickets[0], "text")[0].id, status="delivered", sid=sid)
     assert {a.outcome for t in tickets for a in slow.attempts(t, "text")} == {AttemptOutcome.DELIVERED}
+
+
+def test_an_alarm_joins_no_message_that_is_no_alarm(drill: Drill) -> None:
+    old = drill.open()
+    drill.desk.acknowledge(old.id, by="小李")
+    notice = Attempt("n" * 32, old.id, 0, BUTLER, "butler", "+8613900000001", "text", drill.clock.now())
+    with drill.store.write() as tx:
+        tx.add_attempt(notice)
+    ticket = drill.open(address=LAKE, household_id=3)
+    drill.run_for(seconds=61)
+    assert [t.to for t in drill.carrier.texts] == ["+8613900000002", "+8613900000001"]
+    assert [a.lead_id for a in drill.attempts(ticket, "text")] == ["", ""]
 
 
 def test_a_call_in_doubt_takes_nobody_along(drill: Drill) -> None:
