@@ -12,10 +12,12 @@ from ivr.calls import BESIDE_THE_LOOP, twiml
 from ivr.conference_carrier import CONFERENCE_EVENTS, events_path, music_path, waiting_path
 from ivr.line import PhoneLine
 from ivr.ports import Book, Conferences, Log
+from ivr.sounds import HOLD_MUSIC
 from ivr.spoken import speakable
 from ivr.twiml import SAY_LANGUAGE, TwimlWriter
 
-_PAUSE_SECONDS = 12  # between two sentences to somebody who waits
+_PAUSE_SECONDS = 12
+_PIECES = 3  # of music, between two sentences to somebody on hold
 _NO_CONTENT = 204
 _PARTICIPANT = "participant-"
 _log = structlog.get_logger()
@@ -64,10 +66,18 @@ class ConferenceWebhooks:
     # --- what is heard while waiting
 
     def music(self, conversation_id: str) -> Response:
-        return twiml(self._wait("phone.on_hold", music_path(conversation_id)))
+        """On hold: told not to hang up, then music, again and again."""
+        response = self._told("phone.on_hold")
+        response.play(self._line.url(HOLD_MUSIC), loop=_PIECES)
+        response.redirect(self._line.url(music_path(conversation_id)), method="POST")
+        return twiml(str(response))
 
     def waiting(self, conversation_id: str) -> Response:
-        return twiml(self._wait("phone.operator_waits", waiting_path(conversation_id)))
+        """For the moment between answering and the caller's coming in."""
+        response = self._told("phone.operator_waits")
+        response.pause(length=_PAUSE_SECONDS)
+        response.redirect(self._line.url(waiting_path(conversation_id)), method="POST")
+        return twiml(str(response))
 
     # --- reports
 
@@ -109,12 +119,10 @@ class ConferenceWebhooks:
         with self._log.read() as tx:
             return tx.leg(leg_id)
 
-    def _wait(self, script: str, again: str) -> str:
+    def _told(self, script: str) -> VoiceResponse:
         response = VoiceResponse()
         response.say(speakable(self._book.say(script).voice), voice=self._line.voice, language=SAY_LANGUAGE)
-        response.pause(length=_PAUSE_SECONDS)
-        response.redirect(self._line.url(again), method="POST")
-        return str(response)
+        return response
 
 
 def _sequence() -> int:

@@ -1,8 +1,10 @@
 // The console's own script: live parts, running clocks, the alarm's sound, and keys. No words: those are in the templates.
 import { startAlarm } from "./alarm.js";
+import { startCallBar } from "./call_bar.js";
 import { startClocks } from "./clocks.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
+import { startSoftphone } from "./softphone.js";
 import { startTranscript } from "./transcript.js";
 
 startClocks();
@@ -10,5 +12,7 @@ startKeys();
 if (document.body.dataset.events) {
   startAlarm();
   startTranscript();
+  startCallBar();
+  startSoftphone();
   startLive();
 }
