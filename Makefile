@@ -7,7 +7,7 @@ VENV := .venv/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help setup run nlu test check bench nlu-report lock screens clean
+.PHONY: help setup run doctor nlu test check bench nlu-report lock screens clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -33,6 +33,10 @@ check: prerequisites ## lint, types, import floors
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
+
+doctor: prerequisites ## what would keep an emergency from reaching somebody: carrier, numbers, rota, robots, model, database, clock, disk
+	@$(PYTHON) ops/setup.py app settings database
+	@$(VENV)/flask --app app doctor
 
 bench: prerequisites ## one turn against a bare parse, callers against Rasa's own channel, memory (writes docs/bench.md)
 	@$(PYTHON) ops/setup.py dev nlu model settings database

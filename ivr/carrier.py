@@ -7,7 +7,8 @@ a 5xx or an answer nobody can read it may have happened: CarrierUnknown, and the
 import json
 import threading
 from collections.abc import Callable, Collection, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -89,6 +90,18 @@ class TwilioCarrier:
     def plain_text(self, *, to: str, body: str) -> str:
         """One that nobody waits to hear about: the sentinel may have no database to write a delivery report into."""
         return sid_of(self._client.messages.create(to=to, from_=self._line.number, body=body).sid)
+
+    def present(self) -> datetime | None:
+        """What time it is for the carrier, by a request that rings nobody; None if its answer does not say.
+
+        Raises CarrierRefused for a wrong account or token, and whatever every request may raise.
+        """
+        calls = f"{self._client.api.base_url}/2010-04-01/Accounts/{self._account_sid}/Calls.json"
+        answer = self._client.request("GET", calls, params={"PageSize": 1})
+        try:
+            return parsedate_to_datetime((answer.headers or {})["Date"])
+        except (KeyError, ValueError):
+            return None
 
     def find_call(self, attempt: Rung, others: Collection[str] = ()) -> str | None:
         """By number, newest first, and by time on our side: their filter on StartTime would leave out a call that is

@@ -73,6 +73,17 @@ class Store:
             connection.execute(text("SELECT 1"))
         return time.monotonic() - started
 
+    def present(self) -> datetime:
+        """What time it is for the database; SQLite has this machine's clock. Raises StoreBusy."""
+        sql = (
+            "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')"
+            if self._engines.is_sqlite
+            else "SELECT clock_timestamp()"
+        )
+        with translated(), self._engines.read.connect() as connection:
+            now = connection.execute(text(sql)).scalar_one()
+        return now if isinstance(now, datetime) else datetime.fromisoformat(now)
+
     def backup(self, path: str | Path) -> None:
         """Writes a consistent copy of a SQLite database while it is in use; an older file of that name is replaced at
         the very end. Raises ConfigurationError on PostgreSQL, which has pg_dump; OSError where no file can be written.

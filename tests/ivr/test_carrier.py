@@ -86,6 +86,28 @@ def test_a_text_names_its_attempt_too() -> None:
     assert form["StatusCallback"] == [f"{BASE_URL}/ivr/alarms/{ATTEMPT}/text-status"]
 
 
+def test_a_plain_text_asks_for_no_report() -> None:
+    """The sentinel's: there may be no database to write one into."""
+    sid = "SM" + "3" * 32
+    carrier, http = judged(lambda _: answer_with({"sid": sid, "status": "queued"}, 201))
+    assert carrier.plain_text(to=BUTLER, body="【供暖热线】数据库连不上") == sid
+    assert set(form_of(http.requests[0])) == {"To", "From", "Body"}
+
+
+def test_the_carriers_clock_is_asked_by_a_list_of_calls() -> None:
+    carrier, http = judged(lambda _: with_date(calls(), A_WINTER_DAY))
+    assert carrier.present() == A_WINTER_DAY
+    assert http.requests[0].method == "GET"
+    assert str(http.requests[0].url).endswith(f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json?PageSize=1")
+    silent, _ = judged(lambda _: calls())
+    assert silent.present() is None
+
+
+def with_date(response: Response, at: datetime) -> Response:
+    response.headers = {**(response.headers or {}), "Date": format_datetime(at, usegmt=True)}
+    return response
+
+
 def test_a_live_call_is_interrupted() -> None:
     carrier, http = judged(lambda _: answer_with(a_call(status="in-progress")))
     carrier.fetch_turn(SID, "/ivr/calls/c0ffee/hold/7")
