@@ -45,6 +45,7 @@ from fulfillment.accounts import give_first_passwords, set_password
 from fulfillment.alarms import Alarms
 from fulfillment.calling import ResidentCalls, ResidentRinging
 from fulfillment.clock_watch import ClockWatch
+from fulfillment.complete_ladder import demand_complete_ladders
 from fulfillment.desk import Desk
 from fulfillment.dissatisfied import WordOfDissatisfaction
 from fulfillment.forwarding import Forwarding
@@ -367,6 +368,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             recordings=Recordings(rooms.store, rooms.sounds, rooms.clock),
             audio=Audio(
                 rooms.conferences,
+                rooms.hotline.leak_heard,
                 rooms.safety_words,
                 browser_lines=settings.browsers_can_ring,
                 softphone_token=rooms.softphones.token if rooms.softphones else None,
@@ -494,6 +496,7 @@ def worker(instance: str) -> None:
         name = f"worker-{os.uname().nodename}-{instance}"
         lanes = [lane for lane, threads in LANE_THREADS.items() for _ in range(threads)]
         plan = rooms.standard.ladder
+        demand_complete_ladders(rooms.store, rooms.standard, rooms.clock)
         per_second = {Lane.VOICE: plan.calls_per_second, Lane.TEXT: plan.texts_per_second}
         rooms.sweep.promise()
         replan_after_calendar_change(rooms.store, rooms.standard, rooms.clock)

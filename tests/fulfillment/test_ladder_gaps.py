@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import time, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from fulfillment.company import Community, Duty, Staff, StaffRole
+from fulfillment.complete_ladder import demand_complete_ladders
 from fulfillment.dispatch import Company, Gap, is_on_duty, ladder, ladder_gaps
 from fulfillment.importing import import_company, load_words
 from ivr.robots import robot_address
 from kernel.clock import local
-from tests.fakes import A_WINTER_DAY, EVERY_DAY, FakeStore
+from kernel.errors import ConfigurationError
+from tests.fakes import A_WINTER_DAY, EVERY_DAY, FakeStore, FixedClock, small_company
 from tests.fulfillment.drill import HOME, standard
 
 PLAN = standard().ladder
@@ -66,6 +70,25 @@ def test_an_unknown_place_needs_people_of_its_own() -> None:
     """The butlers of a house do not help whoever has not said where it is."""
     found = gaps([ALWAYS])
     assert [(g.communities, g.people) for g in found] == [((), 1)]
+
+
+def test_the_start_is_refused_and_says_where_and_when(small: FakeStore) -> None:
+    demand_complete_ladders(small, standard(), FixedClock())
+    with small.write() as tx:
+        tx.replace_duties([d for d in tx.duties() if d.role is not StaffRole.SUPERVISOR])
+    with pytest.raises(ConfigurationError, match="11-22 10:00 to 11-29 10:00, 阳光花园: nobody is supervisor and 4"):
+        demand_complete_ladders(small, standard(), FixedClock())
+
+
+def test_an_empty_database_starts_with_a_warning() -> None:
+    with capture_logs() as logs:
+        demand_complete_ladders(FakeStore(), standard(), FixedClock())
+    assert [line["event"] for line in logs] == ["no_company"]
+
+
+@pytest.fixture
+def small() -> FakeStore:
+    return small_company(FakeStore())
 
 
 @settings(max_examples=40, deadline=None)
