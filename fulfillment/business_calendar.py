@@ -118,6 +118,18 @@ class BusinessCalendar:
         until_season = Season(self.fee_collection.first, self.season.first)
         return Moment.BEFORE_SEASON if until_season.has(at.date()) else Moment.AFTER_SEASON
 
+    def is_daytime(self, instant: datetime) -> bool:
+        """Nobody is told what can wait before 7:00 or after 22:00 (N7 for residents, the same courtesy for staff)."""
+        return _within((self.daytime,), local(instant).time())
+
+    def next_daytime(self, instant: datetime) -> datetime:
+        """`instant` itself in the daytime, otherwise when the next one begins."""
+        if self.is_daytime(instant):
+            return instant
+        at = local(instant)
+        day = at.date() if at.time() < self.daytime.start else at.date() + timedelta(days=1)
+        return _at(day, self.daytime.start)
+
     def may_call(self, instant: datetime) -> bool:
         """N7: a resident may be rung up now without a reason of urgency."""
         return _within(self.calling_hours, local(instant).time())
