@@ -345,6 +345,23 @@ def read_home(rooms: Rooms, conversation: Conversation) -> tuple[Home | None, tu
     return home, (*(row for row in own if row.ticket.id not in known), *home.open_tickets)
 
 
+def read_known(rooms: Rooms, conversation: Conversation) -> tuple[tuple[str, str], ...]:
+    """What the bot has learnt and no ticket holds yet: (name of the fact, words)."""
+    state = DialogueState.from_json(conversation.state)
+    slots = state.slots
+    facts = {
+        "matter": kind_title(rooms, state.matter) if state.matter else "",
+        "symptom": state.symptom,
+        "part": slots.part,
+        "place_at_home": slots.place_at_home,
+        "temperature": slots.temperature,
+        "visit_time": slots.visit_time,
+        "story": slots.story,
+        "phone": slots.phone,
+    }
+    return tuple((name, words) for name, words in facts.items() if words)
+
+
 def talk_version(conversation: Conversation, tail: Sequence[Message]) -> str:
     """Changes with every message, and with what was understood of the last ones."""
     return digest(conversation.last_seq, [sorted(message.data) for message in tail])
@@ -355,9 +372,10 @@ def floor_version(conversation: Conversation) -> str:
     return digest(conversation.epoch, conversation.floor, conversation.operator_id)
 
 
-def side_version(home: Home | None, tickets: Sequence[TicketRow]) -> str:
-    """Changes when the home becomes known or one of its open tickets moves."""
+def side_version(home: Home | None, tickets: Sequence[TicketRow], known: Sequence[tuple[str, str]] = ()) -> str:
+    """Changes when the home becomes known, something is learnt, or one of its open tickets moves."""
     return digest(
+        known,
         home and home.household,
         [(row.ticket.id, row.ticket.rev, [(c.clock.id, c.level) for c in row.running]) for row in tickets],
     )

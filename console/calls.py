@@ -93,6 +93,7 @@ def _actions(rooms: Rooms) -> dict[str, Callable[[str, int], None]]:
         "resume": talks.resume,
         "come-back": talks.come_back,
         "complete": talks.complete,
+        "leak": rooms.audio.leak_heard,
         "consult": lambda conversation_id, operator_id: talks.consult(conversation_id, operator_id, _to()),
         "transfer": lambda conversation_id, operator_id: talks.transfer(conversation_id, operator_id, _to()),
     }

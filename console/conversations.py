@@ -40,6 +40,7 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
     def conversation(conversation_id: str) -> ResponseReturnValue:
         settled, tail, row = _transcript(rooms, conversation_id, 0)
         home, tickets = board.read_home(rooms, row.conversation)
+        known = board.read_known(rooms, row.conversation)
         log.info("audit.conversation_opened", operator=me().login, operator_id=me().id, conversation=conversation_id)
         return render_template(
             "console/conversation.html",
@@ -53,7 +54,8 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
             open_conversation=conversation_id,
             talk_version=board.talk_version(row.conversation, tail),
             floor_version=board.floor_version(row.conversation),
-            side_version=board.side_version(home, tickets),
+            known=known,
+            side_version=board.side_version(home, tickets, known),
             bar=board.read_call_bar(rooms, conversation_id, me().id),
         )
 
@@ -75,12 +77,14 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
     def conversation_side(conversation_id: str) -> ResponseReturnValue:
         row = board.read_conversation_row(rooms, conversation_id)
         home, tickets = board.read_home(rooms, row.conversation)
+        known = board.read_known(rooms, row.conversation)
         return render_template(
             "console/parts/side.html",
             row=row,
             home=home,
             tickets=tickets,
-            side_version=board.side_version(home, tickets),
+            known=known,
+            side_version=board.side_version(home, tickets, known),
         )
 
     @blueprint.get("/conversations/<conversation_id>/controls")

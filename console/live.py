@@ -91,7 +91,8 @@ class Topics:
             return board.talk_version(conversation, tail)
         if name == "floor":
             return board.floor_version(conversation)
-        return board.side_version(*board.read_home(self._rooms, conversation))
+        known = board.read_known(self._rooms, conversation)
+        return board.side_version(*board.read_home(self._rooms, conversation), known)
 
 
 def add_routes(blueprint: Blueprint, rooms: Rooms, streams: Streams, presence: Presence) -> None:

@@ -143,6 +143,8 @@ class Audio:
     """How operators talk with callers."""
 
     conferences: Conferences
+    #: (conversation, operator): a leak that was told on the telephone. Raises StaleEpoch.
+    leak_heard: Callable[[str, int], None]
     safety_words: Callable[[str], str]  # of a kind of emergency, to be read out; "" for any other kind of ticket
     browser_lines: bool = False  # operators may choose to be rung in their browser
     #: The access token of an operator's browser, by its name. None: browsers are lines of the simulated network only.

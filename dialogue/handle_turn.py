@@ -57,6 +57,7 @@ from fulfillment.outbox import NewTask, TaskKind
 from fulfillment.standard import Standard
 from fulfillment.ticket import Address, Ticket
 from kernel.clock import Clock
+from kernel.errors import StaleEpoch
 
 log = structlog.get_logger()
 
@@ -179,6 +180,25 @@ class Hotline:
                 state = step.act(command, state)
             tx.save_conversation(replace(step.conversation, state=state.to_json(), last_at=now))
             tx.move_floor(conversation_id, to=Floor.ENDED, operator_id=None, epoch=step.conversation.epoch, at=now)
+
+    def leak_heard(self, conversation_id: str, operator_id: int) -> None:
+        """The holder of the floor was told of a leak on the telephone, where nothing of ours listens: ticket and alarm, as
+        if the bot had heard it. Pressed twice it is one. Raises StaleEpoch if somebody else has the floor.
+        """
+        now = self._kit.clock.now()
+        with self._kit.store.write() as tx:
+            conversation = tx.conversation(conversation_id, for_update=True)
+            if conversation.floor is not Floor.OPERATOR or conversation.operator_id != operator_id:
+                msg = f"operator {operator_id} does not hold conversation {conversation_id}"
+                raise StaleEpoch(msg)
+            step = _Step(self._kit, tx, conversation, now)
+            state = step.state
+            if state.emergency_ticket_id is not None:
+                return
+            symptom = state.symptom or self._kit.book.word("words.leak_told_to_operator")
+            state = step.act(OpenTicket(Intent.LEAK_INSIDE.value, symptom), state)
+            step.note_emergency("handoff.emergency_told")
+            tx.save_conversation(replace(step.conversation, state=state.to_json(), last_at=now))
 
     # --- 1 hear ------------------------------------------------------------------------------------------------
 
@@ -309,14 +329,18 @@ class _Step:
         slots = merge(state.slots, heard).slots
         kind = heard.intent.value if heard.category == "leak" else Intent.LEAK_INSIDE.value
         state = self.act(OpenTicket(kind, heard.text), replace(state, slots=slots))
-        notice = self.kit.book.say("handoff.emergency_noticed", number=self.ticket.number if self.ticket else "")
-        self.tx.add_message(
-            self.conversation.id, author=Author.SYSTEM, text=notice.chat, at=self.now, data={"script": notice.script}
-        )
+        self.note_emergency("handoff.emergency_noticed")
         return Decision(
             state, (Say(f"safety.{kind}"),), options=state.options, then=Then.WAIT,
             reason="emergency while an operator has the floor",
         )  # fmt: skip
+
+    def note_emergency(self, script: str) -> None:
+        """For the operator: the ticket that was opened just now."""
+        notice = self.kit.book.say(script, number=self.ticket.number if self.ticket else "")
+        self.tx.add_message(
+            self.conversation.id, author=Author.SYSTEM, text=notice.chat, at=self.now, data={"script": notice.script}
+        )
 
     def in_queue(self, heard: Understanding, choice: str) -> Decision:
         """Waiting: an emergency at once; a callback, the bot or a message instead of waiting; everything else is kept for
