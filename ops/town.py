@@ -76,6 +76,14 @@ class Town:
         }
 
     def __enter__(self) -> Self:
+        try:
+            self._open()
+        except BaseException:
+            self.__exit__()  # half a town is nobody's to end
+            raise
+        return self
+
+    def _open(self) -> None:
         for program in ("migrate", "sample-company"):
             self.run("flask", "--app", "app", program)
         with Store(self.database_url) as store, store.write() as tx:
@@ -86,7 +94,6 @@ class Town:
         self.start_web()
         self.start("worker", str(BIN / "flask"), "--app", "app", "worker")
         self.wait_until_healthy()
-        return self
 
     def __exit__(self, *_: object) -> None:
         for process in self.processes.values():

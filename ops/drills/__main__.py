@@ -13,9 +13,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from ops.drills.breakages import DRILLS, FULL, QUICK, Drill, Missing, Size
+from ops.drills.breakages import DRILLS, FULL, PROOF, QUICK, Drill, Missing, Size
 from ops.drills.ledger import Tally
 from ops.drills.page import write_report
+from ops.drills.sabotage import NOTICED_AS
 from ops.drills.stage import Outcome, Stage, Wish
 from ops.nlu_process import nlu_server
 
@@ -32,7 +33,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--keep", type=Path, help="leave logs and databases in this folder")
     chosen = parser.parse_args()
-    size = QUICK if chosen.quick or chosen.prove else FULL
+    size = PROOF if chosen.prove else QUICK if chosen.quick else FULL
     drills = [DRILLS[name] for name in chosen.only or DRILLS]
     if chosen.quick and not chosen.only:
         drills = [d for d in drills if d.in_quick]
@@ -47,7 +48,7 @@ def main() -> int:
     seconds = time.monotonic() - began
     print(f"{len(outcomes)} drills in {seconds:.0f} s", flush=True)
     if chosen.prove:
-        return int(any(not o.misses and not o.skipped for o in outcomes))
+        return int(not all(outcome.noticed for outcome in outcomes))
     if not chosen.only:
         write_report(outcomes, quick=chosen.quick, seed=chosen.seed, seconds=seconds)
     return int(any(o.misses for o in outcomes))
@@ -66,11 +67,14 @@ def _run(drills: list[Drill], size: Size, folder: Path, nlu_url: str, seed: int)
 
 
 def _prove(drills: list[Drill], size: Size, folder: Path, nlu_url: str, seed: int) -> list[Outcome]:
-    return [
-        _alone(d, size, folder / f"red-{d.name}-{sabotage}", nlu_url, seed, sabotage)
-        for d in drills
-        for sabotage in d.sabotage
-    ]
+    outcomes = []
+    for drill in drills:
+        for sabotage in drill.sabotage:
+            outcome = _alone(drill, size, folder / f"red-{drill.name}-{sabotage}", nlu_url, seed, sabotage)
+            outcome.noticed = bool(outcome.skipped) or any(NOTICED_AS[sabotage] in miss for miss in outcome.misses)
+            print(f"    {sabotage}: {'noticed' if outcome.noticed else 'NOT NOTICED'}", flush=True)
+            outcomes.append(outcome)
+    return outcomes
 
 
 def _alone(drill: Drill, size: Size, folder: Path, nlu_url: str, seed: int, sabotage: str = "") -> Outcome:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 SABOTAGE: dict[str, Callable[[], None]] = {}
+#: What the drill must say about it; a drill that is red for another reason has not noticed it.
+NOTICED_AS: dict[str, str] = {}
 
 
 def apply(name: str) -> None:
@@ -31,9 +33,12 @@ def jump_with(file: Path) -> None:
     _replace(SystemClock, "now", now)
 
 
-def _sabotage(function: Callable[[], None]) -> Callable[[], None]:
-    SABOTAGE[function.__name__] = function
-    return function
+def _noticed_as(words: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    def add(function: Callable[[], None]) -> Callable[[], None]:
+        SABOTAGE[function.__name__], NOTICED_AS[function.__name__] = function, words
+        return function
+
+    return add
 
 
 def _replace(owner: Any, name: str, new: Any) -> None:
@@ -42,7 +47,7 @@ def _replace(owner: Any, name: str, new: Any) -> None:
     setattr(owner, name, new)
 
 
-@_sabotage
+@_noticed_as("called after acknowledgement")
 def no_reread() -> None:
     """Nobody looks again whether the case was accepted, and accepting cancels nothing."""
     from fulfillment.case import Case  # noqa: PLC0415
@@ -52,7 +57,7 @@ def no_reread() -> None:
     _replace(Case, "stop_ladder", lambda _case: None)
 
 
-@_sabotage
+@_noticed_as("lost")
 def no_alarm() -> None:
     """Every fourth ticket is written without the promise to forward it."""
     from fulfillment.case import Case  # noqa: PLC0415
@@ -66,7 +71,7 @@ def no_alarm() -> None:
     _replace(Case, "forward", forgetful)
 
 
-@_sabotage
+@_noticed_as("ladders unfinished")
 def first_rung_only() -> None:
     """Whoever does not answer is the last one who was rung."""
     from fulfillment.case import Case  # noqa: PLC0415
@@ -80,7 +85,7 @@ def first_rung_only() -> None:
     _replace(Case, "forward", lazy)
 
 
-@_sabotage
+@_noticed_as("ladders unfinished")
 def callbacks_only() -> None:
     """The next step waits for the carrier's callback for ever instead of for its own time."""
     from fulfillment.case import Case  # noqa: PLC0415
@@ -93,7 +98,7 @@ def callbacks_only() -> None:
     _replace(Case, "forward", patient)
 
 
-@_sabotage
+@_noticed_as("double")
 def no_look_up() -> None:
     """An unfinished attempt is dialled again without asking the carrier."""
     from fulfillment.forwarding import Forwarding  # noqa: PLC0415
@@ -101,7 +106,7 @@ def no_look_up() -> None:
     _replace(Forwarding, "_find_call", lambda *_: "")
 
 
-@_sabotage
+@_noticed_as("late")
 def slow_hands() -> None:
     """Twelve seconds pass before anybody is dialled."""
     from fulfillment.forwarding import Forwarding  # noqa: PLC0415
@@ -115,7 +120,7 @@ def slow_hands() -> None:
     _replace(Forwarding, "_carry_out", slowly)
 
 
-@_sabotage
+@_noticed_as("late")
 def keeps_leases() -> None:
     """What a killed worker held stays held until the lease runs out."""
     from storage import Store  # noqa: PLC0415
@@ -123,7 +128,7 @@ def keeps_leases() -> None:
     _replace(Store, "release_leases", lambda *_: 0)
 
 
-@_sabotage
+@_noticed_as("answered differently")
 def no_replay() -> None:
     """A webhook that was delivered before is answered anew."""
     from storage.conversations import ConversationRows  # noqa: PLC0415
@@ -131,7 +136,7 @@ def no_replay() -> None:
     _replace(ConversationRows, "stored_reply", lambda *_: None)
 
 
-@_sabotage
+@_noticed_as("half written")
 def no_transactions() -> None:
     """Every statement is committed by itself."""
     from storage import engines  # noqa: PLC0415

@@ -309,3 +309,4 @@ class Outcome:
     misses: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     skipped: str = ""
+    noticed: bool = False  # the sabotage, when there was one
