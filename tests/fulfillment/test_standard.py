@@ -26,8 +26,8 @@ def standard() -> Standard:
 
 @pytest.fixture
 def own_data(tmp_path: Path) -> Path:
-    for name in ("clocks", "ticket_kinds", "calendar", "ladder", "directory"):
-        shutil.copy(DATA / f"{name}.yml", tmp_path)
+    for table in DATA.glob("*.yml"):
+        shutil.copy(table, tmp_path)
     return tmp_path
 
 
