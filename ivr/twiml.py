@@ -72,7 +72,8 @@ class TwimlWriter:
         if reply.then is Then.HANG_UP:
             return self.goodbye(said)
         if reply.then is Then.WAIT:
-            return self.wait(conversation_id, said, after=reply.last_seq, step=1)
+            # Listening while it speaks: the ways out of the line may be chosen at once.
+            return self._gather(said, _hold(conversation_id, reply.last_seq, 1), _MUSIC_LISTENING)
         if reply.then is Then.RECORD:
             return self.record(conversation_id, said, n=reply.turn_number)
         one_key = any(option.digit not in ("", "0") for option in reply.quick_replies)

@@ -2,14 +2,24 @@
 
 import pytest
 from flask.testing import FlaskClient
+from lxml import etree
 
-from dialogue.conversation import Channel, Expect, Floor, Reply, Then
+from dialogue.conversation import Channel, Expect, Floor, QuickReply, Reply, Then
+from ivr.twiml import TwimlWriter
 from kernel.errors import StoreBusy
+from tests.dialogue.talk import BOOK, STANDARD
 from tests.fakes import FakeStore
 from tests.ivr.conftest import BASE_URL, CALL_SID, LINE, RESIDENT, ScriptedHotline, reply, said
 from tests.twilio_judges import JudgedClient, action_of, spoken
 
 INCOMING = {"CallSid": CALL_SID, "From": RESIDENT, "CallStatus": "ringing"}
+
+
+#: Safety instructions, and the words that consent to a recording is given by.
+TO_THE_END = {
+    "safety.leak_inside", "safety.leak_street", "safety.manhole_cover", "safety.gas_smell", "voicemail.prompt",
+    "phone.fault", "phone.fault_again", "phone.fault_unanswered",
+}  # fmt: skip
 
 
 def turns(n: int) -> str:
@@ -92,6 +102,31 @@ def test_safety_instructions_cannot_be_talked_over(
     assert spoken(document) == ["好的。", "马上关掉阀门。", "请问您是哪个小区?"]
 
 
+@pytest.mark.parametrize("then", [Then.LISTEN, Then.WAIT])
+def test_everything_but_safety_instructions_can_be_talked_over(then: Then) -> None:
+    writer = TwimlWriter(LINE, BOOK, STANDARD.queue, place_names=())
+    to_the_end = set()
+    for key, script in BOOK.scripts.items():
+        words = BOOK.say(key, **dict.fromkeys(script.params, "1"))
+        document = etree.fromstring(writer.reply("c0ffee", Reply(said=(words,), then=then)).encode())
+        assert document.find("Gather") is not None
+        if document.find("Say") is not None:
+            to_the_end.add(key)
+    assert to_the_end == TO_THE_END
+
+
+def test_where_one_key_chooses_the_first_one_counts(
+    carrier: JudgedClient, hotline: ScriptedHotline, in_call: str
+) -> None:
+    first, human = QuickReply("community:1", "阳光花园", "1"), QuickReply("human", "转人工", "0")
+    for options, wanted in (((first, human), "1"), ((human,), None)):
+        hotline.answers["问"] = Reply(said=(said("请说。"),), expect=Expect.ADDRESS, quick_replies=options)
+        form = {"SpeechResult": "问", "x": str(wanted)}
+        gather = carrier.speak(f"/ivr/calls/{in_call}/turns/{2 + len(options)}", form).find("Gather")
+        assert gather is not None
+        assert gather.get("numDigits") == wanted
+
+
 @pytest.mark.parametrize(
     ("expect", "wanted"),
     [
@@ -100,6 +135,7 @@ def test_safety_instructions_cannot_be_talked_over(
         (Expect.ANYTHING, {"numDigits": "1", "finishOnKey": ""}),
         (Expect.PHONE, {"numDigits": "12", "finishOnKey": "#", "speechTimeout": "3"}),
         (Expect.ADDRESS, {"numDigits": None, "finishOnKey": "#"}),
+        (Expect.NUMBER, {"numDigits": "6", "finishOnKey": "#"}),
     ],
 )
 def test_listening_fits_what_is_asked(
