@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from fulfillment.ticket import Attempt, Ticket
 
+VOICE = "voice"
 ALARM_PATH = "/ivr/alarms/"
 #: The carrier was being asked while the key was pressed: no re-reading can be closer. More than this is a call too many.
 IN_FLIGHT = timedelta(seconds=0.5)
@@ -188,8 +189,8 @@ class _Books:
 
 
 def calls_of(attempts: Sequence[Attempt], record: Record) -> list[Call]:
-    """Placed for these attempts, by the address given with the call or by the id that the product noted."""
-    ids = {a.id for a in attempts}
+    """Placed for these attempts (or joined by them), by the address given with the call or by the id that the product noted."""
+    ids = {a.call_id for a in attempts}
     sids = {a.provider_sid for a in attempts if a.provider_sid}
     return [c for c in record.calls if c.attempt_id in ids or c.sid in sids]
 
@@ -207,7 +208,9 @@ def _count_one(counted: Tally, emergency: Emergency, tickets: Sequence[Ticket], 
     rings: list[datetime] = []
     messages: list[datetime] = []
     for ticket in tickets:
-        rings += [c.rang_at or c.created for c in calls_of(attempts_of[ticket.id], record)]
+        for attempt in attempts_of[ticket.id]:  # one that joined a call is told in it from then on
+            calls = calls_of([attempt], record) if attempt.channel == VOICE else []
+            rings += [max(c.rang_at or c.created, attempt.started_at) for c in calls]
         messages += [t.created for t in texts_of(ticket, attempts_of[ticket.id], record)]
     own_calls = {c.sid for c in record.calls if emergency.number and c.number == emergency.number}
     duty = [c.rang_at or c.created for c in record.calls if c.parent in own_calls and c.number == books.duty_phone]
@@ -234,7 +237,7 @@ def _judge_ladder(counted: Tally, ticket: Ticket, books: _Books, now: datetime) 
     if done is None or done > deadline:
         counted.unfinished.append(f"{ticket.number}: {len(attempts)} attempts, run through at {done}")
         return
-    first_round = [a for a in attempts if a.channel == "voice" and a.started_at <= done]
+    first_round = [a for a in attempts if a.channel == VOICE and a.started_at <= done]
     if not first_round or max(a.started_at for a in first_round) > ticket.opened_at + _LAST_RUNG / scale:
         counted.unfinished.append(f"{ticket.number}: its last rung started after minute 8")
 
@@ -244,7 +247,7 @@ def _judge_calls(counted: Tally, tickets: Sequence[Ticket], books: _Books) -> No
     known: dict[str, Call] = {}
     for ticket in tickets:
         for attempt in books.attempts_of[ticket.id]:
-            if attempt.channel != "voice":
+            if attempt.channel != VOICE:
                 continue
             for call in calls_of([attempt], books.record):
                 by_call[call.sid].append((ticket, attempt))

@@ -101,23 +101,23 @@ def callbacks_only() -> None:
 @_noticed_as("double")
 def no_look_up() -> None:
     """An unfinished attempt is dialled again without asking the carrier."""
-    from fulfillment.forwarding import Forwarding  # noqa: PLC0415
+    from fulfillment.telling import Telling  # noqa: PLC0415
 
-    _replace(Forwarding, "_find_call", lambda *_: "")
+    _replace(Telling, "_find_call", lambda *_: "")
 
 
 @_noticed_as("late")
 def slow_hands() -> None:
     """Twelve seconds pass before anybody is dialled."""
-    from fulfillment.forwarding import Forwarding  # noqa: PLC0415
+    from fulfillment.telling import Telling  # noqa: PLC0415
 
-    carry_out = Forwarding._carry_out  # noqa: SLF001 - sabotage
+    carry_out = Telling._carry_out  # noqa: SLF001 - sabotage
 
     def slowly(*arguments: Any) -> Any:
         time.sleep(12)
         return carry_out(*arguments)
 
-    _replace(Forwarding, "_carry_out", slowly)
+    _replace(Telling, "_carry_out", slowly)
 
 
 @_noticed_as("late")

@@ -286,13 +286,15 @@ class Nursery:
 
 
 def scaled_data(folder: Path, scale: float) -> Path:
-    """The tables of the product with every duration of the ladder divided; a second is the least."""
+    """The tables of the product with every duration of the ladder divided (a second is the least) and every rate multiplied."""
     data = folder / "data"
     shutil.copytree(HOME / "data", data, dirs_exist_ok=True)
     plan = yaml.safe_load((HOME / "data" / "ladder.yml").read_text(encoding="utf-8"))
     for name, value in plan.items():
         if name.endswith("_seconds"):
             plan[name] = max(1, round(value / scale))
+        if name.endswith("_per_second"):
+            plan[name] = value * scale
     (data / "ladder.yml").write_text(json.dumps(plan), encoding="utf-8")
     return data
 
