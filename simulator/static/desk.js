@@ -179,7 +179,7 @@ class Card {
       key.textContent = line.text;
       item.append(`${words.press} `, key);
     } else {
-      item.textContent = line.kind === "play" ? `♪ ${words.sound} ${line.text}` : line.text;
+      item.textContent = line.kind === "play" ? `♪ ${words.sound} ${line.text.split("/").pop()}` : line.text;
     }
     if (line.heard === false) {
       item.classList.add("lost");

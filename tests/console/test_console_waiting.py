@@ -66,7 +66,7 @@ def promise(store: FakeStore, conversation_id: str, clock: Clock, phone: str = "
 
 def turns(page: str) -> list[str]:
     """What stands in line, by the ids on the page, in order."""
-    line = page.split('<ul class="line">', 1)[1].split("</ul>", 1)[0]
+    line = page.split('<ul class="in-line">', 1)[1].split("</ul>", 1)[0]
     return re.findall(r'id="((?:talk|callback)-[^"]+)"', line)
 
 
