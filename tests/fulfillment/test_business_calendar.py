@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fulfillment.business_calendar import BusinessCalendar, MonthDay, Season
+from fulfillment.business_calendar import BusinessCalendar, Moment, MonthDay, Season
 from fulfillment.standard import Standard
 from kernel.clock import BEIJING
 
@@ -110,3 +110,19 @@ def test_a_moment_outside_the_calling_hours_falls_back_into_them(calendar: Busin
 
 def test_a_day_ends_at_local_midnight(calendar: BusinessCalendar) -> None:
     assert calendar.end_of_day(at("2026-11-23T23:30")) - at("2026-11-23T23:30") == timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("when", "moment"),
+    [
+        ("2026-11-22T10:00", Moment.SEASON), ("2026-11-22T06:59", Moment.SEASON_NIGHT), ("2026-11-22T22:00", Moment.SEASON_NIGHT),
+        ("2026-11-15T07:00", Moment.SEASON), ("2026-03-15T21:59", Moment.SEASON),
+        ("2026-11-13T10:00", Moment.BEFORE_SEASON), ("2026-09-08T10:00", Moment.BEFORE_SEASON), ("2026-09-07T10:00", Moment.AFTER_SEASON),
+        ("2026-03-16T10:00", Moment.AFTER_SEASON), ("2026-07-01T12:30", Moment.CLOSED), ("2026-11-14T23:00", Moment.CLOSED), ("2026-07-05T10:00", Moment.CLOSED),
+    ],
+)  # fmt: skip
+def test_the_hotline_knows_what_time_it_is_for_its_callers(
+    calendar: BusinessCalendar, when: str, moment: Moment
+) -> None:
+    """N6."""
+    assert calendar.moment(at(when)) is moment
