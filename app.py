@@ -442,6 +442,9 @@ def _add_front_door(app: Flask, rooms: Rooms) -> None:
 def configure_logging() -> None:
     """One readable line an event, on standard error, with personal data masked."""
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("apprise").setLevel(
+        logging.CRITICAL
+    )  # its lines repeat addresses, which are secrets; `ivr.robots` tells what went wrong
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

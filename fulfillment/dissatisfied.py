@@ -45,7 +45,7 @@ DissatisfactionText = Callable[[Dissatisfaction], str]
 
 def promise_word(case: Case, call_id: int) -> None:
     """Enqueues a message for each person and channel; a repeated call adds nothing."""
-    people = [s.id for s in on_duty(case.tx, StaffRole.SUPERVISOR, case)]
+    people = [s.id for s in on_duty(case.tx, StaffRole.SUPERVISOR, case.now)]
     assignee = case.ticket.assignee_id
     if assignee is not None and case.tx.staff(assignee).active:
         people.insert(0, assignee)

@@ -18,10 +18,10 @@ from typing import Protocol
 import structlog
 
 from fulfillment.company import StaffRole
-from fulfillment.dispatch import is_on_duty
 from fulfillment.outbox import Lane
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
 from fulfillment.robot_messages import Robots, robot_of
+from fulfillment.staff_notices import on_duty
 from fulfillment.ticket import AttemptOutcome, Ticket
 from kernel.clock import Clock
 from kernel.errors import CarrierError, HotlineError
@@ -35,6 +35,7 @@ _LOOK_EVERY_SECONDS = 5.0
 #: A database that does not answer for so long is as good as gone.
 _LOOK_LIMIT_SECONDS = 15.0
 _MOST_EMERGENCIES = 100
+_TOLD_ROLES = (StaffRole.SUPERVISOR, StaffRole.DUTY_CHIEF)
 _SHOUTS_AT_ONCE = 8
 _NOT_TOLD = frozenset(
     {AttemptOutcome.INTENDED, AttemptOutcome.DIALLING, AttemptOutcome.FAILED, AttemptOutcome.WITHDRAWN}
@@ -176,11 +177,9 @@ def _tried(send: Callable[[], object], way: str) -> bool:
 
 
 def _listeners(tx: FulfillmentTx, now: datetime) -> Sequence[Listener]:
-    """Supervisors and duty chiefs of this moment; in a gap of the rota, all of them."""
-    lines = [d for d in tx.duties() if d.role in (StaffRole.SUPERVISOR, StaffRole.DUTY_CHIEF)]
-    on_duty = [d for d in lines if is_on_duty(d, now)] or lines
-    people = [tx.staff(staff_id) for staff_id in dict.fromkeys(d.staff_id for d in on_duty)]
-    return [Listener(staff.phone, robot_of(tx, staff)) for staff in people if staff.active]
+    """Supervisors and duty chiefs of this moment."""
+    people = [staff for role in _TOLD_ROLES for staff in on_duty(tx, role, now)]
+    return [Listener(staff.phone, robot_of(tx, staff)) for staff in people]
 
 
 def _told(tx: FulfillmentTx, ticket: Ticket) -> bool:

@@ -6,7 +6,7 @@ NOTICE_BY_ROBOT. An attempt of step 0, which no ladder counts, keeps what became
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import uuid4
 
@@ -88,13 +88,13 @@ def _meant(case: Case, action: ClockAction) -> Sequence[int]:
     if action is ClockAction.ASSIGNEE:
         assignee = case.ticket.assignee_id
         return [assignee] if assignee is not None and case.tx.staff(assignee).active else []
-    return [s.id for s in on_duty(case.tx, StaffRole(action), case)]
+    return [s.id for s in on_duty(case.tx, StaffRole(action), case.now)]
 
 
-def on_duty(tx: FulfillmentTx, role: StaffRole, case: Case) -> Sequence[Staff]:
+def on_duty(tx: FulfillmentTx, role: StaffRole, at: datetime) -> Sequence[Staff]:
     """Who holds a company-wide role now; in a gap of the rota everybody who ever does: somebody must hear it."""
     lines = [d for d in tx.duties() if d.role is role]
-    now = [d for d in lines if is_on_duty(d, case.now)]
+    now = [d for d in lines if is_on_duty(d, at)]
     people = [tx.staff(staff_id) for staff_id in dict.fromkeys(d.staff_id for d in now or lines)]
     return [staff for staff in people if staff.active]
 

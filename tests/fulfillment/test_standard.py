@@ -98,6 +98,9 @@ def test_unknown_keys_are_not_found(standard: Standard) -> None:
         ("clocks", "leak_on_site: F #", "leak_on_site: Q #", "leak_on_site: no rule belongs to choice Q"),
         ("clocks", "profile: leak_on_site.F", "profile: leek.F", "profile leek is not among profiles"),
         ("clocks", "warn_at: 0.5", "warn_at: 1.5", "warn_at is a share"),
+        ("clocks", "plan: emergency", "plan: nobody", "plan nobody is not among plans"),
+        ("clocks", "breach: [duty_chief, supervisor]", "breach: []", "nobody would hear of a broken promise"),
+        ("clocks", "warning: [assignee, supervisor]", "warning: [boss]", r"plans\.complaint\.warning"),
         (
             "clocks",
             "within: P2D, calendar: working_days",
