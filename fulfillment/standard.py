@@ -90,6 +90,10 @@ class _SeasonRow:
     last: Annotated[MonthDay, BeforeValidator(_month_day)]
 
 
+#: N7: not before 7:00, not after 22:00.
+_DAYTIME = Span(time(7), time(22))
+
+
 @dataclass(frozen=True, slots=True)
 class _CalendarFile:
     season: _SeasonRow
@@ -98,7 +102,7 @@ class _CalendarFile:
     calling_hours: Annotated[tuple[Span, ...], BeforeValidator(_spans)]
     working_days: frozenset[date] = frozenset()
     days_off: frozenset[date] = frozenset()
-    daytime: Annotated[Span, BeforeValidator(_span)] = Span(time(7), time(22))
+    daytime: Annotated[Span, BeforeValidator(_span)] = _DAYTIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,7 @@ class Standard:
         self.calendar = self._calendar()
         self.outgoing: OutgoingPlan = self._outgoing()
         self._check_rules()
+        self._check_plans()
         self._check_kinds()
         self._check_ladder()
         self._check_queue()
@@ -230,21 +235,24 @@ class Standard:
             theme = rule.profile.partition(".")[0]
             if rule.profile and theme not in self.profiles:
                 raise self._wrong("clocks.yml", rule.key, f"profile {theme} is not among profiles")
-            if rule.plan not in self.plans:
-                raise self._wrong("clocks.yml", rule.key, f"plan {rule.plan} is not among plans")
             if not 0 < rule.warn_at < 1:
                 raise self._wrong("clocks.yml", rule.key, "warn_at is a share between 0 and 1")
             if rule.calendar is not Calendar.SAME_DAY and not rule.within:
                 raise self._wrong("clocks.yml", rule.key, "within is missing")
             if rule.calendar is Calendar.WORKING_DAYS and (rule.within.days < 1 or rule.within.seconds):
                 raise self._wrong("clocks.yml", rule.key, "within must be whole working days, e.g. P2D")
-        for name, plan in self.plans.items():
-            if not plan.breach:
-                raise self._wrong("clocks.yml", f"plans.{name}", "nobody would hear of a broken promise")
         choices = {rule.profile for rule in self.rules.values()}
         for theme, choice in self.profiles.items():
             if f"{theme}.{choice}" not in choices:
                 raise self._wrong("clocks.yml", f"profiles.{theme}", f"no rule belongs to choice {choice}")
+
+    def _check_plans(self) -> None:
+        for rule in self.rules.values():
+            if rule.plan not in self.plans:
+                raise self._wrong("clocks.yml", rule.key, f"plan {rule.plan} is not among plans")
+        for name, plan in self.plans.items():
+            if not plan.breach:
+                raise self._wrong("clocks.yml", f"plans.{name}", "nobody would hear of a broken promise")
 
     def _check_kinds(self) -> None:
         for kind in self.kinds.values():

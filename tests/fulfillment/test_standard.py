@@ -144,7 +144,8 @@ def test_a_missing_or_unreadable_table_refuses_the_start(own_data: Path) -> None
 
 def test_every_fact_that_is_told_has_its_sentence_and_every_sentence_is_told() -> None:
     sentences = yaml.safe_load((HOME / "scripts_zh" / "timeline.yml").read_text(encoding="utf-8"))
-    source = "\n".join(p.read_text(encoding="utf-8") for p in sorted((HOME / "fulfillment").glob("*.py")))
+    rooms = [file for room in ("fulfillment", "dialogue") for file in sorted((HOME / room).glob("*.py"))]
+    source = "\n".join(file.read_text(encoding="utf-8") for file in rooms)
     told = set(re.findall(r'\.tell\(\s*(?:attempt, )?"(\w+)"', source))
     computed = {
         "call_ringing",
@@ -158,7 +159,7 @@ def test_every_fact_that_is_told_has_its_sentence_and_every_sentence_is_told() -
         "carrier_failed",
         "text_failed",
     }
-    computed |= {"clock_warning", "clock_breached"}
+    computed |= {"clock_warning", "clock_breached", "resident_call_placed", "message_recorded", "recording_deleted"}
     assert told - set(sentences) == set()
     assert len(told) > 15
     assert set(sentences) - told - computed == set(), "a sentence that nobody tells"
