@@ -225,8 +225,8 @@ class Conferences:
 
     def _line(self, tx: DialogueTx, operator_id: int, *, other_than: int | None = None) -> "_Callee":
         """Where an operator is reached: as he chose, else by his telephone, else in the browser."""
-        operator = tx.operator(operator_id)
-        if operator_id == other_than or not operator.active:
+        operator = next((o for o in tx.operators() if o.id == operator_id and o.active), None)
+        if operator is None or operator_id == other_than:
             raise CallImpossible("not_a_colleague")
         if any(leg.staying for leg in tx.live_legs_of_operator(operator_id)):
             raise CallImpossible("line_busy")
