@@ -6,6 +6,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from dialogue.conversation import Author, Channel, Floor
+from dialogue.leg import Leg, LegMode, LegRole, LegState
 from dialogue.ports import DialogueStore
 from fulfillment.announcement import Announcement, Scope
 from fulfillment.company import Duty, Household, Operator, OperatorRole, Staff, StaffRole
@@ -648,3 +649,32 @@ class TestSharedCalls:
             tx.add_attempt(an_attempt(ticket.id, "a4", staff_id=3))
             assert [a.id for a in tx.unfinished_attempts([1, 2])] == ["a2", "a1"]
             assert list(tx.unfinished_attempts([])) == []
+
+
+class TestLegs:
+    def test_a_leg_comes_back_as_it_was_stored(self, store: DialogueStore) -> None:
+        leg = Leg(
+            "leg1", "conv1", "room1", LegRole.CONSULTED, "+8613700000001", "王芳", NOW, operator_id=1,
+            wanted=LegMode.HOLD, mode=LegMode.WHISPER, state=LegState.JOINED, call_sid="CA1", conference_sid="CF1",
+            joined_at=NOW, outcome="", trouble="404", sequence=7, heard_seq=3, rev=2,
+        )  # fmt: skip
+        with store.write() as tx:
+            tx.add_conversation(a_conversation("conv1"))
+            tx.add_leg(leg)
+            tx.add_leg(replace(leg, id="leg2", started_at=NOW + MINUTE))
+            tx.save_leg(replace(leg, state=LegState.ENDED, ended_at=NOW, outcome="busy"))
+        with store.read() as tx:
+            assert [one.id for one in tx.legs("conv1")] == ["leg1", "leg2"]
+            assert tx.leg("leg2") == replace(leg, id="leg2", started_at=NOW + MINUTE)
+            assert tx.leg("leg1").outcome == "busy"
+            assert [one.id for one in tx.live_legs_of_operator(1)] == ["leg2"]
+            with pytest.raises(NotFound):
+                tx.leg("nobody")
+
+    def test_where_an_operator_is_reached(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            assert tx.answers_in_browser(1) is None
+            tx.set_answers_in_browser(1, in_browser=True)
+            tx.set_answers_in_browser(1, in_browser=False)
+        with store.read() as tx:
+            assert tx.answers_in_browser(1) is False
