@@ -100,7 +100,7 @@ class ResidentRinging:
         try:
             sid = self._find(one) if resumed else ""
             found = bool(sid)
-            sid = sid or self._line.call_resident(to=one.phone, try_id=one.id)
+            sid = sid or self._line.call_resident(to=one.phone, try_id=one.id, ring_seconds=self._ring_seconds)
         except CarrierError as exc:
             found, error = False, exc
             log.warning("resident_call_failed", attempt=one.id, error=repr(exc))
@@ -132,8 +132,12 @@ class ResidentRinging:
             tx.task_done(task)
 
     @property
+    def _ring_seconds(self) -> int:
+        return self._standard.outgoing.ring_seconds
+
+    @property
     def _ring_time(self) -> timedelta:
-        return timedelta(seconds=self._standard.outgoing.ring_seconds) + _WATCH_MARGIN
+        return timedelta(seconds=self._ring_seconds) + _WATCH_MARGIN
 
     def _find(self, one: ResidentTry) -> str:
         """A call that was placed before its SID could be stored; "" if the carrier knows none."""

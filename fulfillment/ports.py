@@ -335,8 +335,8 @@ class Carrier(Protocol):
 class ResidentLine(Protocol):
     """The telephone network, for calls to residents. Raises what Carrier raises."""
 
-    def call_resident(self, *, to: str, try_id: str) -> str:
-        """Rings a resident; the try's webhooks follow under /ivr/outgoing/<try_id>. Returns the SID."""
+    def call_resident(self, *, to: str, try_id: str, ring_seconds: int) -> str:
+        """Rings a resident for so long; the try's webhooks follow under /ivr/outgoing/<try_id>. Returns the SID."""
         ...
 
     def find_call(self, attempt: "Rung", others: Collection[str] = ()) -> str | None:

@@ -62,7 +62,7 @@ class TwilioCarrier:
         )
         return sid_of(call.sid)
 
-    def call_resident(self, *, to: str, try_id: str) -> str:
+    def call_resident(self, *, to: str, try_id: str, ring_seconds: int) -> str:
         answered = self._line.url(f"/ivr/outgoing/{try_id}")
         call = self._client.calls.create(
             to=to,
@@ -74,7 +74,7 @@ class TwilioCarrier:
             status_callback=f"{answered}/status",
             status_callback_event=EVENTS,
             status_callback_method="POST",
-            timeout=self._line.ring_seconds,
+            timeout=ring_seconds,
         )
         return sid_of(call.sid)
 

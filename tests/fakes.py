@@ -117,7 +117,8 @@ class FakeCarrier:
     def call(self, *, to: str, attempt_id: str) -> str:
         return self._place(self.calls, self.call_failures, Placed(_sid("CA"), to, attempt_id))
 
-    def call_resident(self, *, to: str, try_id: str) -> str:
+    def call_resident(self, *, to: str, try_id: str, ring_seconds: int) -> str:
+        assert ring_seconds < 30, "a voicemail picks up"
         return self._place(self.calls, self.call_failures, Placed(_sid("CA"), to, try_id))
 
     def text(self, *, to: str, body: str, attempt_id: str) -> str:

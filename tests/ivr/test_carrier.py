@@ -77,6 +77,15 @@ def test_an_alarm_call_names_its_attempt_in_every_address() -> None:
     }
 
 
+def test_a_call_to_a_resident_names_its_try_in_every_address() -> None:
+    carrier, http = judged(lambda _: answer_with(a_call(), 201))
+    assert carrier.call_resident(to=BUTLER, try_id=ATTEMPT, ring_seconds=20) == SID
+    form = form_of(http.requests[0])
+    answered = f"{BASE_URL}/ivr/outgoing/{ATTEMPT}"
+    assert (form["Url"], form["FallbackUrl"], form["StatusCallback"]) == ([answered], [answered], [f"{answered}/status"])
+    assert form["Timeout"] == ["20"]
+
+
 def test_a_text_names_its_attempt_too() -> None:
     sid = "SM" + "3" * 32
     carrier, http = judged(lambda _: answer_with({"sid": sid, "status": "queued"}, 201))

@@ -156,6 +156,14 @@ def test_an_appointment(town: Town) -> None:
     assert "周六上午" in case.ticket.details["visit_time"]
 
 
+def test_rung_back_by_an_operator(town: Town) -> None:
+    """W6g: the resident first, then the operator who pressed the button; both talk."""
+    case = Case(town, Purpose.CALLBACK)
+    case.play("callback")
+    assert case.call.result is CallResult.CONNECTED
+    assert "resident_reached" in case.story
+
+
 @pytest.mark.parametrize("state", ["no-answer", "voicemail"])
 def test_nobody_answers_three_times(town: Town, state: str) -> None:
     httpx.put(f"{town.network}/api/phones/{RESIDENT}", json={"state": state})
