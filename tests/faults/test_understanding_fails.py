@@ -92,7 +92,7 @@ def test_the_keypad_leads_to_every_end_without_any_understanding(town: Town, nlu
     for _ in range(5):
         if tickets_of(town, conversation_of(town, cold.sid).id):
             break
-        cold.press("1") if "按1" in cold.words else cold.say("明天下午三点")
+        cold.press("1") if cold.words.endswith("吗?") else cold.say("明天下午三点")
     assert ticket_of(town, conversation_of(town, cold.sid).id).kind in ("cold_room", "no_heat"), cold.words
     leak = Call(town)
     leak.say("你好")
@@ -101,7 +101,7 @@ def test_the_keypad_leads_to_every_end_without_any_understanding(town: Town, nlu
     assert ticket_of(town, conversation_of(town, leak.sid).id).emergency
     person = Call(town)
     person.say("你好")
-    assert "转接人工" in person.press("0")
+    assert "人工" in person.press("0")
     come_back(town, nlu)
 
 
