@@ -140,11 +140,14 @@ class DangerWords:
         told_before = self._has("past.claim", text) or self._has("reported", text)
         if told_before and certain:
             return DangerFound(Danger.PERHAPS, intent, "" if self._has("now", text) else "past")
-        if certain and (heating or hot):
+        if certain and (heating or hot) and not self._only_asks(text):
             return DangerFound(Danger.SURE, intent)
         if certain or heating or (hot and outside):
             return DangerFound(Danger.PERHAPS, intent)
         return self._by_sound(text)
+
+    def _only_asks(self, text: str) -> bool:
+        return self._has("asks", text) and not self._has("now", text) and not self._has("happened", text)
 
     def _is_foreign(self, text: str) -> bool:
         return any(
@@ -174,7 +177,8 @@ class DangerWords:
     def _by_sound(self, text: str) -> DangerFound:
         heard = sound_of(_NOT_CHINESE.sub("", text)[:_LONGEST_HEARD])
         if not any(o in heard for o in self._objects) or self._has("not_by_sound", text):
-            foreign = any(sound in heard for sound in self._foreign_sounds)
+            written = self._has("foreign", text)  # spelt right, it may have been denied
+            foreign = self._is_foreign(text) if written else any(sound in heard for sound in self._foreign_sounds)
             return DangerFound(Danger.NO, excuse="foreign" if foreign else "")
         for innocent in self._not_heard:
             heard = heard.replace(innocent, " | ")

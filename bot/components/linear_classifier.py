@@ -136,12 +136,18 @@ def _learn(
         error = odds / total[:, None]
         error[rows, meant] -= 1
         error *= prices[:, None].astype(np.float32)
-        slope = np.vstack([transposed @ error + weights[:border], dense.T @ error + weights[border:], error.sum(axis=0)])
+        slope = np.vstack(
+            [transposed @ error + weights[:border], dense.T @ error + weights[border:], error.sum(axis=0)]
+        )
         squares = float(np.square(weights, dtype=np.float64).sum())
         return float(prices @ surprise) + squares / 2, slope.ravel().astype(np.float64)
 
     found = minimize(
-        loss, np.zeros((features + 1) * classes), jac=True, method="L-BFGS-B", options={"maxiter": max_iter, "ftol": 1e-6}
+        loss,
+        np.zeros((features + 1) * classes),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": max_iter, "ftol": 1e-6},
     )
     table = found.x.reshape(features + 1, classes).astype(np.float32)
     return table[:-1], table[-1]
