@@ -86,7 +86,12 @@ def _alone(drill: Drill, size: Size, folder: Path, nlu_url: str, seed: int, sabo
             print(f"{drill.name}: skipped: {missing}", flush=True)
             return Outcome(drill.name, drill.what, Tally(), drill.limits, 0.0, skipped=str(missing))
         wish.sabotage = sabotage
-        return _one(drill, stack.enter_context(Stage(folder, nlu_url, wish, seed)), size)
+        try:
+            stage = stack.enter_context(Stage(folder, nlu_url, wish, seed))
+        except Exception as exc:  # noqa: BLE001 - a town that does not open is red, the other drills still run
+            print(f"RED {drill.name}: its town does not open", flush=True)
+            return Outcome(drill.name, drill.what, Tally(), drill.limits, 0.0, misses=[f"no town: {str(exc)[:500]}"])
+        return _one(drill, stage, size)
 
 
 def _one(drill: Drill, stage: Stage, size: Size) -> Outcome:
