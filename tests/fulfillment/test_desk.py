@@ -44,7 +44,8 @@ def test_the_whole_life_of_a_repair(drill: Drill, cold: Ticket) -> None:
     assert callback.due_by > clock.now() + timedelta(hours=40)
     desk.change_state(cold.id, TicketState.CLOSED, by="小李")
     assert states(drill, cold)["callback_after_repair"] is ClockState.KEPT
-    assert drill.story(cold) == ["opened", "accepted", "contacted", "state_changed", "state_changed", "state_changed"]
+    steps = ["opened", "accepted", "contacted", "state_changed", "resident_call_planned"]
+    assert drill.story(cold) == [*steps, "state_changed", "state_changed"]
 
 
 def test_acknowledging_twice_keeps_the_first(drill: Drill, cold: Ticket) -> None:
@@ -173,7 +174,7 @@ def test_a_breach_is_told_before_and_when_it_happens(drill: Drill, cold: Ticket)
     warning = drill.store.tables.timeline[-1].params
     assert warning == {"title": "联系用户并约定时间", "clause": "B6", "due_by": "11-22 10:30"}
     drill.run_for(minutes=9)
-    assert drill.story(cold) == ["opened", "clock_warning", "clock_breached"]
+    assert drill.story(cold) == ["opened", "clock_warning", "clock_breached", "rerouted"], "nobody had accepted it"
     clock = drill.clocks(cold)["repair_contact"]
     assert (clock.state, clock.breached_at) == (ClockState.RUNNING, clock.due_by)
     drill.desk.contacted(cold.id, by="王管家")
