@@ -29,6 +29,8 @@ from kernel.errors import CallImpossible, StaleEpoch
 WATCH_RINGING = timedelta(seconds=40)
 #: How often the carrier is asked about a leg that talks: a lost report of its end must not leave the caller in silence.
 WATCH_TALKING = timedelta(seconds=30)
+#: Of a report that was not the conference's: any of its own is newer.
+NO_SEQUENCE = -1
 #: The carrier's words for a call that is over.
 OVER = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
@@ -166,13 +168,19 @@ class Conferences:
             leave_conference(tx, tx.conversation(conversation_id, for_update=True), self.clock.now())
 
     def told_of_call(self, leg_id: str, *, status: str, call_sid: str) -> None:
-        """A report about a dialled telephone. Raises NotFound."""
+        """A report about a dialled telephone. Raises NotFound.
+
+        Who has answered is in the conference (no early media): this report stands in for the conference's, should that one
+        be late or lost.
+        """
         with self.store.write() as tx:
             step = _Step(self, tx, tx.conversation(tx.leg(leg_id).conversation_id, for_update=True))
             leg = step.know(tx.leg(leg_id), call_sid=call_sid)
             if status in OVER:
                 step.ended(leg, status)
-            elif leg.state is LegState.ASKED and status in ("ringing", "in-progress"):
+            elif status == "in-progress":
+                step.joined(leg, Participant("join", call_sid, "", NO_SEQUENCE, leg.mode))
+            elif leg.state is LegState.ASKED and status == "ringing":
                 step.save(replace(leg, state=LegState.RINGING))
 
     def told_of_participant(self, leg_id: str, report: Participant) -> None:

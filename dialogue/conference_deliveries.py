@@ -7,7 +7,17 @@ for by its label before it is rung again.
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from dialogue.conference import OVER, WATCH_TALKING, Conferences, caller_path, settle, talk_of, watch
+from dialogue.conference import (
+    NO_SEQUENCE,
+    OVER,
+    WATCH_TALKING,
+    Conferences,
+    Participant,
+    caller_path,
+    settle,
+    talk_of,
+    watch,
+)
 from dialogue.conversation import Conversation, Floor
 from dialogue.handoff import hold_path
 from dialogue.leg import Leg, LegMode, LegRole, LegState
@@ -77,10 +87,24 @@ class ConferenceDeliveries:
         if status in OVER:
             self.conferences.told_of_call(leg.id, status=status, call_sid=leg.call_sid)
             return
+        if not leg.joined:
+            self._look(leg, status)
         with self.store.write() as tx:
+            leg = tx.leg(leg.id)
             if not leg.joined or not leg.staying:
                 settle(tx, leg.id, f"watch:{self.clock.now().isoformat()}", self.clock.now())
             watch(tx, leg.id, self.clock.now() + WATCH_TALKING)
+
+    def _look(self, leg: Leg, status: str) -> None:
+        """Whether somebody is in without our having been told. A caller who is in must not be sent for again: he would
+        leave the conference, and end it.
+        """
+        if leg.role is LegRole.CALLER:
+            found = self.carrier.find_leg(leg)
+        else:
+            found = (leg.call_sid, leg.conference_sid) if status == "in-progress" else None
+        if found is not None:
+            self.conferences.told_of_participant(leg.id, Participant("join", *found, NO_SEQUENCE, leg.mode))
 
     # --- one leg
 
@@ -111,8 +135,11 @@ class ConferenceDeliveries:
             self._set_mode(leg, coached=self._coached(conversation))
 
     def _set_mode(self, leg: Leg, *, coached: str) -> None:
+        with self.store.read() as tx:
+            sids = [one.conference_sid for one in tx.legs(leg.conversation_id) if one.conference == leg.conference]
+        room = leg.conference_sid or next(filter(None, sids), "")
         try:
-            self.carrier.set_leg(leg, coached=coached)
+            self.carrier.set_leg(replace(leg, conference_sid=room), coached=coached)
         except CarrierRefused as exc:
             self._record(leg, mode=leg.mode, trouble=str(exc))
         else:

@@ -364,6 +364,36 @@ def test_lost_reports_are_made_up_for_by_asking(call: Call) -> None:
     assert "/hold/" in call.carrier.fetched[-1][1]
 
 
+def test_a_lost_report_of_the_answer_is_made_up_for(call: Call) -> None:
+    call.talks.connect(call.id, XIAOLI)
+    call.work()
+    operator = call.leg(LegRole.OPERATOR)
+    call.carrier.statuses = {operator.call_sid: "in-progress", "CA1": "in-progress"}
+    call.clock.advance(seconds=41)
+    call.work()
+    caller = call.leg(LegRole.CALLER)
+    assert [path for _, path in call.carrier.fetched] == [f"/ivr/calls/{call.id}/conference/{caller.id}"]
+    call.carrier.rung.append((caller, ""))  # the carrier has him in the conference; nobody told us
+    call.clock.advance(seconds=41)
+    call.work()
+    assert call.now.phase is Phase.TALKING
+    assert len(call.carrier.fetched) == 1, "sent for again, he would end the conference"
+    call.talks.hold(call.id, XIAOLI)
+    call.work()
+    assert call.carrier.set_to[-1][:2] == (caller.id, LegMode.HOLD)
+
+
+def test_either_report_of_the_answer_is_enough(call: Call) -> None:
+    call.talks.connect(call.id, XIAOLI)
+    call.work()
+    operator = call.leg(LegRole.OPERATOR)
+    call.talks.told_of_call(operator.id, status="in-progress", call_sid=operator.call_sid)
+    assert call.now.phase is Phase.CONNECTING
+    call.reports(operator, "join")
+    with call.spoken.store.read() as tx:
+        assert sum(leg.role is LegRole.CALLER for leg in tx.legs(call.id)) == 1
+
+
 def test_a_conference_that_is_over_is_over_for_everybody(call: Call) -> None:
     call.connected()
     call.talks.conference_is_over(call.id, call.leg(LegRole.CALLER).conference_sid)
