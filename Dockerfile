@@ -7,7 +7,7 @@ COPY ops/uv.txt requirements.txt ./
 RUN pip install --no-cache-dir --require-hashes -r uv.txt \
     && uv pip install --system --no-cache --require-hashes -r requirements.txt
 COPY . .
-RUN mkdir -p var && chown 10001 var
+RUN mkdir -p var/recordings && chown -R 10001 var
 USER 10001
 ENV PYTHONUNBUFFERED=1
 EXPOSE 8000

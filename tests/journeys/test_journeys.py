@@ -24,7 +24,7 @@ BUTLERS = ("+8619900000011", "+8619900000021")
 #: What each journey leaves behind: the kind of its newest ticket, "" = none.
 LEAVES = {
     "leak": "leak_inside", "leak_stranger": "leak_inside", "cold_room": "cold_room", "temperature_test": "temperature_test",
-    "billing": "", "out_of_scope": "", "human": "callback", "complaint": "complaint",
+    "billing": "", "out_of_scope": "", "human": "callback", "message": "callback", "complaint": "complaint",
     "keys_stranger": "no_heat", "leak_again": "leak_inside", "leak_never_mind": "leak_inside", "never_mind": "", "outage": "outage",
     "refund": "question", "silent": "callback", "story_to_a_person": "complaint", "what_if": "",
 }  # fmt: skip
