@@ -176,7 +176,7 @@ class Hotline:
             state = DialogueState.from_json(conversation.state)
             step = _Step(self._kit, tx, conversation, now)
             waiting = conversation.floor is Floor.QUEUE
-            for command in on_hang_up(state, waiting=waiting, reachable=bool(conversation.peer)):
+            for command in on_hang_up(state, waiting=waiting, reachable=bool(conversation.peer or state.reported_by)):
                 state = step.act(command, state)
             tx.save_conversation(replace(step.conversation, state=state.to_json(), last_at=now))
             tx.move_floor(conversation_id, to=Floor.ENDED, operator_id=None, epoch=step.conversation.epoch, at=now)
@@ -227,7 +227,8 @@ class Hotline:
         if not turn.text.strip():
             return NOTHING, ""
         heard = self._kit.understander.understand(turn.text)
-        return (heard if heard.model_available else self._plainly(heard)), ""
+        heard = heard if heard.model_available else self._plainly(heard)
+        return self._kit.policy.in_answer(heard, DialogueState.from_json(conversation.state)), ""
 
     def _plainly(self, heard: Understanding) -> Understanding:
         """What we tell people to say ("yes", "a person", "again") is understood without the model, alone and no more."""

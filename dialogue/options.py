@@ -1,6 +1,7 @@
 """Keys and buttons: what is offered, and what a pressed key or a tapped button means. Nothing to guess, so no model. Pure."""
 
 import re
+from dataclasses import replace
 
 from bot.understanding import EMERGENCIES, Entity, EntityKind, Intent, Source, Understanding
 from dialogue.conversation import Channel, QuickReply
@@ -31,8 +32,8 @@ GO_ON = QuickReply("go_on", "words.go_on", "1")
 CALLBACK = QuickReply("callback", "words.callback", "2")
 
 _A_TELEPHONE = re.compile(r"\d{7,}")
-_A_ROOM = re.compile(r"\d{3,6}")
-_A_NUMBER = re.compile(r"\d{1,6}")
+_A_ROOM = re.compile(r"[A-Z]?\d{3,6}")
+_A_NUMBER = re.compile(r"[A-Z]?\d{1,6}")
 _KEYED = {"key_building": EntityKind.BUILDING, "key_unit": EntityKind.UNIT, "key_room": EntityKind.ROOM}
 
 
@@ -51,6 +52,15 @@ def understand_choice(choice: str, text: str) -> Understanding:
             entities=(Entity(EntityKind.COMMUNITY, tail, text, 0, len(text)),),
         )  # fmt: skip
     return Understanding(text, intent, 1.0, emergency=intent in EMERGENCIES, source=Source.CHOICE)
+
+
+def with_bare_number(heard: Understanding, number: str, state: DialogueState) -> Understanding:
+    """An answer that is a number alone, as the part of the address that was asked for."""
+    kind = _part_of_address(number, state)
+    if kind is None or heard.entities:
+        return heard
+    entity = Entity(kind, number, heard.text, 0, len(heard.text))
+    return replace(heard, intent=Intent.INFORM, confidence=1.0, entities=(entity,))
 
 
 def understand_digits(digits: str, state: DialogueState) -> tuple[Understanding, str]:

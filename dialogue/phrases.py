@@ -4,13 +4,13 @@ Nothing here may quiet an alarm: the policy asks for danger first.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 _MARKS = " 。,,!!??、…~."
 _WHOLE = ("nod", "pause", "hello", "never_mind")
-_PARTS = ("yes", "no", "what_if", "outage", "care_for", "nobody_to_care_for", "name")
+_PARTS = ("yes", "no", "what_if", "outage", "care_for", "nobody_to_care_for", "name", "bare_number")
 
 
 class Filler(StrEnum):
@@ -27,15 +27,17 @@ class Phrases:
 
     whole: Mapping[str, re.Pattern[str]]
     parts: Mapping[str, re.Pattern[str]]
+    read_number: Callable[[str], str]  # Arabic digits of a number as said
 
     @classmethod
-    def compiled(cls, words: Mapping[str, str]) -> "Phrases":
+    def compiled(cls, words: Mapping[str, str], read_number: Callable[[str], str]) -> "Phrases":
         """Raises KeyError (a table is missing), re.error."""
         tables = {name: re.sub(r"\n?\s+(?=[|(])", "", words[name]) for name in (*_WHOLE, *_PARTS, "particles")}
         behind = rf"(?:[{re.escape(_MARKS)}]*(?:{tables['particles']}))*"
         return cls(
             whole={name: re.compile(rf"(?:{tables[name]}){behind}") for name in _WHOLE},
             parts={name: re.compile(tables[name]) for name in _PARTS},
+            read_number=read_number,
         )
 
     def filler(self, text: str) -> Filler | None:
@@ -68,3 +70,8 @@ class Phrases:
         """A name that was introduced as one; "" if none was."""
         found = self.parts["name"].search(text.strip(_MARKS))
         return found["name"] if found else ""
+
+    def bare_number(self, text: str) -> str:
+        """The number that the whole utterance is, in Arabic digits; "" if it is something else."""
+        found = self.parts["bare_number"].search(text.strip(_MARKS))
+        return self.read_number(found["number"]) if found else ""

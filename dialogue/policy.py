@@ -15,7 +15,7 @@ from dialogue.conversation import Channel, Expect
 from dialogue.decision import Decision, LeaveQueue, NudgeTicket, OpenTicket, Say
 from dialogue.draft import REPEAT_ALL, Tables, announced
 from dialogue.facts import Facts, Matter
-from dialogue.options import HUMAN, MENU, understand_choice
+from dialogue.options import HUMAN, MENU, understand_choice, with_bare_number
 from dialogue.phrases import Filler, Phrases
 from dialogue.questions import KEY_HINTS, QUESTIONS, expect_of, is_about_address
 from dialogue.state import DialogueState, heard_address, merge
@@ -68,6 +68,11 @@ class Policy:
         options = MENU if in_chat else ()
         state = DialogueState(options=options, announced=tuple(n.id for n in facts.notices))
         return Decision(state, tuple(say), options=options, reason="opened")
+
+    def in_answer(self, heard: Understanding, state: DialogueState) -> Understanding:
+        """What the open question makes of an utterance: a number alone is the part of the address that was asked for."""
+        number = "" if heard.emergency else self._tables.phrases.bare_number(heard.text)
+        return with_bare_number(heard, number, state) if number else heard
 
     def decide(self, state: DialogueState, heard: Understanding, facts: Facts, choice: str = "") -> Decision:
         """`facts.homes_at_address` must fit the address as it is after this utterance (`dialogue.state.merge`)."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from bot.entities import EntityWords
 from dialogue.facts import Matter
 from dialogue.phrases import Phrases
 from kernel.errors import ConfigurationError
@@ -45,7 +46,7 @@ def load_knowledge(data_dir: Path) -> Knowledge:
 
 def _phrases(path: Path) -> Phrases:
     try:
-        return Phrases.compiled(_read(path))
+        return Phrases.compiled(_read(path), EntityWords.load().number)
     except (KeyError, TypeError, re.error) as exc:
         msg = f"{path}: {exc!r}"
         raise ConfigurationError(msg) from exc

@@ -84,3 +84,11 @@ def test_who_comes_first(text: str, who: str) -> None:
 )  # fmt: skip
 def test_names(text: str, name: str) -> None:
     assert PHRASES.name(text) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("三", "3"), ("3号楼", "3"), ("十二", "12"), ("五零幺", "501"), ("是A3。", "A3"), ("二单元", "2"), ("三楼", "3"), ("三号楼二单元", ""), ("十四度", ""), ("没有", "")],
+)  # fmt: skip
+def test_a_number_alone(text: str, number: str) -> None:
+    assert PHRASES.bare_number(text) == number

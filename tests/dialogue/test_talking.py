@@ -169,3 +169,15 @@ def test_a_repeated_delivery_of_the_opening_says_the_same(store: FakeStore) -> N
     assert again == talk.reply
     with store.read() as tx:
         assert len([m for m in tx.messages(talk.id) if m.author is Author.BOT]) == 1
+
+
+def test_a_number_alone_is_the_part_that_was_asked_for() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("家里不热", Intent.NO_HEAT)
+    talk.says("阳光花园", Intent.INFORM, community=1)
+    talk.says("三", Intent.INFORM)
+    assert talk.scripts == ["ask.room"]
+    talk.says("五零一", Intent.AFFIRM)
+    assert talk.scripts == ["ask.visit_time"]
+    slots = talk.store_state()["slots"]
+    assert (slots["building"], slots["room"]) == ("3", "501")
