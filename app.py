@@ -226,11 +226,14 @@ class Rooms:
     def pins(self) -> Pins:
         return Pins(self.store, self.standard.outgoing.pin, self.clock)
 
+    def is_danger(self, words: str) -> bool:
+        return self.understander.understand(words).emergency
+
     @cached_property
     def staff_line(self) -> StaffLine:
         orders = WorkOrders(self.store, Desk(self.store, self.standard, self.clock), self.standard, self.clock)
         locked = self.standard.outgoing.pin.locked_for
-        return StaffLine(orders, self.pins, locked_minutes=round(locked.total_seconds() / 60))
+        return StaffLine(orders, self.pins, self.is_danger, locked_minutes=round(locked.total_seconds() / 60))
 
     def timeline_text(self, entry: TimelineEntry) -> str:
         return self.book.word(f"timeline.{entry.key}", entry.params)

@@ -39,6 +39,8 @@ _USUAL = frozenset({Intent.ASK_HUMAN, Intent.REPEAT})
 #: Once more in other words, then the call ends politely: a voicemail is not talked at.
 MOST_TRIES = 1
 LONGEST_WORDS = 200
+#: An announcement of a voicemail sounds a little like "again" or "a person, please"; people who mean it are clear.
+SURE = 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def our_answer(ours: OurCall | None, state: DialogueState, heard: Understanding,
     if state.asked != state.our_question or perhaps_leak:
         return None
     if heard.intent in _USUAL and not _means(ours, state, heard):
-        return None if state.asked != WHO or heard.source is Source.CHOICE else _unclear(ours, state, heard)
+        return None if state.asked != WHO or heard.confidence >= SURE else _unclear(ours, state, heard)
     if not heard.text and heard.source is not Source.CHOICE:
         return _unclear(ours, state, heard)
     answer = {

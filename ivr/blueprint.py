@@ -37,10 +37,11 @@ class SpeaksOurCalls(SpeaksWithResidents, TakesReports, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StaffLine:
-    """Members of staff who call in. `locked_minutes`: how long too many wrong PINs lock, as it is said."""
+    """Members of staff who call in. `is_danger`: whether words tell of an emergency; `locked_minutes`: how long too many wrong PINs lock, as it is said."""
 
     orders: KnowsStaff
     pins: ChecksPins
+    is_danger: Callable[[str], bool]
     locked_minutes: int
 
 
@@ -73,7 +74,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
     alarm_calls = AlarmWebhooks(alarms, book, writer)
     staff = StaffWebhooks(
         staff_line.orders, staff_line.pins, residents.speaks, hotline, book, writer,
-        resident=calls.incoming, locked_minutes=staff_line.locked_minutes,
+        resident=calls.incoming, is_danger=staff_line.is_danger, locked_minutes=staff_line.locked_minutes,
     )  # fmt: skip
     outgoing = OutgoingWebhooks(residents.speaks, residents.events, writer)
     blueprint = Blueprint("ivr", __name__, url_prefix=PREFIX)

@@ -27,6 +27,8 @@ MOST_TRIES = 3
 #: More cases than these are told the next time he calls; their ids stand in a path.
 MOST_ORDERS = 20
 SIGN_IN_KEY = "#"
+#: A word is a command with at most so many characters around it: "my home's radiator, repaired, has burst again" is none.
+MOST_AROUND = 4
 _LONGEST_SYMPTOM = 80
 _LONGEST_NUMBER = 8
 _KEYS = {
@@ -77,6 +79,7 @@ class StaffWebhooks:
         writer: TwimlWriter,
         *,
         resident: Callable[[], Response],
+        is_danger: Callable[[str], bool],
         locked_minutes: int,
     ) -> None:
         self._orders = orders
@@ -86,6 +89,7 @@ class StaffWebhooks:
         self._book = book
         self._writer = writer
         self._resident = resident
+        self._is_danger = is_danger
         self._locked_minutes = locked_minutes
 
     def incoming(self) -> Response:
@@ -228,12 +232,13 @@ class StaffWebhooks:
     # --- small words
 
     def _understood(self, keys: Mapping[str, str], said: tuple[str, ...]) -> str:
-        """The choice that was pressed or said, "" = none of them."""
+        """The choice that was pressed or said, "" = none of them: also a sentence with such a word in it, or a danger."""
         pressed = _digits()
         if pressed:
             return keys.get(pressed, "")
         words = _words()
-        return next((c for c in said if any(w in words for w in self._words_for(c))), "")
+        meant = [c for c in said for w in self._words_for(c) if w in words and len(words) <= len(w) + MOST_AROUND]
+        return meant[0] if meant and not self._is_danger(words) else ""
 
     def _words_for(self, choice: str) -> list[str]:
         return self._book.word(f"staff.words_{choice}").split(",")

@@ -251,6 +251,18 @@ def test_a_person_can_be_asked_for(called: Called) -> None:
         assert tx.conversation(called.id).floor is Floor.QUEUE
 
 
+def test_a_person_can_be_asked_for_before_anything_else(called: Called) -> None:
+    called.says("转人工", Intent.ASK_HUMAN)
+    assert called.reply.then is Then.WAIT
+    assert "卧室" not in called.told
+
+
+@pytest.mark.parametrize("intent", [Intent.REPEAT, Intent.ASK_HUMAN])
+def test_an_announcement_that_sounds_like_a_wish_is_none(called: Called, intent: Intent) -> None:
+    called.says("您好请在嘟声后说话,如需人工请挂机", intent, confidence=0.64)
+    assert called.scripts == ["hearing.not_heard", "outgoing.who"]
+
+
 def test_again_says_it_again(called: Called) -> None:
     called.presses("1")
     called.says("再说一遍", Intent.REPEAT)

@@ -203,7 +203,7 @@ def staff_line(store: FakeStore) -> StaffLine:
     """With the real rooms below: nobody of the staff has the numbers that call in these tests."""
     orders = WorkOrders(store, Desk(store, STANDARD, FixedClock()), STANDARD, FixedClock())
     pins = Pins(store, STANDARD.outgoing.pin, FixedClock())
-    return StaffLine(orders, pins, locked_minutes=30)
+    return StaffLine(orders, pins, lambda _: False, locked_minutes=30)
 
 
 @dataclass

@@ -39,7 +39,10 @@ class Phone:
                 alarms=Alarms(talk.store, STANDARD, talk.clock),
                 conferences=talk.conferences,
                 staff_line=StaffLine(
-                    WorkOrders(talk.store, self.desk, STANDARD, talk.clock), self.pins, locked_minutes=30
+                    WorkOrders(talk.store, self.desk, STANDARD, talk.clock),
+                    self.pins,
+                    self.is_danger,
+                    locked_minutes=30,
                 ),
                 residents=Residents(ours, ResidentCalls(talk.store, STANDARD, talk.clock)),
                 log=talk.store,
@@ -51,6 +54,9 @@ class Phone:
         self.carrier = JudgedClient(app.test_client(), BASE_URL, TOKEN)
         self.number = number
         self.calls = 0
+
+    def is_danger(self, words: str) -> bool:
+        return self.talk.understander.understand(words).emergency
 
     def dials(self) -> str:
         self.calls += 1
@@ -204,6 +210,34 @@ def test_a_leak_called_into_the_menu_is_not_lost(phone: Phone) -> None:
     assert "马上关掉漏水暖气片前面的阀门" in phone.says("快点三号楼暖气爆了", Intent.LEAK_INSIDE)
     [ticket] = phone.talk.store.tables.tickets.values()
     assert ticket.kind == "leak_inside"
+
+
+@pytest.mark.parametrize("words", ["修好又爆了", "我家暖气爆了", "刚接单那家漏得更大了"])
+def test_a_danger_with_a_commands_word_in_it_is_a_danger(phone: Phone, words: str) -> None:
+    alarm = phone.opens("leak_inside", NEIGHBOUR, 2)
+    phone.dials()
+    phone.presses("1")
+    phone.presses("1")
+    assert "马上关掉漏水暖气片前面的阀门" in phone.says(words, Intent.LEAK_INSIDE)
+    assert phone.state(alarm) is TicketState.ACKNOWLEDGED
+    assert len(phone.talk.store.tables.tickets) == 2
+
+
+def test_a_sentence_with_a_commands_word_in_it_is_no_command(phone: Phone) -> None:
+    order = phone.opens("cold_room")
+    phone.dials()
+    phone.presses("1")
+    phone.says("三号楼那家修好以后暖气片还是一点都不热", Intent.NO_HEAT)
+    assert phone.state(order) is TicketState.NEW
+
+
+def test_hung_up_in_the_middle_of_a_report_it_is_a_ticket(phone: Phone) -> None:
+    phone.dials()
+    phone.presses("2")
+    phone.says("有户人家一直不热", Intent.NO_HEAT)
+    phone.carrier.post("/ivr/status", {"CallSid": f"CA{phone.calls:032d}", "CallStatus": "completed"})
+    [ticket] = phone.talk.store.tables.tickets.values()
+    assert (ticket.kind, ticket.details["reported_by"]) == ("no_heat", "王管家")
 
 
 def test_who_has_left_is_a_resident(phone: Phone) -> None:

@@ -39,6 +39,7 @@ class Call:
                 staff_line=StaffLine(
                     WorkOrders(self.talk.store, desk, STANDARD, self.talk.clock),
                     Pins(self.talk.store, STANDARD.outgoing.pin, self.talk.clock),
+                    lambda _: False,
                     locked_minutes=30,
                 ),
                 residents=Residents(ours, ResidentCalls(self.talk.store, STANDARD, self.talk.clock)),
