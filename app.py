@@ -72,6 +72,7 @@ from ivr.robot_text import notice_message, notice_text, robot_text, sentinel_wor
 from ivr.robots import ChatRobots, robot_address
 from ivr.softphone import Softphones
 from ivr.sounds import build_sounds
+from ivr.twiml import TwimlWriter
 from kernel.clock import SystemClock
 from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from kernel.privacy import mask_log_event
@@ -311,6 +312,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(worker)
     app.cli.add_command(sentinel)
     app.cli.add_command(doctor)
+    app.cli.add_command(fallback_twiml)
     app.cli.add_command(understand)
     app.cli.add_command(migrate)
     app.cli.add_command(sample_company)
@@ -535,6 +537,18 @@ def doctor() -> None:
             findings.append(finding)
         if any(finding.level is Level.LOST for finding in findings):
             raise click.exceptions.Exit(1)
+
+    _with_polite_errors(program)
+
+
+@click.command("fallback-twiml")
+@click.argument("file", type=click.File("w", encoding="utf-8"), default="-")
+def fallback_twiml(file: TextIO) -> None:
+    """Writes the static answer for the carrier's fallback address (leak instruction, then the duty phone), to be hosted elsewhere."""
+
+    def program() -> None:
+        rooms = _rooms()
+        file.write(TwimlWriter(rooms.line, rooms.book, rooms.standard.queue, place_names=()).static_fault() + "\n")
 
     _with_polite_errors(program)
 

@@ -167,6 +167,15 @@ class TwimlWriter:
             [Sentence(said, interruptible=False)], to=self._line.duty_phone, action=f"/ivr/fallback/{tries}/dialed"
         )
 
+    def static_fault(self) -> str:
+        """The same for a host that has only files: asks nobody what became of the dialling, so what follows is right in any case."""
+        response = VoiceResponse()
+        self._say(response, [Sentence(self._book.say("phone.fault").voice, interruptible=False)])
+        response.dial(caller_id=self._line.number, timeout=self._line.ring_seconds).number(self._line.duty_phone)
+        self._say(response, [Sentence(self._book.say("phone.fault_dialled").voice, interruptible=False)])
+        response.hangup()
+        return _xml(response)
+
     def keys(
         self, said: Sentence, *, action: str, times: int, nothing_pressed: str, before: Sequence[Sentence] = ()
     ) -> str:
