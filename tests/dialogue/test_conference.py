@@ -627,11 +627,11 @@ def test_reports_doubled_and_in_any_order_end_the_same(seed: int) -> None:
     conference = "CF" + leg.conference
     reports: list[Callable[[], None]] = [
         *(
-            lambda status=status: call.talks.told_of_call(leg.id, status=status, call_sid=leg.call_sid)  # type: ignore[misc]  # mypy does not infer defaults of a lambda
+            lambda status=status: call.talks.told_of_call(leg.id, status=status, call_sid=leg.call_sid)
             for status in ("initiated", "ringing", "in-progress", "completed")
         ),
         *(
-            lambda n=n, event=event: call.talks.told_of_participant(  # type: ignore[misc]  # as above
+            lambda n=n, event=event: call.talks.told_of_participant(
                 leg.id, Participant(event, leg.call_sid, conference, n, LegMode.TALK)
             )
             for n, event in enumerate(("join", "mute", "unmute", "leave"))

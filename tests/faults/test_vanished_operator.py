@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from dialogue.conversation import Floor
-from dialogue.handoff import VANISHED_AFTER
+from dialogue.floor import VANISHED_AFTER
 from ops.town import Town
 from tests.faults.conftest import csrf_token
 from tests.faults.records import let_time_pass, read
