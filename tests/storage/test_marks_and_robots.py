@@ -1,11 +1,13 @@
 """What the ports promise about marks, running clocks, lanes and robots' addresses, said to every store alike."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from dialogue.ports import DialogueStore
 from fulfillment.company import Staff, Station
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.ticket import ClockState
+from storage import Store
 from tests.storage.samples import MINUTE, NOW, a_clock, a_task, a_ticket
 
 
@@ -49,3 +51,8 @@ def test_a_robots_address_is_kept(store: DialogueStore) -> None:
         assert tx.staff(person.id).robot == "wecombot://key"
         assert tx.station(station.id).robot == "feishu://token"
         assert tx.staff(1).robot == "", "a company that has no robots"
+
+
+def test_the_database_tells_its_time(database: Store) -> None:
+    before = datetime.now(UTC)
+    assert before - MINUTE < database.present() < datetime.now(UTC) + MINUTE
