@@ -108,11 +108,12 @@ class Tables:
 
 @dataclass(frozen=True)
 class Limits:
-    """`first_ring_p99`: only where the drill promises it (calm)."""
+    """`first_ring_p99`: only where the drill promises it (calm). `by_message`: a message in time is as good as a ring."""
 
     scale: float
     first_ring: timedelta = timedelta(seconds=10)
     first_ring_p99: timedelta | None = None
+    by_message: bool = False
 
 
 @dataclass
@@ -220,7 +221,7 @@ def _count_one(counted: Tally, emergency: Emergency, tickets: Sequence[Ticket], 
         else:
             counted.lost.append(f"{emergency.name} ({emergency.tries} tries, {len(tickets)} tickets)")
         return
-    first = min(rings or messages)
+    first = min([*rings, *messages] if books.limits.by_message else rings or messages)
     after = (first - min(t.opened_at for t in tickets)).total_seconds()
     counted.rings.append(after)
     if after > books.limits.first_ring.total_seconds():

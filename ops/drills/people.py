@@ -21,7 +21,7 @@ from ops.town import Town
 _TRIES = 12
 _PATIENCE_SECONDS = 10.0
 _BETWEEN_TRIES_SECONDS = 1.0
-_MOST_PRESSES = 20
+_MOST_PRESSES = 60
 
 
 @dataclass

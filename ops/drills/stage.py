@@ -221,7 +221,8 @@ class Stage:
         self.residents.wait(60)
         self.staff.accepting = 1.0
         # With a sabotage it is enough that ten minutes of the standard are over.
-        patience = 600 / self.wish.scale + 4 if self.wish.sabotage else _SETTLES_WITHIN_SECONDS
+        ten_minutes = 600 / self.wish.scale + 4
+        patience = ten_minutes if self.wish.sabotage else max(ten_minutes, _SETTLES_WITHIN_SECONDS)
         self.wait(lambda: not self.unaccepted(), patience, every=0.5)
 
     def unaccepted(self) -> list[str]:
