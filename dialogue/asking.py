@@ -108,12 +108,18 @@ class Asking(Draft):
         keyed = self.heard.source is Source.CHOICE and heard_address(self.heard) and self.is_phone
         if self.asked in _KEYED or (keyed and self.asked == "address"):
             return self.ask_by_keys(reason)
+        return self.ask_missing_parts(slots.community_id, reason)
+
+    def ask_missing_parts(self, community_id: int, reason: str) -> Decision:
+        slots = self.state.slots
         again = self.asked == "address" and self.state.slots == self.before.slots
         if again:
             return self.ask("address", reason, script="ask.rest_of_address")
         if not slots.building:
-            name = self.facts.community_names.get(slots.community_id, "")
+            name = self.facts.community_names.get(community_id, "")
             return self.ask("address", reason, script="ask.building", community=name)
+        if slots.unit:
+            return self.ask("address", reason, script="ask.room_alone", building=slots.building, unit=slots.unit)
         return self.ask("address", reason, script="ask.room", building=slots.building)
 
     def ask_by_keys(self, reason: str) -> Decision:

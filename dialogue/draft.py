@@ -87,6 +87,11 @@ class Draft:
             return self.facts.caller_homes[0]
         return None
 
+    @property
+    def names_who_comes_first(self) -> bool:
+        """Old, ill or disabled residents were spoken of for the first time (J1)."""
+        return bool(self.state.care_for) and not self.before.care_for
+
     # --- what changes ------------------------------------------------------------------------------------------
 
     def set(self, **changes: object) -> None:
@@ -150,10 +155,11 @@ class Draft:
         """
         question = QUESTIONS[name]
         again = name == self.state.asked and self.state.slots == self.before.slots
-        self.tell(script or (question.again if again else "") or question.script, **params)
+        words = script or (question.again if again else "") or question.script
+        self.tell(words, **params)
         tries = self.before.tries + 1 if again else 0
         silences = self.before.silences if again else 0
-        self.set(asked=name, tries=tries, silences=silences, pauses=0)
+        self.set(asked=name, asked_in=words, tries=tries, silences=silences, pauses=0)
         return self.done(
             options=question.options if options is None else options, expect=expect or question.expect, reason=reason
         )
@@ -185,7 +191,7 @@ class Draft:
 
         An emergency is not held up by either; what was said of old or ill people reaches its ticket all the same.
         """
-        cared = bool(self.state.care_for) and not self.before.care_for
+        cared = self.names_who_comes_first
         commands = decision.commands
         if cared and self.state.ticket_ids and not any(isinstance(c, OpenTicket | LearnAddress) for c in commands):
             commands = (*commands, LearnAddress(self.state.ticket_ids[-1]))

@@ -19,7 +19,7 @@ import structlog
 
 from bot.understanding import EMERGENCIES, Intent, Source, Understanding
 from dialogue.asking import on_hang_up
-from dialogue.conversation import Author, Channel, Conversation, Floor, Reply, Said, Then, Turn
+from dialogue.conversation import Author, Channel, Conversation, Floor, Message, Reply, Said, Then, Turn
 from dialogue.decision import (
     Command,
     Decision,
@@ -70,6 +70,11 @@ VOICEMAIL = "voicemail.prompt"
 DANGER_KEY = "*"
 #: More than this of one utterance is not stored; danger words read all of it first.
 LONGEST_UTTERANCE = 10_000
+#: Said beside the matter: nobody who asks to hear it again means these.
+_ASIDES = frozenset(
+    {"hearing.not_heard", "hearing.not_heard_noise", "hearing.take_your_time", "hearing.here", "hearing.care_noted"}
+)
+_LOOK_BACK = 30  # messages
 _PLAIN_WORDS = {
     Intent.AFFIRM: "words.plain_yes",
     Intent.DENY: "words.plain_no",
@@ -579,8 +584,7 @@ class _Step:
 
     def _phrase(self, say: Say, state: DialogueState) -> Sequence[Said]:
         if say.key in (REPEAT_ALL, REPEAT_QUESTION):
-            last = self._last_said()
-            return last if say.key == REPEAT_ALL else last[-1:]
+            return self._last_said() if say.key == REPEAT_ALL else self._question_said(state.asked_in)
         params = self._context(say, state) | say.params
         said = self.kit.book.say(say.key, **params)
         kind = said.card["kind"] if said.card else ""
@@ -621,18 +625,23 @@ class _Step:
         return self.tx.ticket(ticket_id) if isinstance(ticket_id, int) else self.ticket
 
     def _last_said(self) -> Sequence[Said]:
-        """The bot's last reply once more, as it was."""
-        recent = self.tx.messages(
-            self.conversation.id, after=max(0, self.tx.conversation(self.conversation.id).last_seq - 20)
-        )
-        spoken = [m for m in recent if m.author in (Author.BOT, Author.RESIDENT)]
-        while spoken and spoken[-1].author is Author.RESIDENT:
-            spoken.pop()
-        last: list[Said] = []
-        while spoken and spoken[-1].author is Author.BOT:
-            m = spoken.pop()
-            last.insert(0, Said(m.data["script"], m.text, m.data["voice"], m.data["interruptible"], m.data.get("card")))
-        return last
+        """What the bot said last of the matter, as it was; sentences of one turn have one instant."""
+        spoken = [m for m in self._recently_spoken() if m.data["script"] not in _ASIDES]
+        return [_as_said(m) for m in spoken if m.at == spoken[-1].at]
+
+    def _question_said(self, script: str) -> Sequence[Said]:
+        """The open question in the words in which it was asked."""
+        return [_as_said(m) for m in self._recently_spoken() if m.data["script"] == script][-1:]
+
+    def _recently_spoken(self) -> Sequence[Message]:
+        last_seq = self.tx.conversation(self.conversation.id).last_seq
+        recent = self.tx.messages(self.conversation.id, after=max(0, last_seq - _LOOK_BACK))
+        return [m for m in recent if m.author is Author.BOT and "script" in m.data]
+
+
+def _as_said(message: Message) -> Said:
+    data = message.data
+    return Said(data["script"], message.text, data["voice"], data.get("interruptible", True), data.get("card"))
 
 
 def household_address(household: Household) -> Address:

@@ -1,7 +1,6 @@
 """Keys and buttons: what is offered, and what a pressed key or a tapped button means. Nothing to guess, so no model. Pure."""
 
 import re
-from dataclasses import replace
 
 from bot.understanding import EMERGENCIES, Entity, EntityKind, Intent, Source, Understanding
 from dialogue.conversation import Channel, QuickReply
@@ -54,15 +53,6 @@ def understand_choice(choice: str, text: str) -> Understanding:
     return Understanding(text, intent, 1.0, emergency=intent in EMERGENCIES, source=Source.CHOICE)
 
 
-def with_bare_number(heard: Understanding, number: str, state: DialogueState) -> Understanding:
-    """An answer that is a number alone, as the part of the address that was asked for."""
-    kind = _part_of_address(number, state)
-    if kind is None or heard.entities:
-        return heard
-    entity = Entity(kind, number, heard.text, 0, len(heard.text))
-    return replace(heard, intent=Intent.INFORM, confidence=1.0, entities=(entity,))
-
-
 def understand_digits(digits: str, state: DialogueState) -> tuple[Understanding, str]:
     """A keypad entry: an option of the last reply, 0 for a person, * for "again", a telephone number, a part of the
     address while that is asked for. Also returns the choice.
@@ -74,14 +64,14 @@ def understand_digits(digits: str, state: DialogueState) -> tuple[Understanding,
         return understand_choice("human", ""), "human"
     if digits == "*":
         return Understanding(digits, Intent.REPEAT, 1.0, emergency=False, source=Source.CHOICE), ""
-    kind = EntityKind.PHONE if _A_TELEPHONE.fullmatch(digits) else _part_of_address(digits, state)
+    kind = EntityKind.PHONE if _A_TELEPHONE.fullmatch(digits) else part_of_address(digits, state)
     if kind is None:
         return Understanding(digits, Intent.FALLBACK, 1.0, emergency=False, source=Source.CHOICE), ""
     found = Entity(kind, digits, digits, 0, len(digits))
     return Understanding(digits, Intent.INFORM, 1.0, emergency=False, source=Source.CHOICE, entities=(found,)), ""
 
 
-def _part_of_address(digits: str, state: DialogueState) -> EntityKind | None:
+def part_of_address(digits: str, state: DialogueState) -> EntityKind | None:
     """Which part was meant: the one that was asked for, or the next that is missing."""
     if not _A_NUMBER.fullmatch(digits):
         return None

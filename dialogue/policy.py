@@ -15,9 +15,9 @@ from dialogue.conversation import Channel, Expect
 from dialogue.decision import Decision, LeaveQueue, NudgeTicket, OpenTicket, Say
 from dialogue.draft import REPEAT_ALL, Tables, announced
 from dialogue.facts import Facts, Matter
-from dialogue.options import HUMAN, MENU, understand_choice, with_bare_number
+from dialogue.options import HUMAN, MENU, understand_choice
 from dialogue.phrases import Filler, Phrases
-from dialogue.questions import KEY_HINTS, QUESTIONS, expect_of, is_about_address
+from dialogue.questions import KEY_HINTS, QUESTIONS, expect_of, is_about_address, number_in_answer
 from dialogue.state import DialogueState, heard_address, merge
 from fulfillment.business_calendar import Moment
 from fulfillment.company import OtherUnit
@@ -70,9 +70,9 @@ class Policy:
         return Decision(state, tuple(say), options=options, reason="opened")
 
     def in_answer(self, heard: Understanding, state: DialogueState) -> Understanding:
-        """What the open question makes of an utterance: a number alone is the part of the address that was asked for."""
+        """What the open question makes of an utterance: a number alone is what was asked for."""
         number = "" if heard.emergency else self._tables.phrases.bare_number(heard.text)
-        return with_bare_number(heard, number, state) if number else heard
+        return number_in_answer(heard, number, state)
 
     def decide(self, state: DialogueState, heard: Understanding, facts: Facts, choice: str = "") -> Decision:
         """`facts.homes_at_address` must fit the address as it is after this utterance (`dialogue.state.merge`)."""
@@ -311,7 +311,7 @@ class _Turn(Asking):
 
     def not_understood(self) -> Decision:
         """Never a shrug: the keypad menu without a model, "did you mean" with one, then the question again."""
-        if self.state.care_for and not self.before.care_for and (self.state.matter or not self.asked):
+        if self.names_who_comes_first and (self.state.matter or not self.asked):
             return self.next_step("who comes first") if self.state.matter else self.go_on("who comes first")
         if not self.heard.model_available:
             return self.menu("model unavailable")
@@ -358,10 +358,10 @@ class _Turn(Asking):
                 return self.confirm_community()
             if self.asked == "place":  # "East Wind Road, at the gate of ...": the community alone is not the spot
                 self.set_slots(place=self.heard.text[:LONGEST_PLACE])
-            if self.is_urgent:
-                self.learn_address()
+            self.learn_urgent_address()
             return self.next_step("address heard")
-        if self.heard.source is Source.CHOICE or self.heard.intent in (Intent.DENY, Intent.AFFIRM, Intent.GREET):
+        no_place = self.heard.source is Source.CHOICE or self.names_who_comes_first
+        if no_place or self.heard.intent in (Intent.DENY, Intent.AFFIRM, Intent.GREET):
             return None
         if self.before.tries == 0 and self.asked != "place":
             if self.state.slots.community_id is not None:
@@ -375,9 +375,14 @@ class _Turn(Asking):
     def answer_keyed(self) -> Decision | None:
         if not heard_address(self.heard):
             return None
-        if self.is_urgent:
-            self.learn_address(silent=not self.state.slots.address_is_complete)
+        self.learn_urgent_address()
         return self.next_step("address by keys")
+
+    def learn_urgent_address(self) -> None:
+        """Every part reaches whoever is rung; the resident hears of it when somebody can be sent, and at the end."""
+        if self.is_urgent:
+            found_now = not self.before.slots.address.is_findable
+            self.learn_address(silent=not (found_now or self.state.slots.address_is_complete))
 
     def answer_community(self) -> Decision | None:
         """The choice between two similar names, or another one."""
@@ -419,9 +424,11 @@ class _Turn(Asking):
         self.set_slots(story=self.heard.text)
 
     def answer_read_back(self) -> Decision | None:
-        """A correction is read back again; who says thank you to a read-back agrees."""
-        if self.before.slots != self.state.slots:
+        """A correction is read back again, a name is not; who says thank you to a read-back agrees."""
+        if replace(self.before.slots, name=self.state.slots.name) != self.state.slots:
             return self.next_step("corrected")
+        if self.before.slots.name != self.state.slots.name and self.heard.intent is not Intent.AFFIRM:
+            return self.ask("read_back", "name", script="ask.read_back_again")
         return self.open_matter("confirmed") if self.heard.intent is Intent.THANK else None
 
     def answer_what_is_wrong(self) -> Decision | None:

@@ -1,12 +1,12 @@
 """Every question the bot asks: its words, its keys and buttons, and what counts as an answer. Pure tables."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bot.understanding import EntityKind
+from bot.understanding import Entity, EntityKind, Intent, Understanding
 from dialogue.conversation import Expect, QuickReply
-from dialogue.options import CALLBACK, FEE_MENU, GO_ON, HUMAN, MENU, MORE, NO, YES
-from dialogue.state import ADDRESS_KINDS
+from dialogue.options import CALLBACK, FEE_MENU, GO_ON, HUMAN, MENU, MORE, NO, YES, part_of_address
+from dialogue.state import ADDRESS_KINDS, DialogueState
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ QUESTIONS: Mapping[str, Question] = {
     "temperature": Question("ask.temperature", answered_by=frozenset({EntityKind.TEMPERATURE}), optional=True),
     "visit_time": Question("ask.visit_time", answered_by=frozenset({EntityKind.TIME}), optional=True),
     "what_happened": Question("ask.what_happened", again="ask.what_happened_again", free_text=True),
-    "read_back": _yes_no("ask.read_back", about_address=True),
+    "read_back": replace(_yes_no("ask.read_back", about_address=True), again="ask.read_back_again"),
     "what_is_wrong": Question("ask.what_is_wrong", free_text=True, answered_by=ADDRESS_KINDS),
     "mean": _yes_no("hearing.did_you_mean"),
     "offer": _yes_no("ask.offer_ticket"),
@@ -79,3 +79,23 @@ def expect_of(asked: str) -> Expect:
 
 def is_about_address(asked: str) -> bool:
     return asked in QUESTIONS and QUESTIONS[asked].answered_by >= ADDRESS_KINDS
+
+
+#: "18" is degrees where degrees were asked for.
+_DEGREES = 2
+
+
+def number_in_answer(heard: Understanding, number: str, state: DialogueState) -> Understanding:
+    """An utterance that is a number and no more means what was asked for: a building, a room, degrees; never a room else."""
+    question = QUESTIONS.get(state.asked)
+    if question is None or not number:
+        return heard
+    kind = EntityKind.TEMPERATURE if state.asked == "temperature" else part_of_address(number, state)
+    if kind is EntityKind.TEMPERATURE and len(number) > _DEGREES:
+        kind = None
+    if kind is not None and not (kind in ADDRESS_KINDS and heard.entities):
+        entity = Entity(kind, number, heard.text, 0, len(heard.text))
+        return replace(heard, intent=Intent.INFORM, confidence=1.0, entities=(entity,))
+    if EntityKind.ROOM in question.answered_by:
+        return heard
+    return replace(heard, entities=tuple(e for e in heard.entities if e.kind is not EntityKind.ROOM))

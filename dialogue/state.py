@@ -47,6 +47,7 @@ class DialogueState:
     symptom: str = ""  # the resident's own words for the matter
     suspended: tuple[tuple[str, str], ...] = ()  # (matter, symptom) put aside for a second matter
     asked: str = ""
+    asked_in: str = ""  # the script that asked it: these words are said again when it was not heard
     already_asked: tuple[str, ...] = ()  # optional details are asked once
     tries: int = 0  # how often the answer to `asked` was not understood
     silences: int = 0  # how often nothing was heard instead of an answer

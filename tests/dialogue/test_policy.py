@@ -475,6 +475,18 @@ def test_more_than_one_fact_in_an_answer(text: str, more: dict[str, str], learnt
     assert (line.state.slots.name, line.state.slots.visit_time) == learnt
 
 
+def test_a_name_at_the_read_back_is_not_read_back_as_a_whole() -> None:
+    line = at_read_back().says("我姓周", Intent.INFORM)
+    assert line.scripts == ["ask.read_back_again"]
+    assert line.says("对", Intent.AFFIRM).opened == ["no_heat"]
+    assert at_read_back().says("不对,是三单元", Intent.DENY, unit=3).scripts == ["ask.read_back"]
+
+
+def test_who_comes_first_is_no_place() -> None:
+    line = in_emergency().says("等一下,家里有瘫痪的老人", Intent.FALLBACK)
+    assert line.scripts == ["ask.address_urgent"]
+
+
 def test_yes_and_something_more_is_a_yes() -> None:
     line = at_home().says("对,明天下午有空", Intent.INFORM, time="明天下午", confidence=0.64)
     assert line.opened == ["no_heat"]

@@ -171,6 +171,56 @@ def test_a_repeated_delivery_of_the_opening_says_the_same(store: FakeStore) -> N
         assert len([m for m in tx.messages(talk.id) if m.author is Author.BOT]) == 1
 
 
+def test_a_number_means_what_was_asked_for() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("家里有点凉", Intent.COLD_ROOM, community=1, building=3, unit=1, room=201, part="radiator")
+    assert talk.scripts == ["ask.temperature"]
+    talk.says("138", Intent.INFORM, room=138)
+    assert talk.store_state()["slots"]["room"] == "201", "a strange temperature is no room"
+    warm = Talk(peer=STRANGER, call="CA2")
+    warm.says("家里有点凉", Intent.COLD_ROOM, community=1, building=3, unit=1, room=201, part="radiator")
+    warm.says("十六", Intent.INFORM)
+    assert warm.store_state()["slots"]["temperature"] == "16"
+
+
+def test_what_is_asked_after_hesitation_and_silence_is_the_question_itself() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("家里不热", Intent.NO_HEAT)
+    question = talk.reply.said[-1]
+    talk.says("嗯", Intent.AFFIRM)
+    talk.says("喂", Intent.GREET)
+    assert [s.script for s in talk.reply.said] == ["hearing.here", "ask.address"]
+    assert talk.reply.said[-1] == question
+    talk.turn()
+    assert talk.reply.said[-1] == question
+    talk.presses("*")
+    assert talk.reply.said == (question,), "the excuse is not said again"
+
+
+def test_again_after_an_operator_gave_the_call_back() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    talk.clock.advance(seconds=5)
+    talk.handoff.take_over(talk.id, 1)
+    talk.clock.advance(seconds=5)
+    talk.handoff.hand_back(talk.id, 1)
+    talk.says("再说一遍", Intent.REPEAT)
+    assert talk.scripts == ["handoff.back"]
+
+
+def test_a_leak_hears_of_its_address_when_it_is_whole() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("暖气爆了", Intent.LEAK_INSIDE)
+    talk.says("翠湖苑", Intent.INFORM, community=2)
+    assert talk.scripts == ["ticket.emergency_forwarded", "ask.building"]
+    talk.says("一", Intent.INFORM)
+    assert talk.scripts == ["ask.room"]
+    assert talk.tickets[0].address.building == "1", "whoever is rung knows it at once"
+    talk.says("一单元", Intent.INFORM, unit=1)
+    assert talk.scripts == ["ask.room_alone"]
+    talk.says("101", Intent.INFORM, room=101)
+    assert talk.scripts[0] == "ticket.address_updated"
+
+
 def test_a_number_alone_is_the_part_that_was_asked_for() -> None:
     talk = Talk(peer=STRANGER)
     talk.says("家里不热", Intent.NO_HEAT)
