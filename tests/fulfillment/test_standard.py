@@ -119,6 +119,10 @@ def test_unknown_keys_are_not_found(standard: Standard) -> None:
         ("ladder", "ring_seconds: 22", "ring_seconds: 0", "ring_seconds"),
         ("ladder", "no_address_grace_seconds: 45", "no_address_grace_seconds: 450", "leave time for the ladder"),
         ("directory", "key: gas", "key: water", "water: is there twice"),
+        ("outgoing", "key: callback", "key: appointment", "purposes: each of"),
+        ("outgoing", "tries: 1,", "tries: 0,", "must be at least 1"),
+        ("outgoing", '"07:00-22:00"', '"22:00-07:00"', r"purposes\.callback\.hours"),
+        ("outgoing", "shortest: 6", "shortest: 3", "at least 4 digits"),
     ],
 )
 def test_a_broken_table_refuses_the_start_and_names_the_place(
