@@ -37,7 +37,7 @@ from dialogue.line import Callbacks, LineDeliveries, LineWords, waiting_words
 from dialogue.our_calls import CallbackDelivery, OurCalls
 from dialogue.phone_number import as_said
 from dialogue.policy import Policy
-from dialogue.recordings import RecordingDeliveries, Recordings
+from dialogue.recordings import CallRecordings, RecordingDeliveries, Recordings
 from dialogue.script_book import ScriptBook
 from dialogue.sweep import Sweep
 from dialogue.tables import load_knowledge
@@ -335,6 +335,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             log=rooms.store,
             book=rooms.book,
             line=rooms.line,
+            recordings=CallRecordings(rooms.store, rooms.book, rooms.clock),
             queue=rooms.standard.queue,
             place_names=[name for c in rooms.community_names() for name in (c.name, *c.aliases)],
         )
@@ -361,7 +362,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(
         build_console(
             rooms.store,
-            Handoff(rooms.store, rooms.book, rooms.clock),
+            Handoff(rooms.store, rooms.book, rooms.clock, rooms.standard.queue.record_calls),
             Desk(rooms.store, rooms.standard, rooms.clock),
             rooms.standard,
             rooms.clock,

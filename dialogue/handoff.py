@@ -12,6 +12,7 @@ from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.floor import VANISHED_AFTER, watch_operator
 from dialogue.line import watch_queue
 from dialogue.ports import DialogueStore, DialogueTx
+from dialogue.recordings import announce_recording
 from dialogue.script_book import ScriptBook
 from fulfillment.outbox import NewTask, Task, TaskKind
 from fulfillment.ports import Carrier
@@ -36,6 +37,7 @@ class Handoff:
     store: DialogueStore
     book: ScriptBook
     clock: Clock
+    record_calls: bool = False  # data/queue.yml
 
     def take_over(self, conversation_id: str, operator_id: int) -> Conversation:
         """Gives the floor to an operator; taking what one already holds changes nothing.
@@ -62,6 +64,8 @@ class Handoff:
                 # The call listens for the bot, or to music. After safety words it is left alone: the loop finds the line.
                 payload = {"conversation_id": moved.id, "seq": message.seq}
                 tx.enqueue(NewTask(TaskKind.SPEAK_TO_CALLER, f"speak:{moved.id}:{message.seq}", now, payload))
+            if self.record_calls and moved.channel is Channel.PHONE:
+                announce_recording(tx, moved, self.book, now)
             watch_operator(tx, moved, now + VANISHED_AFTER)
             return moved
 

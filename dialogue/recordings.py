@@ -9,13 +9,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from dialogue.conversation import Author, Conversation
 from dialogue.ports import DialogueStore, DialogueTx
+from dialogue.script_book import ScriptBook
 from fulfillment.outbox import NewTask, Task, TaskKind
 from fulfillment.recording import Recording, RecordingKind, RecordingState
 from fulfillment.ticket import TimelineEntry
 from kernel.clock import Clock
 from kernel.errors import CarrierRefused, NotFound
 
+#: The script that announces that a call is recorded.
+CALL_RECORDED = "handoff.recorded"
 _GONE = 20404  # the carrier's "not found"
 
 
@@ -78,6 +82,54 @@ def delete_later(tx: DialogueTx, recording: Recording, now: datetime, *, by: str
         tx.add_to_timeline(TimelineEntry(recording.ticket_id, now, by, "recording_deleted", {}))
     payload = {"recording_id": recording.id}
     tx.enqueue(NewTask(TaskKind.DELETE_RECORDING, f"delete-recording:{recording.id}", now, payload))
+
+
+def announce_recording(tx: DialogueTx, conversation: Conversation, book: ScriptBook, now: datetime) -> None:
+    """The caller is told that what he says to a person is recorded; only who has heard it to its end is (ivr)."""
+    row = Recording(
+        id=uuid.uuid4().hex, conversation_id=conversation.id, kind=RecordingKind.CALL, announced=CALL_RECORDED,
+        made_at=now, state=RecordingState.ANNOUNCED,
+    )  # fmt: skip
+    tx.add_recording(row)
+    said = book.say(CALL_RECORDED)
+    data = {"voice": said.voice, "script": said.script, "interruptible": said.interruptible, "recording": row.id}
+    tx.add_message(conversation.id, author=Author.BOT, text=said.chat, at=now, data=data)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecordings:
+    """What becomes of an announced recording of a call. Each may be told twice. Raises NotFound."""
+
+    store: DialogueStore
+    book: ScriptBook
+    clock: Clock
+
+    def refused(self, recording_id: str) -> None:
+        """The caller said no: nothing is recorded, and whoever talks with him sees it."""
+        now = self.clock.now()
+        with self.store.write() as tx:
+            row = tx.recording(recording_id, for_update=True)
+            if row.state is not RecordingState.ANNOUNCED:
+                return
+            tx.save_recording(replace(row, state=RecordingState.ABSENT))
+            note = self.book.say("handoff.recording_refused")
+            data = {"script": note.script}
+            tx.add_message(row.conversation_id, author=Author.SYSTEM, text=note.chat, at=now, data=data)
+
+    def made(self, recording_id: str, sid: str, seconds: int) -> None:
+        """The call is over, the carrier has its recording: it belongs to the newest case of this conversation."""
+        now = self.clock.now()
+        with self.store.write() as tx:
+            row = tx.recording(recording_id, for_update=True)
+            if row.state is not RecordingState.ANNOUNCED or not sid:
+                return
+            cases = tx.open_tickets(conversation_id=row.conversation_id)
+            ticket_id = cases[0].id if cases else None
+            row = replace(row, provider_sid=sid, seconds=seconds, state=RecordingState.AT_CARRIER, ticket_id=ticket_id)
+            tx.save_recording(row)
+            if ticket_id is not None:
+                tx.add_to_timeline(TimelineEntry(ticket_id, now, "worker", "call_recorded", {"seconds": seconds}))
+            fetch_later(tx, row, now, "told")
 
 
 @dataclass(frozen=True, slots=True)

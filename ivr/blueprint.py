@@ -18,7 +18,7 @@ from ivr.calls import CallWebhooks, twiml
 from ivr.conference_calls import ConferenceWebhooks
 from ivr.line import PhoneLine
 from ivr.outgoing import OutgoingWebhooks, SpeaksWithResidents, TakesCallEvents
-from ivr.ports import AnswersTurns, Book, Conferences, Log, TakesAlarms
+from ivr.ports import AnswersTurns, Book, Conferences, Log, RecordsCalls, TakesAlarms
 from ivr.signature import PREFIX, SignatureGuard
 from ivr.staff_calls import ChecksPins, KnowsStaff, StaffWebhooks, TakesReports
 from ivr.twiml import Sentence, TwimlWriter
@@ -63,13 +63,14 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
     log: Log,
     book: Book,
     line: PhoneLine,
+    recordings: RecordsCalls,
     queue: QueueRules,
     place_names: Sequence[str] = (),
 ) -> Blueprint:
     """`place_names` (communities and aliases, most frequent first) help speech recognition with addresses."""
     writer = TwimlWriter(line, book, queue, place_names=place_names)
     calls = CallWebhooks(hotline, conferences, log, book, writer, announce_every=queue.announce_every)
-    voicemail = VoicemailWebhooks(hotline, writer)
+    voicemail = VoicemailWebhooks(hotline, recordings, writer)
     conference = ConferenceWebhooks(conferences, log, book, writer, line)
     alarm_calls = AlarmWebhooks(alarms, book, writer)
     staff = StaffWebhooks(
@@ -107,6 +108,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
         "/staff/<int:staff_id>/menu/<int:n>": staff.menu,
         "/staff/<int:staff_id>/orders/<ids>/<int:at>/<int:n>": staff.order,
         "/calls/<conversation_id>/messages/<int:n>": voicemail.left,
+        "/calls/<conversation_id>/consent/<recording_id>/<int:after>/<int:step>": voicemail.consent,
         "/calls/<conversation_id>/hold/<int:after>": calls.hold,
         "/calls/<conversation_id>/hold/<int:after>/<int:step>": calls.hold,
         "/calls/<conversation_id>/conference/<leg_id>": conference.enter,
@@ -129,6 +131,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
         "/status": calls.number_status,
         "/calls/<conversation_id>/status": calls.status,
         "/calls/<conversation_id>/recordings": voicemail.recorded,
+        "/calls/<conversation_id>/recordings/<recording_id>": voicemail.call_recorded,
         "/outgoing/<try_id>/status": outgoing.status,
         "/alarms/<attempt_id>/status": alarm_calls.status,
         "/alarms/<attempt_id>/text-status": alarm_calls.text_status,

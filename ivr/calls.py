@@ -20,6 +20,7 @@ from datetime import timedelta
 from flask import Response, request
 
 from dialogue.conversation import Author, Channel, Floor, Message, Then, Turn
+from dialogue.recordings import CALL_RECORDED
 from ivr.numbers import caller_number
 from ivr.ports import AnswersTurns, Book, Conferences, Log, LogTx
 from ivr.sounds import HOLD_MUSIC_LASTS
@@ -89,14 +90,23 @@ class CallWebhooks:
             next_turn = reply.turn_number + 1
             return twiml(self._writer.listen(conversation_id, said, turn=next_turn, expect=reply.expect))
         if news or floor in (Floor.QUEUE, Floor.OPERATOR):
-            spoken_to = max([after, *(m.seq for m in news)])
-            music = floor is Floor.QUEUE
-            return twiml(self._writer.hold(conversation_id, said, after=spoken_to, step=step + 1, music=music))
+            return twiml(self._go_round(conversation_id, news, after=after, step=step, music=floor is Floor.QUEUE))
         if floor is Floor.ENDED:
             return twiml(self._writer.goodbye([Sentence(self._book.say("phone.goodbye").voice)]))
         with self._log.read() as tx:
             next_turn = tx.turn_count(conversation_id) + 1
         return twiml(self._writer.listen(conversation_id, [], turn=next_turn))
+
+    def _go_round(self, conversation_id: str, news: Sequence[Message], *, after: int, step: int, music: bool) -> str:
+        """The loop's next step; before it the caller is asked about a recording that these lines announce."""
+        said = [_sentence(m) for m in news]
+        spoken_to = max([after, *(m.seq for m in news)])
+        recording_id = next((str(m.data["recording"]) for m in news if m.data.get("script") == CALL_RECORDED), "")
+        if recording_id:
+            return self._writer.ask_consent(
+                conversation_id, said, recording_id=recording_id, after=spoken_to, step=step + 1
+            )
+        return self._writer.hold(conversation_id, said, after=spoken_to, step=step + 1, music=music)
 
     def status(self, conversation_id: str) -> Response:
         """The call's own status callback."""

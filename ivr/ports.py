@@ -21,6 +21,13 @@ class AnswersTurns(Protocol):
     def hang_up(self, conversation_id: str) -> None: ...
 
 
+class RecordsCalls(Protocol):
+    """dialogue.recordings.CallRecordings."""
+
+    def refused(self, recording_id: str) -> None: ...
+    def made(self, recording_id: str, sid: str, seconds: int) -> None: ...
+
+
 class Brief(Protocol):
     """fulfillment.alarms.AlarmBrief."""
 

@@ -105,6 +105,34 @@ class TwimlWriter:
         action = _hold(conversation_id, after, step)
         return self._gather(said, action, _MUSIC_LISTENING if music else _HOLD_LISTENING, music=music)
 
+    def ask_consent(
+        self, conversation_id: str, said: Sequence[Sentence], *, recording_id: str, after: int, step: int
+    ) -> str:
+        """The announcement of a recording, to its end, then a moment for a no."""
+        response = VoiceResponse()
+        self._say(response, said)
+        response.gather(
+            input="dtmf",
+            action=self._line.url(f"/ivr/calls/{conversation_id}/consent/{recording_id}/{after}/{step}"),
+            method="POST",
+            num_digits=1,
+            finish_on_key="",
+            timeout=2,
+            action_on_empty_result=True,
+        )
+        return _xml(response)
+
+    def start_recording(self, conversation_id: str, *, recording_id: str, after: int, step: int) -> str:
+        """From now on the call is recorded, whoever talks in it; back into the loop."""
+        response = VoiceResponse()
+        response.start().recording(
+            recording_status_callback=self._line.url(f"/ivr/calls/{conversation_id}/recordings/{recording_id}"),
+            recording_status_callback_event="completed",
+            recording_status_callback_method="POST",
+        )
+        response.redirect(self._line.url(_hold(conversation_id, after, step)), method="POST")
+        return _xml(response)
+
     def record(self, conversation_id: str, said: Sequence[Sentence], *, n: int) -> str:
         """The announcement to its end, then a message: until a key, silence, its longest length, or the caller hangs up.
         Nothing said: the carrier goes on with the next verb, which leads to the same place.
@@ -203,7 +231,9 @@ class TwimlWriter:
     def ask_staff(self, said: Sequence[Sentence], *, action: str, digits: int, hints: Sequence[str]) -> str:
         """Asks a member of staff: one key (`digits` = 1) or a word, or (0) a number that ends with #. Silence is reported."""
         if digits:
-            return self._gather(said, action, {"num_digits": digits, "timeout": 6, "speech_timeout": 1, "hints": _hints(hints)})
+            return self._gather(
+                said, action, {"num_digits": digits, "timeout": 6, "speech_timeout": 1, "hints": _hints(hints)}
+            )
         response = VoiceResponse()
         gather = response.gather(
             input="dtmf", action=self._line.url(action), method="POST", finish_on_key="#", timeout=8,
@@ -219,9 +249,7 @@ class TwimlWriter:
         response.redirect(self._line.url(path), method="POST")
         return _xml(response)
 
-    def _gather(
-        self, said: Sequence[Sentence], action: str, options: Mapping[str, Any], *, music: bool = False
-    ) -> str:
+    def _gather(self, said: Sequence[Sentence], action: str, options: Mapping[str, Any], *, music: bool = False) -> str:
         response = VoiceResponse()
         must_hear = max((i + 1 for i, s in enumerate(said) if not s.interruptible), default=0)
         left = self._say(response, said[:must_hear])

@@ -1,4 +1,4 @@
-"""A caller leaves a message: recorded by the carrier after the announcement, told to us by the verb and once more by the recording's
+"""What is recorded, always after its announcement. A caller leaves a message: recorded by the carrier after the announcement, told to us by the verb and once more by the recording's
 own callback, in any order; each alone is enough.
 """
 
@@ -6,18 +6,20 @@ from flask import Response, request
 
 from dialogue.recordings import LeftMessage
 from ivr.calls import twiml
-from ivr.ports import AnswersTurns
+from ivr.ports import AnswersTurns, RecordsCalls
 from ivr.twiml import TwimlWriter
 
 #: Longer than any recording the carrier makes.
+_NO = "*"
 _MOST_SECONDS = 24 * 60 * 60
 
 
 class VoicemailWebhooks:
     """Each method answers one webhook; raises what the hotline raises."""
 
-    def __init__(self, hotline: AnswersTurns, writer: TwimlWriter) -> None:
+    def __init__(self, hotline: AnswersTurns, recordings: RecordsCalls, writer: TwimlWriter) -> None:
         self._hotline = hotline
+        self._recordings = recordings
         self._writer = writer
 
     def left(self, conversation_id: str, n: int) -> Response:
@@ -31,6 +33,20 @@ class VoicemailWebhooks:
         message = _message()
         if request.form.get("RecordingStatus", "completed") == "completed" and message.is_spoken:
             self._hotline.message_left(conversation_id, _key(message, 0), message)
+        return Response(status=204)
+
+    def consent(self, conversation_id: str, recording_id: str, after: int, step: int) -> Response:
+        """The caller has heard that the call is recorded, and did or did not say no."""
+        place = {"after": after, "step": step}
+        if request.form.get("Digits") == _NO:
+            self._recordings.refused(recording_id)
+            return twiml(self._writer.wait(conversation_id, [], **place))
+        return twiml(self._writer.start_recording(conversation_id, recording_id=recording_id, **place))
+
+    def call_recorded(self, conversation_id: str, recording_id: str) -> Response:  # noqa: ARG002 - the path says whose it is
+        message = _message()
+        if request.form.get("RecordingStatus", "completed") == "completed" and message.is_spoken:
+            self._recordings.made(recording_id, message.sid, message.seconds)
         return Response(status=204)
 
 

@@ -177,6 +177,19 @@ def record(walk: "Walk", verb: Element) -> Source | None:
     return walk.action(verb, _recorded(walk, made, words, longest) | {"Digits": ended_by}) if words else None
 
 
+def start(walk: "Walk", verb: Element) -> None:
+    """Of what can be started, a recording: whatever is said on the call until its end."""
+    for child in verb:
+        if child.tag != "Recording":
+            unsupported(walk, child)
+            continue
+        target = walk.there(
+            child.get("recordingStatusCallback", ""), child.get("recordingStatusCallbackMethod", "POST")
+        )
+        told = (target.url, target.method) if child.get("recordingStatusCallback") else ("", "POST")
+        walk.network.start_recording(walk.call, Recording(walk.call.sid, "StartCallRecordingAPI", callback=told))
+
+
 def _listen_to_message(walk: "Walk", verb: Element, words: list[str], longest: float) -> str:
     """Collects into `words`; returns the key that ended it."""
     timeout = walk.pace.person(_number(verb, "timeout", _DEFAULT_TIMEOUT))
@@ -373,6 +386,7 @@ VERBS: dict[str, Verb] = {
     "Pause": pause,
     "Gather": gather,
     "Record": record,
+    "Start": start,
     "Redirect": redirect,
     "Hangup": hangup,
     "Reject": reject,

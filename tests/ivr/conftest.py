@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from dialogue.conference import Conferences
 from dialogue.conversation import Author, Channel, Conversation, Expect, Floor, Reply, Said, Then, Turn
-from dialogue.recordings import LeftMessage
+from dialogue.recordings import CallRecordings, LeftMessage
 from dialogue.script_book import ScriptBook
 from fulfillment.company import Operator, OperatorRole, Staff
 from fulfillment.desk import Desk
@@ -267,6 +267,7 @@ def app(  # noqa: PLR0917 - pytest gives each fixture by name
             log=store,
             book=book,
             line=LINE,
+            recordings=CallRecordings(store, book, FixedClock()),
             queue=STANDARD.queue,
             place_names=places,
         )

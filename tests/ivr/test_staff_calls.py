@@ -7,6 +7,7 @@ from flask import Flask
 
 from bot.understanding import Intent
 from dialogue.our_calls import OurCalls
+from dialogue.recordings import CallRecordings
 from fulfillment.alarms import Alarms
 from fulfillment.calling import ResidentCalls
 from fulfillment.desk import Desk
@@ -48,6 +49,7 @@ class Phone:
                 log=talk.store,
                 book=BOOK,
                 line=LINE,
+                recordings=CallRecordings(talk.store, BOOK, talk.clock),
                 queue=STANDARD.queue,
             )
         )

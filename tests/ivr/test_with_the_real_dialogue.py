@@ -1,5 +1,6 @@
 """The telephone over the real dialogue: what a caller hears while the floor moves between bot and operator."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -7,11 +8,13 @@ from flask import Flask
 
 from bot.understanding import Intent
 from dialogue.our_calls import OurCalls
+from dialogue.recordings import CallRecordings
 from fulfillment.alarms import Alarms
 from fulfillment.calling import ResidentCalls
 from fulfillment.desk import Desk
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.pins import Pins
+from fulfillment.recording import RecordingKind, RecordingState
 from fulfillment.work_orders import WorkOrders
 from ivr.blueprint import Residents, StaffLine, build_ivr
 from ivr.sounds import HOLD_MUSIC_LASTS
@@ -46,6 +49,7 @@ class Call:
                 log=self.talk.store,
                 book=BOOK,
                 line=LINE,
+                recordings=CallRecordings(self.talk.store, BOOK, self.talk.clock),
                 queue=STANDARD.queue,
             )
         )
@@ -224,3 +228,40 @@ def test_speech_into_the_music_is_heard(call: Call) -> None:
     call.says("家里暖气爆了", Intent.LEAK_INSIDE)
     assert "马上关掉漏水暖气片前面的阀门" in " ".join(call.heard)
     assert "/hold/" in call.next
+
+
+@pytest.mark.parametrize(("key", "state"), [("", RecordingState.AT_CARRIER), ("*", RecordingState.ABSENT)])
+def test_a_call_is_recorded_only_after_it_was_said_and_nobody_objected(
+    call: Call, key: str, state: RecordingState
+) -> None:
+    call.says("转人工", Intent.ASK_HUMAN)
+    handoff = replace(call.talk.handoff, record_calls=True)
+    handoff.take_over(call.talk.id, 1)
+    call.stays_silent()
+    assert call.heard[-1].startswith("为了把事情办好,接下来的通话会录音")
+    assert "/consent/" in call.next
+    [row] = call.talk.store.tables.recordings.values()
+    assert (row.state, row.kind) == (RecordingState.ANNOUNCED, RecordingKind.CALL)
+    document = call.carrier.speak(call.next, {"CallSid": "CA1", "Digits": key})
+    assert (document.find("Start/Recording") is not None) == (key == "")
+    assert "/hold/" in action_of(document)
+    call.next = action_of(document)
+    handoff.say(call.talk.id, 1, "您好,请讲。", "m1")
+    call.stays_silent()
+    assert call.heard[-1] == "您好,请讲。", "said once more it is not"
+    form = {"RecordingSid": "RE" + "b" * 32, "RecordingDuration": "41", "RecordingStatus": "completed"}
+    path = f"/ivr/calls/{call.talk.id}/recordings/{row.id}"
+    for _ in range(2):
+        assert call.carrier.post(path, form).status_code == 204
+    [row] = call.talk.store.tables.recordings.values()
+    assert row.state is state
+    fetches = [r for r in call.talk.store.tables.tasks.values() if r.task.kind is TaskKind.FETCH_RECORDING]
+    assert len(fetches) == (1 if state is RecordingState.AT_CARRIER else 0)
+
+
+def test_without_the_rule_nothing_is_announced_or_recorded(call: Call) -> None:
+    call.says("转人工", Intent.ASK_HUMAN)
+    call.talk.handoff.take_over(call.talk.id, 1)
+    call.stays_silent(2)
+    assert not any("录音" in words for words in call.heard if "留言" not in words)
+    assert call.talk.store.tables.recordings == {}

@@ -128,3 +128,18 @@ def test_a_sound_that_is_played_must_be_there_and_lasts_as_long_as_it_is(product
     assert [f"{product.base}/tune.wav", "done"] == [t for t in desk.heard(RESIDENT) if "wav" in t or t == "done"]
     assert desk.network.webhooks.sound_seconds(f"{product.base}/tune.wav") == pytest.approx(2.0)
     assert ["no sound" in v["message"] for v in desk.network.violations] == [True]
+
+
+def test_a_recording_that_the_document_starts_runs_to_the_end_of_the_call(product: Product, desk: Desk) -> None:
+    listen = '<Gather input="speech" language="cmn-Hans-CN" timeout="60" action="/heard"/>'
+    start = '<Start><Recording recordingStatusCallback="/told" recordingStatusCallbackEvent="completed"/></Start>'
+    product.answers["/voice"] = twiml(f"<Say>before</Say>{start}<Say>after</Say>{listen}")
+    product.answers["/heard"] = twiml("<Hangup/>")
+    desk.do(RESIDENT, "dial")
+    eventually(lambda: desk.phone(RESIDENT)["call"]["listening"])
+    desk.do(RESIDENT, "say", text="我听着呢")
+    desk.wait_phase(RESIDENT, "idle")
+    eventually(lambda: product.forms("/told"))
+    told = product.forms("/told")[0]
+    assert media(desk, told["RecordingSid"], ".txt").text == "after我听着呢"
+    assert told["RecordingStatus"] == "completed"
