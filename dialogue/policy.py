@@ -266,8 +266,7 @@ class _Turn(Asking):
         """Somebody wants to be prepared: safety information, no alarm. What is happening now was rule `emergency`."""
         if self.is_urgent or not self.tables.phrases.asks_what_if(self.heard.text):
             return None
-        self.tell("safety.in_case_of_leak")
-        return self.keep_asking("what if") if self.asked else self.anything_else("what if")
+        return self.understood_as(self.tables.matters[Intent.LEAK_ADVICE], self.heard.text)
 
     def answer(self) -> Decision | None:
         """The answer to the open question."""

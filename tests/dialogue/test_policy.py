@@ -395,11 +395,12 @@ def test_never_mind_to_the_leak_question_is_asked_about_once_and_then_counts_as_
 
 @pytest.mark.parametrize(
     ("place", "follows"),
-    [(Line, ["greeting.anything_else"]), (at_home, ["repeat.question"]), (at_more, ["repeat.question"])],
+    [(Line, "greeting.anything_else"), (at_home, "ask.is_this_home"), (at_more, "greeting.anything_else")],
 )
-def test_what_if_is_answered_without_an_alarm(place: type[Line], follows: list[str]) -> None:
-    line = place().says("要是漏水先关哪个阀", Intent.ASK_BUTLER)
-    assert line.scripts == ["safety.in_case_of_leak", *follows]
+@pytest.mark.parametrize("intent", [Intent.ASK_BUTLER, Intent.LEAK_ADVICE])
+def test_what_if_is_answered_without_an_alarm(place: type[Line], follows: str, intent: Intent) -> None:
+    line = place().says("要是漏水先关哪个阀", intent)
+    assert line.scripts == ["knowledge.leak_advice", follows]
     assert line.opened == []
 
 
