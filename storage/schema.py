@@ -26,8 +26,8 @@ from dialogue.leg import LegMode, LegRole, LegState
 from fulfillment.company import OperatorRole, StaffRole
 from fulfillment.outbox import Lane
 from fulfillment.pin_tries import PinVerdict
-from fulfillment.resident_calls import CallResult, CallState, Purpose, TryOutcome
 from fulfillment.recording import RecordingKind, RecordingState
+from fulfillment.resident_calls import CallResult, CallState, Purpose, TryOutcome
 from fulfillment.ticket import OPEN_STATES, AttemptOutcome, ClockState, TicketState
 from fulfillment.waiting import WaitKind, WaitState
 from storage.columns import UtcDateTime, Words, words_of

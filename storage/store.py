@@ -28,8 +28,8 @@ from storage.conferences import ConferenceRows
 from storage.conversations import ConversationRows
 from storage.door import translated
 from storage.outbox import OutboxRows
-from storage.resident_calls import ResidentCallRows
 from storage.recordings import RecordingRows
+from storage.resident_calls import ResidentCallRows
 from storage.tickets import TicketRows
 
 
