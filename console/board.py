@@ -33,6 +33,7 @@ WORKER_IS_SILENT_AFTER = timedelta(seconds=60)
 _FORWARDING = frozenset({TaskKind.FORWARD_EMERGENCY, TaskKind.WATCH_ATTEMPT})
 _TICKETS_ON_BOARD = 60
 _TO_BE_HEARD = frozenset({RecordingState.AT_CARRIER, RecordingState.STORED})
+_CALLBACKS_SHOWN = 60  # after a night the later ones follow as the first are called
 _SAID_RECENTLY = 12
 _TAIL = 6  # the last messages of a transcript may still change: understanding is filled in after the words are stored
 
@@ -284,15 +285,19 @@ def _waiting(rooms: Rooms, tx: DialogueTx, rows: Sequence[ConversationRow], now:
     """The line as residents are told it, callbacks in their places."""
     live = {row.conversation.id: row for row in rows if row.conversation.floor is Floor.QUEUE}
     found: list[Waiter] = []
-    for number, one in enumerate(tx.waiting_line(), 1):
+    line = tx.waiting_line()
+    promised = [one.wait.ticket_id for one in line if one.wait.kind is WaitKind.CALLBACK and one.wait.ticket_id]
+    tickets = {row.ticket.id: row for row in _rows(rooms, tx, [tx.ticket(n) for n in promised[:_CALLBACKS_SHOWN]], now)}
+    said = tx.recordings_of(list(tickets))
+    for number, one in enumerate(line, 1):
         waiter = Waiter(number, one.wait, emergency=one.emergency, vulnerable=one.vulnerable)
-        if one.wait.kind is WaitKind.CALLBACK and one.wait.ticket_id is not None:
-            [ticket] = _rows(rooms, tx, [tx.ticket(one.wait.ticket_id)], now)
-            said = tuple(r for r in tx.recordings(ticket_id=one.wait.ticket_id) if r.state in _TO_BE_HEARD)
-            found.append(replace(waiter, ticket=ticket, recordings=said))
-        elif one.wait.conversation_id in live:
+        ticket = tickets.get(one.wait.ticket_id or 0)
+        if ticket is not None:
+            heard = tuple(r for r in said[ticket.ticket.id] if r.state in _TO_BE_HEARD)
+            found.append(replace(waiter, ticket=ticket, recordings=heard))
+        elif one.wait.conversation_id in live and one.wait.kind is WaitKind.LIVE:
             found.append(replace(waiter, row=live.pop(one.wait.conversation_id)))
-    last = len(found)
+    last = len(line)
     rest = (
         Waiter(n, None, row, emergency=row.emergency, vulnerable=row.vulnerable)
         for n, row in enumerate(live.values(), last + 1)

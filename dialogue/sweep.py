@@ -5,12 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from dialogue.ports import DialogueStore
-from dialogue.recordings import delete_later
+from dialogue.recordings import delete_later, fetch_later
 from fulfillment.outbox import NewTask, Task, TaskKind
 from fulfillment.standard import Standard
 from kernel.clock import Clock
 
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
+#: The first task of a recording tries for about two minutes.
+_FETCHED_BY_ITSELF = timedelta(minutes=10)
+_FETCHED_AGAIN_FOR = timedelta(days=1)
 
 
 class ClosesConversations(Protocol):
@@ -45,9 +48,12 @@ class Sweep:
         with self.store.read() as tx:
             silent = tx.silent_chats(silent_since)
             old = tx.recordings_before(now - self.keep_recordings)
+            unfetched = tx.unfetched_recordings(now - _FETCHED_AGAIN_FOR, now - _FETCHED_BY_ITSELF)
         for chat in silent:
             self.hotline.hang_up(chat.id, silent_since=silent_since)
         with self.store.write() as tx:
+            for recording in unfetched:  # the carrier was late, and its word that it is ready got lost: once an hour
+                fetch_later(tx, recording, now, f"{now:%Y%m%d%H}")
             for recording in old:
                 delete_later(tx, recording, now, by="worker")
             tx.delete_finished_tasks(now - rules.keep_finished_tasks)

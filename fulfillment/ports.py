@@ -86,6 +86,10 @@ class FulfillmentTx(CallTx, Protocol):
         """Raises NotFound."""
         ...
 
+    def unaccepted(self, ticket_ids: Collection[int]) -> frozenset[int]:
+        """Those of these tickets that are emergencies which no named human has accepted (Ticket.needs_acknowledgement)."""
+        ...
+
     def save_ticket(self, ticket: Ticket) -> Ticket:
         """Writes all fields if the stored rev equals ticket.rev; returns it with rev + 1. Raises Conflict otherwise."""
         ...
@@ -213,6 +217,14 @@ class FulfillmentTx(CallTx, Protocol):
 
     def recordings(self, *, conversation_id: str | None = None, ticket_id: int | None = None) -> Sequence[Recording]:
         """Of a ticket, else of a conversation; oldest first, deleted ones included."""
+        ...
+
+    def recordings_of(self, ticket_ids: Sequence[int]) -> Mapping[int, Sequence[Recording]]:
+        """As `recordings`, of many tickets, by ticket id."""
+        ...
+
+    def unfetched_recordings(self, since: datetime, before: datetime) -> Sequence[Recording]:
+        """Those made in this time that are still at the carrier only, oldest first."""
         ...
 
     def recordings_before(self, before: datetime, limit: int = 100) -> Sequence[Recording]:

@@ -2,13 +2,13 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select, update
 
-from fulfillment.recording import Recording
+from fulfillment.recording import Recording, RecordingState
 from kernel.errors import NotFound
 from storage import schema
 from storage.rows import Rows, values_of
@@ -51,6 +51,20 @@ class RecordingRows(Rows):
         wanted = columns.ticket_id == ticket_id if ticket_id is not None else columns.conversation_id == conversation_id
         found = self._all(select(schema.recording).where(wanted).order_by(columns.made_at, columns.id))
         return [Recording(**row) for row in found]
+
+    def recordings_of(self, ticket_ids: Sequence[int]) -> Mapping[int, Sequence[Recording]]:
+        columns = schema.recording.c
+        found = select(schema.recording).where(columns.ticket_id.in_(ticket_ids))
+        by_ticket: dict[int, list[Recording]] = {ticket_id: [] for ticket_id in ticket_ids}
+        for row in self._all(found.order_by(columns.made_at, columns.id)):
+            by_ticket[row["ticket_id"]].append(Recording(**row))
+        return by_ticket
+
+    def unfetched_recordings(self, since: datetime, before: datetime) -> Sequence[Recording]:
+        columns = schema.recording.c
+        waiting = select(schema.recording).where(schema.IS_KEPT, columns.state == RecordingState.AT_CARRIER)
+        found = waiting.where(columns.made_at >= since, columns.made_at < before).order_by(columns.made_at)
+        return [Recording(**row) for row in self._all(found)]
 
     def recordings_before(self, before: datetime, limit: int = 100) -> Sequence[Recording]:
         columns = schema.recording.c

@@ -455,6 +455,9 @@ class FakeTx(FakeCallTx):
             self._writing()
         return _require(self._t.tickets.get(ticket_id), f"ticket {ticket_id}")
 
+    def unaccepted(self, ticket_ids: Collection[int]) -> frozenset[int]:
+        return frozenset(n for n in ticket_ids if n in self._t.tickets and self._t.tickets[n].needs_acknowledgement)
+
     def save_ticket(self, ticket: Ticket) -> Ticket:
         stored = self.ticket(ticket.id)
         if stored.rev != ticket.rev:
@@ -695,6 +698,13 @@ class FakeTx(FakeCallTx):
             if (r.ticket_id == ticket_id if ticket_id is not None else r.conversation_id == conversation_id)
         ]
         return sorted(found, key=lambda r: (r.made_at, r.id))
+
+    def recordings_of(self, ticket_ids: Sequence[int]) -> Mapping[int, Sequence[Recording]]:
+        return {ticket_id: self.recordings(ticket_id=ticket_id) for ticket_id in ticket_ids}
+
+    def unfetched_recordings(self, since: datetime, before: datetime) -> Sequence[Recording]:
+        waiting = [r for r in self._t.recordings.values() if r.state is RecordingState.AT_CARRIER]
+        return sorted((r for r in waiting if since <= r.made_at < before), key=lambda r: r.made_at)
 
     def recordings_before(self, before: datetime, limit: int = 100) -> Sequence[Recording]:
         kept = (RecordingState.AT_CARRIER, RecordingState.STORED)

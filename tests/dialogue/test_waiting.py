@@ -490,6 +490,19 @@ def test_a_chat_that_is_written_in_while_it_is_swept_stays_open() -> None:
         assert tx.conversation(talk.id).floor is Floor.BOT
 
 
+def test_a_recording_the_carrier_was_late_with_is_asked_for_again_once_an_hour_for_a_day() -> None:
+    talk = waits()
+    leaves(talk)
+    due(talk, TaskKind.FETCH_RECORDING)  # tried in vain
+    sweep = sweep_of(talk)
+    for hours, again in ((0.1, 0), (0.5, 1), (0.1, 1), (1, 2), (24, 2)):
+        talk.clock.advance(hours=hours)
+        sweep.promise()
+        sweep.sweep(due(talk, TaskKind.SWEEP))
+        asked = [r for r in talk.store.tables.tasks.values() if r.task.kind is TaskKind.FETCH_RECORDING]
+        assert len(asked) == again + 1, hours
+
+
 def test_recordings_and_finished_tasks_are_kept_as_long_as_they_may_be() -> None:
     talk = waits()
     leaves(talk)

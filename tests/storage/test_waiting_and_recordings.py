@@ -153,12 +153,16 @@ def test_recordings_are_found_by_what_they_belong_to(store: DialogueStore) -> No
         ticket = tx.add_ticket(a_ticket())
         assert tx.add_recording(made) == made
         assert tx.add_recording(replace(made, id=OTHER)) == made, "the carrier tells the same recording twice"
+        assert tx.unfetched_recordings(NOW, NOW + MINUTE) == [made]
+        assert tx.unfetched_recordings(NOW + MINUTE, NOW + 2 * MINUTE) == []
         tx.save_recording(replace(made, ticket_id=ticket.id, state=RecordingState.STORED))
+        assert tx.unfetched_recordings(NOW, NOW + MINUTE) == []
     with store.read() as tx:
         [known] = tx.recordings(ticket_id=ticket.id)
         assert tx.recordings(conversation_id="c1") == [known]
         assert tx.recording_of_carrier("RE1") == tx.recording(NAME) == known
         assert tx.recording_of_carrier("") is None
+        assert tx.recordings_of([ticket.id, 99]) == {ticket.id: [known], 99: []}
         assert tx.recordings_before(NOW + MINUTE) == [known]
         assert tx.recordings_before(NOW) == []
     with store.write() as tx:

@@ -34,9 +34,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["operator_id"], ["operator.id"], name="fk_wait_operator_id_operator"),
         sa.PrimaryKeyConstraint("id", name="pk_wait"),
     )
-    waiting = {"sqlite_where": sa.text("state = 'waiting'"), "postgresql_where": sa.text("state = 'waiting'")}
-    op.create_index("uq_wait_conversation", "wait", ["conversation_id"], unique=True, **waiting)
-    op.create_index("uq_wait_ticket", "wait", ["ticket_id"], unique=True, **waiting)
+    for name, column in (("uq_wait_conversation", "conversation_id"), ("uq_wait_ticket", "ticket_id")):
+        op.create_index(
+            name,
+            "wait",
+            [column],
+            unique=True,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
     op.create_index("ix_wait_ended_at", "wait", ["ended_at"])
     op.create_index("ix_wait_conversation_id", "wait", ["conversation_id"])
     # Whoever waits while the product is brought up to date keeps his place.
