@@ -49,7 +49,7 @@ class Alarms:
         """The alarm of the same call that is to be told next, in the order in which they joined; None: all are decided."""
         with self._store.read() as tx:
             notice = self._notice(tx, attempt_id)
-            return next((self._brief(tx, a.id) for a in notice.attempts if notice.is_open(a)), None)
+            return next((self._brief(tx, a.id) for a in notice.to_tell()), None)
 
     def accept(self, attempt_id: str) -> AlarmBrief:
         """Key 1: this person takes the case, unless somebody was faster; `accepted_by` names who has it."""
@@ -65,7 +65,7 @@ class Alarms:
             notice = self._notice(tx, attempt_id)
             ids = [a.id for a in notice.attempts]
             heard = notice.attempts[: ids.index(newest_id) + 1] if newest_id in ids else []
-            self._accept(tx, [a.id for a in heard if notice.is_open(a)])
+            self._accept(tx, [a.id for a in notice.to_tell() if a in heard])
             accepted = [a for a in self._notice(tx, attempt_id).attempts if a.outcome is AttemptOutcome.ACCEPTED]
             return [self._brief(tx, a.id) for a in accepted]
 
@@ -86,7 +86,7 @@ class Alarms:
         """
         with self._store.write() as tx:
             notice = Notice.opened(tx, attempt_id, standard=self._standard, now=self._clock.now())
-            waiting = next((a for a in notice.unfinished if notice.is_open(a)), None)
+            waiting = next((a for a in notice.to_tell() if a.finished_at is None), None)
             if waiting is not None:
                 return self._brief(tx, waiting.id)
             notice.end(AttemptOutcome.NO_ANSWER)
@@ -156,7 +156,7 @@ class Alarms:
             community_name="" if community_id is None else tx.community(community_id).name,
             still_open=ticket.needs_acknowledgement,
             accepted_by=ticket.acknowledged_by,
-            to_tell=sum(notice.is_open(a) for a in notice.attempts),
+            to_tell=len(notice.to_tell()),
             newest_id=notice.attempts[-1].id,
         )
 

@@ -81,9 +81,11 @@ class Notice:
     def case(self, attempt: Attempt) -> Case:
         return Case(self.tx, self.tx.ticket(attempt.ticket_id), standard=self._standard, now=self.now)
 
-    def is_open(self, attempt: Attempt) -> bool:
-        """Still to be told: this person has not decided, and nobody else has."""
-        return attempt.outcome not in DECIDED and self.tx.ticket(attempt.ticket_id).needs_acknowledgement
+    def to_tell(self) -> Sequence[Attempt]:
+        """Those about which this person has not decided, and nobody else has."""
+        undecided = [a for a in self.attempts if a.outcome not in DECIDED]
+        unaccepted = self.tx.unaccepted([a.ticket_id for a in undecided])
+        return [a for a in undecided if a.ticket_id in unaccepted]
 
     def change(self, attempt: Attempt, **changes: Any) -> Attempt:
         changed = replace(attempt, **changes)

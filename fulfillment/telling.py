@@ -121,7 +121,7 @@ class Telling:
         """How long a call may stay without an end. One that the carrier does not know did not happen, unless it is still to be dialled."""
         if status == "in-progress":
             return _LISTENING_AT_MOST
-        still_to_dial = any(a.outcome in _NOT_DIALLED and notice.is_open(a) for a in notice.unfinished)
+        still_to_dial = any(a.outcome in _NOT_DIALLED and a.finished_at is None for a in notice.to_tell())
         return _WATCH_AT_MOST if sid or still_to_dial else self._ring_time
 
     @property
@@ -136,10 +136,11 @@ class Telling:
             if not tx.holds(task):
                 return None
             in_doubt = any(a.outcome is AttemptOutcome.DIALLING for a in notice.unfinished)
-            to_tell = [a for a in notice.unfinished if a.outcome in _NOT_DIALLED]
-            wanted = [a for a in to_tell if notice.is_open(a)]
+            not_dialled = [a for a in notice.unfinished if a.outcome in _NOT_DIALLED]
+            to_tell = notice.to_tell()
+            wanted = [a for a in not_dialled if a in to_tell]
             call_may_be_up = in_doubt and notice.lead.channel == VOICE  # then the watch finds out
-            for attempt in to_tell:
+            for attempt in not_dialled:
                 if attempt not in wanted and not call_may_be_up:
                     notice.change(attempt, outcome=AttemptOutcome.WITHDRAWN, finished_at=notice.now)
             if not wanted:

@@ -53,6 +53,11 @@ class TicketRows(CompanyRows):
             raise NotFound(f"no ticket {ticket_id}")
         return _ticket(row)
 
+    def unaccepted(self, ticket_ids: Collection[int]) -> frozenset[int]:
+        columns = schema.ticket.c
+        waiting = (columns.id.in_(ticket_ids), columns.emergency, columns.state == TicketState.NEW)
+        return frozenset(row["id"] for row in self._all(select(columns.id).where(*waiting)))
+
     def save_ticket(self, ticket: Ticket) -> Ticket:
         saved = replace(ticket, rev=ticket.rev + 1)
         columns = schema.ticket.c

@@ -630,6 +630,13 @@ class TestTurns:
 
 
 class TestSharedCalls:
+    def test_which_emergencies_nobody_has_accepted(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            new, harmless = tx.add_ticket(a_ticket()), tx.add_ticket(a_ticket(emergency=False))
+            taken = tx.add_ticket(a_ticket(state=TicketState.ACKNOWLEDGED))
+            assert tx.unaccepted([new.id, harmless.id, taken.id, 4711]) == {new.id}
+            assert tx.unaccepted([]) == frozenset()
+
     def test_what_one_call_carries(self, store: DialogueStore) -> None:
         with store.write() as tx:
             ticket = tx.add_ticket(a_ticket())
