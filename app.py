@@ -53,7 +53,7 @@ from fulfillment.importing import ImportReport, RobotAddress, import_company, lo
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.pins import Pins
 from fulfillment.ports import AlarmSender, Deliverer
-from fulfillment.replanning import replan_after_calendar_change
+from fulfillment.replanning import Replanning
 from fulfillment.robot_messages import RobotSender
 from fulfillment.sentinel import Listener, Sentinel
 from fulfillment.staff_notices import StaffNotices
@@ -76,7 +76,7 @@ from ivr.twiml import TwimlWriter
 from kernel.clock import SystemClock
 from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from kernel.privacy import mask_log_event
-from kernel.settings import DEFAULT_SIMULATOR_PORT, Environment, Settings, load_settings
+from kernel.settings import DEFAULT_SIMULATOR_PORT, Environment, Settings, VoiceTransport, load_settings
 from ops.doctor import Level, Patient, examine
 from storage import SoundFolder, Store
 from webchat.blueprint import build_webchat
@@ -196,6 +196,10 @@ class Rooms:
         return Sweep(self.store, self.hotline, self.standard, self.clock, keep)
 
     @cached_property
+    def replanning(self) -> Replanning:
+        return Replanning(self.store, self.standard, self.clock)
+
+    @cached_property
     def robots(self) -> ChatRobots:
         return ChatRobots()
 
@@ -281,6 +285,7 @@ class Rooms:
             TaskKind.CONNECT_CALLBACK: callbacks.connect,
             TaskKind.WARN_CLOCK: watch.warn,
             TaskKind.BREACH_CLOCK: watch.breach,
+            TaskKind.REPLAN_CLOCKS: self.replanning.deliver,
             TaskKind.NOTICE_BY_TEXT: notices.deliver,
             TaskKind.NOTICE_BY_ROBOT: notices.deliver,
             TaskKind.SPEAK_TO_CALLER: handoff.speak_to_caller,
@@ -338,6 +343,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             recordings=CallRecordings(rooms.store, rooms.book, rooms.clock),
             queue=rooms.standard.queue,
             place_names=[name for c in rooms.community_names() for name in (c.name, *c.aliases)],
+            relay_calls=settings.web_threads // 4 if settings.voice_transport is VoiceTransport.RELAY else 0,
         )
     )
     app.register_blueprint(build_sounds())
@@ -508,7 +514,7 @@ def worker(instance: str) -> None:
         demand_complete_ladders(rooms.store, rooms.standard, rooms.clock)
         per_second = {Lane.VOICE: plan.calls_per_second, Lane.TEXT: plan.texts_per_second}
         rooms.sweep.promise()
-        replan_after_calendar_change(rooms.store, rooms.standard, rooms.clock)
+        rooms.replanning.promise()
         Worker(rooms.store, rooms.deliverers(), rooms.clock, name=name, lanes=lanes, per_second=per_second).run()
 
     _with_polite_errors(program)

@@ -26,6 +26,7 @@ class TaskKind(StrEnum):
     WATCH_ATTEMPT = "watch_attempt"  # {attempt_id}: ask the carrier what became of a call that stays silent
     WARN_CLOCK = "warn_clock"  # {clock_id}: most of the time is used up
     BREACH_CLOCK = "breach_clock"  # {clock_id}: due_by has passed
+    REPLAN_CLOCKS = "replan_clocks"  # {after}: the calendar has changed; move the clocks of the tickets after this id
     NOTICE_BY_TEXT = "notice_by_text"  # {attempt_id, clock_id, rev, staff_id, occasion, given}: tell one member of staff
     NOTICE_BY_ROBOT = "notice_by_robot"  # the same, by a chat robot
     SPEAK_TO_CALLER = (

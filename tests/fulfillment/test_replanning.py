@@ -7,15 +7,18 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fulfillment import replanning
 from fulfillment.case import Case
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
-from fulfillment.replanning import MARK, fingerprint, replan_after_calendar_change
+from fulfillment.outbox import Lane, TaskKind
+from fulfillment.replanning import MARK, Replanning, fingerprint
 from fulfillment.standard import Standard
 from fulfillment.ticket import ClockState, Ticket, TicketClock
+from fulfillment.worker import Worker
 from kernel.errors import StoreBusy
 from storage import Store
 from tests.fakes import FakeStore, FixedClock, small_company
-from tests.fulfillment.drill import GARDEN, HOME, standard
+from tests.fulfillment.drill import GARDEN, HOME, not_here, standard
 
 MONDAY = date(2026, 11, 23)
 TUESDAY_EVENING = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
@@ -28,10 +31,23 @@ def changed(days_off: frozenset[date] = frozenset({MONDAY})) -> Standard:
     return after
 
 
+def start(store: FakeStore | Store, by: Standard, clock: FixedClock | None = None) -> bool:
+    """A worker starts and works until nothing ordinary is due; True if it had something to re-plan."""
+    clock = clock or FixedClock()
+    work = Replanning(store, by, clock)
+    promised = work.promise()
+    table = dict.fromkeys(map(str, TaskKind), not_here) | {str(TaskKind.REPLAN_CLOCKS): work.deliver}
+    worker = Worker(store, table, clock, name="w1")
+    while worker.deliver_one(Lane.ORDINARY):
+        pass
+    return promised
+
+
 @pytest.fixture
 def store() -> FakeStore:
     store = small_company(FakeStore())
-    assert replan_after_calendar_change(store, standard(), FixedClock()) == 0  # a first start: nothing runs
+    assert start(store, standard())  # a first start: there is no mark yet, and nothing runs
+    assert store.tables.marks[MARK] == fingerprint(standard().calendar)
     return store
 
 
@@ -49,7 +65,7 @@ def clock_of(store: FakeStore, rule: str = "valve_done") -> TicketClock:
 def test_a_new_day_off_moves_the_promise_and_its_tasks(store: FakeStore) -> None:
     ticket = open_valve(store)
     assert clock_of(store).due_by == TUESDAY_EVENING
-    assert replan_after_calendar_change(store, changed(), FixedClock()) == 1
+    assert start(store, changed())
     moved = clock_of(store)
     assert moved.due_by == TUESDAY_EVENING.replace(day=25)
     assert moved.rev == 2
@@ -60,36 +76,48 @@ def test_a_new_day_off_moves_the_promise_and_its_tasks(store: FakeStore) -> None
 
 def test_the_next_start_does_nothing_and_the_way_back_works(store: FakeStore) -> None:
     open_valve(store)
-    replan_after_calendar_change(store, changed(), FixedClock())
+    assert start(store, changed())
     commits = store.commits
-    assert replan_after_calendar_change(store, changed(), FixedClock()) == 0
+    assert not start(store, changed())
     assert store.commits == commits
-    assert replan_after_calendar_change(store, standard(), FixedClock()) == 1
+    later = FixedClock()
+    later.advance(minutes=1)
+    assert start(store, standard(), later)
     assert clock_of(store).due_by == TUESDAY_EVENING
     assert clock_of(store).rev == 3
 
 
 def test_clocks_that_run_by_the_hour_do_not_move(store: FakeStore) -> None:
     open_valve(store, "cold_room")
-    before = dict(store.tables.clocks)
-    assert replan_after_calendar_change(store, changed(), FixedClock()) == 0
+    before = {c.id: c for c in store.tables.clocks.values() if c.rule != "callback_after_repair"}
+    assert start(store, changed())
     assert store.tables.clocks == before
 
 
-def test_killed_in_the_middle_the_rest_is_done_at_the_next_start(store: FakeStore) -> None:
-    with store.write() as tx:
-        homes = [tx.household(n) for n in (1, 2)]
-    for home in homes:
+def test_many_tickets_are_done_a_few_a_task_and_killed_in_the_middle_lose_none(
+    store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replanning, "CHUNK", 1)
+    for n in (1, 2, 3):
         with store.write() as tx:
-            learned = Learned(household_id=home.id)
-            request = TicketRequest("valve_damaged", "阀门坏了", None, learned)
+            request = TicketRequest("valve_damaged", "阀门坏了", None, Learned(household_id=n))
             open_ticket(tx, request, standard=standard(), now=FixedClock().now())
-    store.write_failures = [None, StoreBusy("killed")]
-    with pytest.raises(StoreBusy):
-        replan_after_calendar_change(store, changed(), FixedClock())
-    assert store.tables.marks[MARK] == fingerprint(standard().calendar)
-    assert replan_after_calendar_change(store, changed(), FixedClock()) == 1
-    assert {c.due_by.day for c in store.tables.clocks.values() if c.rule == "valve_done"} == {25}
+    clock = FixedClock()
+    work = Replanning(store, changed(), clock)
+    assert work.promise()
+    table = dict.fromkeys(map(str, TaskKind), not_here) | {str(TaskKind.REPLAN_CLOCKS): work.deliver}
+    worker = Worker(store, table, clock, name="w1")
+    assert worker.deliver_one(Lane.ORDINARY)
+    assert sorted(c.due_by.day for c in store.tables.clocks.values()) == [24, 24, 25]
+    store.write_failures = [StoreBusy("killed")]
+    worker.deliver_one(Lane.ORDINARY)
+    assert store.tables.marks[MARK] == fingerprint(standard().calendar), "not before the last one"
+    clock.advance(minutes=1)
+    while worker.deliver_one(Lane.ORDINARY):
+        pass
+    assert {c.due_by.day for c in store.tables.clocks.values()} == {25}
+    assert store.tables.marks[MARK] == fingerprint(changed().calendar)
+    assert [e.key for e in store.tables.timeline].count("clock_moved") == 3
 
 
 def test_the_fingerprint_knows_every_part_of_the_calendar(tmp_path: Path) -> None:
@@ -118,8 +146,8 @@ def test_on_a_real_database(tmp_path: Path) -> None:
         store.migrate()
         small_company(store)  # type: ignore[arg-type] # it needs no more than the port
         ticket = open_valve(store)
-        replan_after_calendar_change(store, standard(), FixedClock())
-        assert replan_after_calendar_change(store, changed(), FixedClock()) == 1
+        assert start(store, standard())
+        assert start(store, changed())
         with store.read() as tx:
             dues = {c.rule: c.due_by for c in tx.clocks([ticket.id])[ticket.id]}
             assert dues["valve_done"].day == 25
