@@ -115,8 +115,7 @@ def build_work_orders(rooms: Rooms) -> Blueprint:
         with rooms.store.read() as tx:
             order = read_work_order(rooms, tx, rooms.links.attempt_id(token))
         log.info("audit.work_order_opened", staff=order.staff.number, ticket=order.ticket.number)
-        told = request.args.get("told", "")
-        return _shown(rooms, "page", order=order, token=token, told=told if told in TOLD else "")
+        return _shown(rooms, "page", order=order, token=token, told=_told(request.args.get("told", ""), order))
 
     @blueprint.get("/<token>/<action>")
     def reopened(token: str, action: str) -> ResponseReturnValue:  # noqa: ARG001 - a browser that goes back to an action does not act
@@ -168,6 +167,12 @@ def read_work_order(rooms: Rooms, tx: DialogueTx, attempt_id: str) -> WorkOrder:
         notes=[(e.at, e.actor, str(e.params.get("text", ""))) for e in noted] if mine else (),
         notes_seen=len(noted),
     )
+
+
+def _told(said: str, order: WorkOrder) -> str:
+    """What an action's answer says, unless an old address says what is no longer so."""
+    no_longer = (said == "accepted" and not order.mine) or (said == "taken" and order.mine)
+    return "" if no_longer or said not in TOLD else said
 
 
 def _safety_told_at(tx: DialogueTx, ticket: Ticket) -> datetime | None:

@@ -257,3 +257,8 @@ def test_a_locked_database_is_told_politely(scene: Scene) -> None:
     answer = scene.app.test_client().post(f"/w/{scene.phone(BY_BUTLER).token}/accept")
     assert answer.status_code == 503
     assert "请等几秒" in answer.text
+
+
+def test_an_old_address_does_not_claim_what_is_not_so(scene: Scene) -> None:
+    page = scene.app.test_client().get(f"/w/{scene.phone(BY_BUTLER).token}?told=accepted").text
+    assert "已由您接单" not in page
