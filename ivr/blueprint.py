@@ -4,13 +4,15 @@ The lead of a caller: `/ivr/calls` is the number's voice webhook, `/ivr/fallback
 callback. CSRF protection must leave this blueprint out: the carrier's signature stands in its place.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import structlog
 from flask import Blueprint, Response, request
+from simple_websocket import ConnectionClosed, Server
 
 from fulfillment.waiting import QueueRules
 from ivr.alarm_calls import AlarmWebhooks
@@ -19,13 +21,16 @@ from ivr.conference_calls import ConferenceWebhooks
 from ivr.line import PhoneLine
 from ivr.outgoing import OutgoingWebhooks, SpeaksWithResidents, TakesCallEvents
 from ivr.ports import AnswersTurns, Book, Conferences, Log, RecordsCalls, TakesAlarms
-from ivr.signature import PREFIX, SignatureGuard
+from ivr.relay import RelaySession, Seats
+from ivr.signature import LARGEST_BODY, PREFIX, SignatureGuard
 from ivr.staff_calls import ChecksPins, KnowsStaff, StaffWebhooks, TakesReports
 from ivr.twiml import Sentence, TwimlWriter
 from ivr.voicemail import VoicemailWebhooks
 
 #: How often the duty phone is dialled before a caller is asked to call again.
 MOST_FAULT_CALLS = 3
+#: Between two signs of life of a relay's socket.
+_PING_SECONDS = 20
 _log = structlog.get_logger()
 View = Callable[..., Response]
 Fault = Callable[[], Response]
@@ -66,8 +71,9 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
     recordings: RecordsCalls,
     queue: QueueRules,
     place_names: Sequence[str] = (),
+    relay_calls: int = 0,
 ) -> Blueprint:
-    """`place_names` (communities and aliases, most frequent first) help speech recognition with addresses."""
+    """`relay_calls`: over 0, calls go over ConversationRelay (ivr.relay), so many at once; the others, and 0, by Gather. `place_names` (communities and aliases, most frequent first) help speech recognition with addresses."""
     writer = TwimlWriter(line, book, queue, place_names=place_names)
     calls = CallWebhooks(hotline, conferences, log, book, writer, announce_every=queue.announce_every)
     voicemail = VoicemailWebhooks(hotline, recordings, writer)
@@ -75,7 +81,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
     alarm_calls = AlarmWebhooks(alarms, book, writer)
     staff = StaffWebhooks(
         staff_line.orders, staff_line.pins, residents.speaks, hotline, book, writer,
-        resident=calls.incoming, is_danger=staff_line.is_danger, locked_minutes=staff_line.locked_minutes,
+        resident=calls.incoming_relayed if relay_calls else calls.incoming, is_danger=staff_line.is_danger, locked_minutes=staff_line.locked_minutes,
     )  # fmt: skip
     outgoing = OutgoingWebhooks(residents.speaks, residents.events, writer)
     blueprint = Blueprint("ivr", __name__, url_prefix=PREFIX)
@@ -101,6 +107,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
 
     of_callers: dict[str, View] = {
         "/calls": staff.incoming,
+        "/calls/<conversation_id>/relayed": calls.relayed,
         "/calls/<conversation_id>/turns/<int:n>": staff.or_sign_in(calls.turn),
         "/staff/resident": staff.resident,
         "/staff/sign-in/<int:n>/number": staff.number,
@@ -148,7 +155,34 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
     for views, on_fault in faults:
         for rule, view in views.items():
             blueprint.add_url_rule(rule, endpoint=rule, view_func=_never_fails(view, on_fault), methods=["POST"])
+    if relay_calls:
+        seats = Seats(relay_calls)
+
+        def relay(conversation_id: str) -> Response:
+            """A session lasts as long as the caller is listened to. Without a free seat it ends at once: on with Gather."""
+            if not seats.take():
+                _log.warning("relay refused", reason="no free seat")
+                return Response(status=503)
+            try:
+                socket = Server(request.environ, ping_interval=_PING_SECONDS, max_message_size=LARGEST_BODY)
+                try:
+                    RelaySession(hotline, log, conversation_id, socket).run()
+                finally:
+                    with contextlib.suppress(ConnectionClosed):
+                        socket.close()
+                return _Spent()
+            finally:
+                seats.leave()
+
+        blueprint.add_url_rule("/relay/<conversation_id>", endpoint="relay", view_func=relay, methods=["GET"])
     return blueprint
+
+
+class _Spent(Response):
+    """What is left of a request whose connection became a WebSocket: gunicorn must write nothing into it."""
+
+    def __call__(self, *_: object) -> NoReturn:
+        raise StopIteration
 
 
 def _never_fails(view: View, on_fault: Fault) -> View:

@@ -23,6 +23,7 @@ from dialogue.conversation import Author, Channel, Floor, Message, Then, Turn
 from dialogue.recordings import CALL_RECORDED
 from ivr.numbers import caller_number
 from ivr.ports import AnswersTurns, Book, Conferences, Log, LogTx
+from ivr.relay import last_reply
 from ivr.sounds import HOLD_MUSIC_LASTS
 from ivr.spoken import without_control
 from ivr.twiml import ALL_SPOKEN, Sentence, TwimlWriter
@@ -69,6 +70,21 @@ class CallWebhooks:
             Channel.PHONE, request.form["CallSid"], caller_number(request.form.get("From", ""))
         )
         return twiml(self._writer.reply(conversation.id, reply))
+
+    def incoming_relayed(self) -> Response:
+        """As `incoming`, but the carrier's ConversationRelay hears and speaks: the greeting goes over its socket."""
+        conversation, reply = self._hotline.open(
+            Channel.PHONE, request.form["CallSid"], caller_number(request.form.get("From", ""))
+        )
+        if reply.then is not Then.LISTEN:
+            return twiml(self._writer.reply(conversation.id, reply))
+        return twiml(self._writer.relay(conversation.id))
+
+    def relayed(self, conversation_id: str) -> Response:
+        """The session is over, on purpose or by a failure: the last answer by TwiML, and from here on by Gather."""
+        if request.form.get("CallStatus") in ENDED:
+            return twiml(self._writer.goodbye([]))
+        return twiml(self._writer.reply(conversation_id, last_reply(self._log, conversation_id)))
 
     def turn(self, conversation_id: str, n: int) -> Response:
         return twiml(

@@ -29,3 +29,7 @@ class PhoneLine:
     def url(self, path: str) -> str:
         """The absolute address of a path of this product, as the carrier must fetch (and signs) it."""
         return f"{self.base_url}{path}"
+
+    def socket_url(self, path: str) -> str:
+        """The same for a WebSocket."""
+        return "ws" + self.url(path).removeprefix("http")

@@ -13,6 +13,8 @@ from twilio.request_validator import RequestValidator
 from ivr.line import PhoneLine
 
 PREFIX = "/ivr"
+#: The one path that is no webhook: its upgrade is a GET, signed over its ws(s) address.
+SOCKETS = f"{PREFIX}/relay/"
 FORM = "application/x-www-form-urlencoded"
 #: Above it stands what no carrier sends: 20,000 Chinese characters are 180 kB in a form, and a monologue must be answered,
 #: not refused. The form is parsed before it can be verified, so a stranger may cost us this much memory.
@@ -39,6 +41,9 @@ class SignatureGuard:
     def _reason_to_refuse(self) -> str:
         # Each of these would be a TypeError inside RequestValidator, or a request the carrier never sends.
         signature = request.headers.get("X-Twilio-Signature")
+        if request.path.startswith(SOCKETS) and request.headers.get("Upgrade", "").lower() == "websocket":
+            known = signature and self._validator.validate(self._line.socket_url(raw_target()), {}, signature)
+            return "" if known and request.method == "GET" else "wrong signature"
         if request.method != "POST":
             return "method"
         if not signature:

@@ -155,6 +155,23 @@ class TwimlWriter:
         response.redirect(action, method="POST")
         return _xml(response)
 
+    def relay(self, conversation_id: str) -> str:
+        """Hands hearing and speaking to the carrier's ConversationRelay; when that ends or fails, the action goes on."""
+        response = VoiceResponse()
+        connect = response.connect(action=self._line.url(f"/ivr/calls/{conversation_id}/relayed"), method="POST")
+        connect.conversation_relay(
+            url=self._line.socket_url(f"/ivr/relay/{conversation_id}"),
+            tts_language=SAY_LANGUAGE,
+            tts_provider="Amazon",
+            voice=self._line.voice.removeprefix("Polly."),
+            transcription_language=LISTEN_LANGUAGE,
+            transcription_provider="Google",
+            dtmf_detection=True,
+            profanity_filter=False,
+            hints=self._hints[Expect.ANYTHING],
+        )
+        return _xml(response)
+
     def goodbye(self, said: Sequence[Sentence]) -> str:
         response = VoiceResponse()
         self._say(response, said)

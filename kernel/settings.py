@@ -26,6 +26,13 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
+class VoiceTransport(StrEnum):
+    """Who turns speech into text and back: the verbs of each answer, or a session beside the call."""
+
+    GATHER = "gather"
+    RELAY = "relay"
+
+
 class Settings(BaseSettings):
     """See each field's description."""
 
@@ -87,6 +94,10 @@ class Settings(BaseSettings):
     duty_robot: str = Field(
         "",
         description="Chat robot (its webhook or an apprise URL) that the sentinel tells beside DUTY_PHONE when emergencies are not carried out; texts from abroad do not reach +86",
+    )
+    voice_transport: VoiceTransport = Field(
+        VoiceTransport.GATHER,
+        description="How calls are heard and spoken: gather (TwiML, any account) or relay (ConversationRelay over a WebSocket; Twilio must have switched it on; gather goes on when it fails)",
     )
     twilio_api_base_url: HttpUrl = Field(
         HttpUrl(CARRIER_API),
