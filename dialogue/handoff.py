@@ -160,12 +160,15 @@ class HandoffDeliveries:
     clock: Clock
 
     def speak_to_caller(self, task: Task) -> None:
-        """Fetches a live call from the bot into the hold loop; a call that is over needs nothing."""
+        """Fetches a live call from the bot, or out of a piece of music; a call that is over needs nothing."""
         with self.store.read() as tx:
             conversation = tx.conversation(task.payload["conversation_id"])
             if talk_of(tx, conversation).caller is not None:
                 return  # he talks by now; the loop says it when he is back
-        self._fetch(conversation, hold_path(conversation.id, int(task.payload["seq"]) - 1))
+            after = int(task.payload["seq"]) - 1
+            if any("spoken" in line.data for line in tx.messages(conversation.id, after=after, limit=1)):
+                return  # the loop was faster: an interruption would cut it off
+        self._fetch(conversation, hold_path(conversation.id, after))
 
     def release_conversation(self, task: Task) -> None:
         """An operator who vanished loses the floor to the queue; one whose page is alive is watched on."""

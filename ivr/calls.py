@@ -34,6 +34,8 @@ LONGEST_DIGITS = 32
 ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 #: Operators' lines older than this many messages before `after` were spoken long ago.
 _LOOK_BACK = 100
+#: Where the steps of a loop begin that was entered by an interruption.
+AFTER_AN_INTERRUPTION = 50_000
 #: Steps that the loop never counts to (3 s each, and the carrier ends a call after 24 h): for who leads a call back into it.
 BESIDE_THE_LOOP = 100_000
 #: The operator's end of a conversation: nothing is listened to after it.
@@ -117,6 +119,8 @@ class CallWebhooks:
         """The loop's next step; before it the caller is asked about a recording that these lines announce."""
         said = [_sentence(m) for m in news]
         spoken_to = max([after, *(m.seq for m in news)])
+        if step == 0:  # the loop that was interrupted may have used the first steps: its marks are not ours
+            step = AFTER_AN_INTERRUPTION
         recording_id = next((str(m.data["recording"]) for m in news if m.data.get("script") == CALL_RECORDED), "")
         if recording_id:
             return self._writer.ask_consent(

@@ -298,6 +298,18 @@ def test_music_is_interrupted_by_an_operator_but_safety_words_are_not() -> None:
     ]
 
 
+def test_a_line_the_loop_has_said_interrupts_nothing() -> None:
+    talk = waits()
+    talk.handoff.take_over(talk.id, 1)
+    task = due(talk, TaskKind.SPEAK_TO_CALLER)
+    talk.deliveries.speak_to_caller(task)
+    assert len(talk.carrier.fetched) == 1
+    with talk.store.write() as tx:
+        tx.set_message_data(talk.id, task.payload["seq"], {"spoken": "3.2"})
+    talk.deliveries.speak_to_caller(task)
+    assert len(talk.carrier.fetched) == 1
+
+
 # --- messages
 
 

@@ -208,7 +208,7 @@ def test_a_live_call_is_brought_into_the_loop_by_interrupting_it(
     operator_says("您好。")
     document = carrier.speak(f"/ivr/calls/{in_call}/hold/{taken - 1}")
     assert spoken(document) == ["李敏为您服务。", "您好。"]
-    assert action_of(document) == f"{BASE_URL}/ivr/calls/c0ffee/hold/{taken + 1}/1"
+    assert action_of(document) == f"{BASE_URL}/ivr/calls/c0ffee/hold/{taken + 1}/50001"
 
 
 def test_a_torrent_of_lines_is_spread_and_complete(
@@ -224,3 +224,18 @@ def test_a_torrent_of_lines_is_spread_and_complete(
         heard += spoken(document)
         waiting = action_of(document)
     assert heard == lines
+
+
+def test_after_an_interruption_of_the_loop_nothing_is_said_again(
+    carrier: JudgedClient, waiting: str, operator_says: Says, floor: Moves
+) -> None:
+    """The interrupted loop has marked lines with its steps; the new one must not take them for its own."""
+    waiting = action_of(carrier.speak(waiting))  # step 2
+    floor(Floor.OPERATOR)
+    said = operator_says("您好。")
+    assert spoken(carrier.speak(waiting)) == ["您好。"]
+    waiting = f"/ivr/calls/c0ffee/hold/{said - 1}"
+    for _ in range(5):
+        document = carrier.speak(waiting)
+        assert spoken(document) == []
+        waiting = action_of(document)
