@@ -25,8 +25,9 @@ from fulfillment.outbox import NewTask, TaskKind
 from kernel.clock import Clock
 from kernel.errors import CallImpossible, StaleEpoch
 
-#: A telephone rings for 25 s; whoever has heard nothing of it for this long asks the carrier.
-WATCH_RINGING = timedelta(seconds=40)
+#: How often the carrier is asked about a leg that is not in yet: should the report of its answer be lost, somebody holds
+#: a silent telephone for no longer than this.
+WATCH_RINGING = timedelta(seconds=10)
 #: How often the carrier is asked about a leg that talks: a lost report of its end must not leave the caller in silence.
 WATCH_TALKING = timedelta(seconds=30)
 #: Of a report that was not the conference's: any of its own is newer.

@@ -10,6 +10,7 @@ from datetime import timedelta
 from dialogue.conference import (
     NO_SEQUENCE,
     OVER,
+    WATCH_RINGING,
     WATCH_TALKING,
     Conferences,
     Participant,
@@ -80,20 +81,22 @@ class ConferenceDeliveries:
         _, leg = self._read(task)
         if not leg.live:
             return
-        if not leg.call_sid:
+        now = self.clock.now()
+        if leg.call_sid:
+            status = self.carrier.call_status(leg.call_sid)
+            if status in OVER:
+                self.conferences.told_of_call(leg.id, status=status, call_sid=leg.call_sid)
+                return
+            if not leg.joined:
+                self._look(leg, status)
+        elif now - leg.started_at > RING_WITHIN + WATCH_RINGING:  # `ring` has given up, or died
             self.conferences.is_over(leg.id, "failed")
             return
-        status = self.carrier.call_status(leg.call_sid)
-        if status in OVER:
-            self.conferences.told_of_call(leg.id, status=status, call_sid=leg.call_sid)
-            return
-        if not leg.joined:
-            self._look(leg, status)
         with self.store.write() as tx:
             leg = tx.leg(leg.id)
             if not leg.joined or not leg.staying:
-                settle(tx, leg.id, f"watch:{self.clock.now().isoformat()}", self.clock.now())
-            watch(tx, leg.id, self.clock.now() + WATCH_TALKING)
+                settle(tx, leg.id, f"watch:{now.isoformat()}", now)
+            watch(tx, leg.id, now + (WATCH_TALKING if leg.joined else WATCH_RINGING))
 
     def _look(self, leg: Leg, status: str) -> None:
         """Whether somebody is in without our having been told. A caller who is in must not be sent for again: he would

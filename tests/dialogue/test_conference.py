@@ -369,18 +369,32 @@ def test_a_lost_report_of_the_answer_is_made_up_for(call: Call) -> None:
     call.work()
     operator = call.leg(LegRole.OPERATOR)
     call.carrier.statuses = {operator.call_sid: "in-progress", "CA1": "in-progress"}
-    call.clock.advance(seconds=41)
+    call.clock.advance(seconds=11)
     call.work()
     caller = call.leg(LegRole.CALLER)
     assert [path for _, path in call.carrier.fetched] == [f"/ivr/calls/{call.id}/conference/{caller.id}"]
     call.carrier.rung.append((caller, ""))  # the carrier has him in the conference; nobody told us
-    call.clock.advance(seconds=41)
+    call.clock.advance(seconds=11)
     call.work()
     assert call.now.phase is Phase.TALKING
     assert len(call.carrier.fetched) == 1, "sent for again, he would end the conference"
     call.talks.hold(call.id, XIAOLI)
     call.work()
     assert call.carrier.set_to[-1][:2] == (caller.id, LegMode.HOLD)
+
+
+def test_a_leg_that_nobody_rang_is_given_up(call: Call) -> None:
+    """The worker died with the task, or the carrier refuses to answer at all."""
+    call.talks.connect(call.id, XIAOLI)
+    ring = call.spoken.store.claim(Lane.TALK, call.clock.now(), timedelta(minutes=5), "died")
+    assert ring is not None
+    call.clock.advance(seconds=11)
+    call.work()
+    assert call.now.phase is Phase.RINGING, "it may still ring"
+    call.clock.advance(seconds=20)
+    call.work()
+    assert call.now.failure is not None
+    assert call.said(Author.BOT)[-1] == "phone.connect_failed"
 
 
 def test_either_report_of_the_answer_is_enough(call: Call) -> None:

@@ -220,6 +220,19 @@ def test_reports_doubled_and_late(line: OnTheLine, people: tuple[Person, Person,
     line.wait(lambda: "speech" in line.call(CALLER)["listening"])
 
 
+def test_every_report_is_lost(line: OnTheLine, people: tuple[Person, Person, Person]) -> None:
+    """The carrier is asked instead: later, but nobody is left in silence."""
+    one = people[0]
+    line.net.put("/api/callbacks", json={"lost": 1.0}).raise_for_status()
+    one.press(f"/conversations/{line.id}/call/connect")
+    line.answers(one.phone)
+    line.wait(lambda: one.phone in (line.call(CALLER)["audience"] or []), seconds=45)
+    line.hears(one.phone, CALLER, "喂")
+    line.wait(lambda: line.talk.phase is Phase.TALKING, seconds=45)
+    line.do(one.phone, "hangup")
+    line.wait(lambda: any("还有其他问题" in words for words in line.heard(CALLER)), seconds=60)
+
+
 def test_to_the_butler(line: OnTheLine, people: tuple[Person, Person, Person]) -> None:
     one = people[0]
     line.connect(one)
