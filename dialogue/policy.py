@@ -312,7 +312,7 @@ class _Turn(Asking):
         """Never a shrug: the keypad menu without a model, "did you mean" with one, then the question again."""
         if self.names_who_comes_first and (self.state.matter or not self.asked):
             return self.next_step("who comes first") if self.state.matter else self.go_on("who comes first")
-        if not self.heard.model_available:
+        if not self.heard.model_available and not self.state.matter:  # an open matter is not lost by a menu
             return self.menu("model unavailable")
         if _FOREIGN.search(self.heard.text) and not _CHINESE.search(self.heard.text):
             self.tell("hearing.chinese_please")

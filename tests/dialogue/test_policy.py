@@ -222,6 +222,11 @@ def test_in_the_chat_the_question_stands_above_and_has_its_buttons() -> None:
     assert [o.choice for o in line.decision.options] == ["yes", "no", "human"]
 
 
+def test_without_a_model_an_open_matter_is_not_lost_by_a_menu() -> None:
+    assert Line().says("呜哩哇啦", model=False).scripts == ["hearing.which_matter"]
+    assert at_home().says("呜哩哇啦", model=False).scripts == ["hearing.not_heard", "repeat.question"]
+
+
 def test_the_menu_for_whoever_is_stuck_keeps_his_matter() -> None:
     def stuck() -> Line:
         return at_home().is_silent().is_silent().is_silent()
