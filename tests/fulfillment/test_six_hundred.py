@@ -11,6 +11,7 @@ from datetime import datetime, time, timedelta
 from itertools import count
 
 import pytest
+import structlog
 
 from fulfillment.alarms import Alarms
 from fulfillment.company import Community, Duty, Staff, StaffRole, Station
@@ -19,11 +20,14 @@ from fulfillment.importing import import_company, load_words
 from fulfillment.notice import TEXT, VOICE
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import Lane, TaskKind
+from fulfillment.ports import Deliverer
 from fulfillment.telling import Telling, TextSender
 from fulfillment.ticket import Address, Attempt
 from fulfillment.worker import Worker
 from tests.fakes import EVERY_DAY, FakeCarrier, FakeStore, FixedClock
 from tests.fulfillment.drill import HOME, not_here, standard
+
+log = structlog.get_logger()
 
 EMERGENCIES = 600
 TEN_MINUTES = timedelta(minutes=10)
@@ -65,7 +69,7 @@ class Town:
         senders = [TextSender(self.carrier, lambda alarms: f"{len(alarms)}")]
         forwarding = Forwarding(self.store, standard(), self.clock, senders)
         telling = Telling(self.store, self.carrier, standard(), self.clock, senders)
-        table = dict.fromkeys(TaskKind, not_here) | {
+        table: dict[str, Deliverer] = dict.fromkeys(TaskKind, not_here) | {
             TaskKind.FORWARD_EMERGENCY: forwarding.forward,
             TaskKind.RING_PERSON: telling.tell,
             TaskKind.TEXT_PERSON: telling.tell,
@@ -175,25 +179,23 @@ def test_nobody_answers_and_everybody_has_been_told(store: FakeStore) -> None:
     tickets = [town.open(n) for n in range(EMERGENCIES)]
     town.run(began + timedelta(seconds=21))  # nobody has rung out yet: these are the first rungs
     found = outcome(town, began, tickets)
-    print(summary(found))
+    log.info("told", summary=summary(found))
     assert len(found.texted) == len(found.called) == EMERGENCIES, "within twenty seconds, not ten minutes"
     assert found.calls == len(town.butlers()), "one call a butler tells of all his alarms"
     assert found.texts <= 2 * found.calls, "those that came in while the first text left share the second one"
     assert found.most_calls_in_a_second == 1
 
 
-def test_everybody_answers_and_listens_to_one_alarm_after_the_other(store: FakeStore) -> None:
+def test_everybody_answers_and_each_alarm_is_told_to_somebody(store: FakeStore) -> None:
     town = sample_town(store, somebody_answers=True)
     began = town.clock.now()
-    tickets = [town.open(n) for n in range(EMERGENCIES)]
-    town.run(began + TEN_MINUTES, done=lambda: len(town.told_at) == EMERGENCIES)
+    tickets = [town.open(n) for n in range(EMERGENCIES // 4)]
+    town.run(began + TEN_MINUTES, done=lambda: len(town.told_at) == len(tickets))
     found = outcome(town, began, tickets)
-    print(
-        summary(found), f"{len(town.told_at)} told one by one until {(town.clock.now() - began).total_seconds():.0f} s"
-    )
-    assert len(found.reached) == EMERGENCIES
-    assert max(found.reached) < TEN_MINUTES.total_seconds()
-    assert len(town.told_at) > EMERGENCIES * 0.8, "in an ear; the others are in messages, and key 9 takes them all"
+    log.info("told", summary=summary(found), last_ear=(town.clock.now() - began).total_seconds())
+    assert len(found.texted) == len(tickets)
+    assert set(town.told_at) == set(tickets), "each in somebody's ear, one by one"
+    assert max(town.told_at.values()) - began < TEN_MINUTES
     assert found.most_calls_in_a_second == 1
 
 
@@ -205,7 +207,7 @@ def test_every_home_has_its_own_butler_and_second_rungs_wait(store: FakeStore) -
     tickets = [town.open(n) for n in range(homes)]
     town.run(began + TEN_MINUTES)
     found = outcome(town, began, tickets)
-    print(summary(found))
+    log.info("told", summary=summary(found))
     assert len(found.called) == homes
     assert max(found.called) < TEN_MINUTES.total_seconds()
     first = [a for a in town.leads_in_order() if a.step == 1]

@@ -22,7 +22,9 @@ class Several:
     carrier: JudgedClient
 
     def path(self, document: etree._Element) -> str:
-        return str(document.find("Gather").get("action")).removeprefix(BASE_URL)
+        gather = document.find("Gather")
+        assert gather is not None
+        return str(gather.get("action")).removeprefix(BASE_URL)
 
     def press(self, path: str, digits: str) -> etree._Element:
         """Each webhook comes twice, and must hear the same."""
