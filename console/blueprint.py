@@ -8,7 +8,19 @@ from flask import Blueprint, Flask
 from flask.blueprints import BlueprintSetupState
 from flask_limiter import Limiter
 
-from console import administration, announcements, calls, conversations, gate, live, pages, resident_calls, tickets, waiting, work
+from console import (
+    administration,
+    announcements,
+    calls,
+    conversations,
+    gate,
+    live,
+    pages,
+    resident_calls,
+    tickets,
+    waiting,
+    work,
+)
 from console.ports import Audio, Callbacks, Desk, Handoff, Health, Recordings, Rooms, SetsPins, Standard
 from console.presence import Presence
 from dialogue.ports import DialogueStore
@@ -43,7 +55,18 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     True wherever the public address is https.
     """
     rooms = Rooms(
-        store, handoff, desk, standard, clock, timeline_text, health, carrier_is_real, pins, audio, callbacks, recordings
+        store,
+        handoff,
+        desk,
+        standard,
+        clock,
+        timeline_text,
+        health,
+        carrier_is_real,
+        pins,
+        audio,
+        callbacks,
+        recordings,
     )
     presence = Presence(rooms)
     blueprint = Blueprint(

@@ -13,7 +13,8 @@ from tests.console.sample import PASSWORD, Day
 from tests.fakes import FakeStore
 
 SAMPLE_VALUES = {"wait_id": 1, "recording_id": "a" * 32, "conversation_id": "0" * 32, "ticket_id": 1, "part": "queue", "action": "note", "what": "ticket", "subject": "1", "announcement_id": 1, "mode": "listen", "_path": "nowhere"}  # fmt: skip
-PARTS = {"console.ticket_part": "facts"}
+#: Routes that know only some values.
+SPECIAL = {"console.ticket_part": {"part": "facts"}, "console.end_or_resume": {"action": "end"}}
 
 
 def console_routes(app: Flask) -> list[tuple[str, str, str]]:
@@ -24,8 +25,7 @@ def console_routes(app: Flask) -> list[tuple[str, str, str]]:
         if not rule.endpoint.startswith("console.") or rule.endpoint in PUBLIC:
             continue
         values = {name: SAMPLE_VALUES[name] for name in rule.arguments}
-        if rule.endpoint in PARTS:
-            values["part"] = PARTS[rule.endpoint]
+        values |= SPECIAL.get(rule.endpoint, {})
         methods = sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
         found += [(rule.endpoint, method, adapter.build(rule.endpoint, values, method=method)) for method in methods]
     return found
