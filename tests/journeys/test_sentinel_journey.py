@@ -14,6 +14,7 @@ from kernel.clock import SystemClock
 from ops.town import BIN, HOME, Town
 from storage import Store
 
+PATIENCE = 120.0  # a machine that runs other tests beside this one starts processes slowly
 DUTY_PHONE, SUPERVISORS = "+8619900000051", ("+8619900000061", "+8619900000062")
 
 pytestmark = pytest.mark.nlu
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.nlu
 @pytest.fixture
 def watched(town: Town) -> Iterator[Town]:
     town.start("sentinel", str(BIN / "flask"), "--app", "app", "sentinel")
+    town.wait(lambda: "sentinel_started" in town.logs(), PATIENCE)
     yield town
     if "worker" not in town.processes:
         town.start("worker", str(BIN / "flask"), "--app", "app", "worker")
@@ -48,15 +50,15 @@ def test_a_killed_worker_is_shouted_about_and_its_return_is_told(watched: Town) 
     with Store(town.database_url) as store, store.write() as tx:
         request = TicketRequest("leak_inside", "漏水", None, Learned(address=Address(community_id=1)))
         ticket, _ = open_ticket(tx, request, standard=Standard(HOME / "data"), now=now - timedelta(seconds=70))
-    town.wait(lambda: DUTY_PHONE in shouted(town, "转接程序停了"), 40)
+    both = ({DUTY_PHONE}, set(SUPERVISORS))
+    town.wait(lambda: all(people & set(shouted(town, "转接程序停了")) for people in both), PATIENCE)
     told = shouted(town, "转接程序停了")
-    assert set(told) & set(SUPERVISORS), told
     assert set(told.values()) == {1}, "once a minute"
     boss = next(number for number in SUPERVISORS if number in told)
     messages = httpx.get(f"{town.network}/api/phones/{boss}").json()["messages"]
     assert any("转接程序停了" in m["body"] for m in messages), "and by robot"
     town.start("worker", str(BIN / "flask"), "--app", "app", "worker")
-    town.wait(lambda: DUTY_PHONE in shouted(town, "急修转接已恢复正常"), 40)
+    town.wait(lambda: DUTY_PHONE in shouted(town, "急修转接已恢复正常"), PATIENCE)
     with Store(town.database_url) as store, store.read() as tx:
         assert tx.attempts(ticket.id), "the emergency was not lost"
 
