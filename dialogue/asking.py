@@ -1,12 +1,14 @@
 """What must still be known of a matter, and what follows when everything is (R4, B5, G7e). Pure."""
 
+from dataclasses import replace
+
 from bot.understanding import EMERGENCIES, Intent, Source
 from dialogue.conversation import Channel, Expect, QuickReply, Then
 from dialogue.decision import Command, Decision, LearnAddress, NudgeTicket, OpenTicket
 from dialogue.draft import Draft
 from dialogue.facts import Home
-from dialogue.options import HUMAN, NO, YES
-from dialogue.questions import QUESTIONS
+from dialogue.options import HUMAN, MENU, NO, YES
+from dialogue.questions import KEY_HINTS, QUESTIONS, expect_of
 from dialogue.state import DialogueState, heard_address
 
 #: After this many silent or unclear answers to one question come the keys of a menu, then a person.
@@ -27,6 +29,10 @@ class Asking(Draft):
             self.commands.append(NudgeTicket(known.id))
             self.tell("ticket.known_already", number=known.number, ticket_id=known.id)
             return self.resume_or_more("open already")
+        if self.is_urgent:  # whoever is rung needs the address first
+            self.set(suspended=(*self.state.suspended, (kind, self.symptom_of_new_matter())))
+            self.tell("hearing.afterwards")
+            return self.next_urgent("another matter in an emergency")
         if self.state.matter != kind:
             self.put_aside()
         self.set(matter=kind, symptom=self.symptom_of_new_matter(), asked="", tries=0, silences=0)
@@ -223,6 +229,40 @@ class Asking(Draft):
         by_phone = self.facts.channel is Channel.PHONE
         self.tell("greeting.goodbye" if by_phone else "greeting.goodbye_chat")
         return self.done(then=Then.HANG_UP if by_phone else Then.LISTEN, reason=reason)
+
+    # --- nothing heard, nothing understood -----------------------------------------------------------------------
+
+    def failed(self, counter: str, reason: str) -> Decision:
+        """G5 twice with the question again, the second time with its keys; then a menu of keys; then a person.
+
+        `counter` is the field of the state that counts this kind of failure: silences or tries.
+        """
+        count = getattr(self.before, counter) + 1
+        self.set(**{counter: count})
+        question = QUESTIONS.get(self.asked)
+        if expect_of(self.asked) is Expect.MENU:
+            return self.to_a_person(f"{reason}: person")
+        if count > MOST_TRIES:
+            return self.last_resort(reason)
+        if count == MOST_TRIES and question is not None and question.optional:
+            return self.next_step(f"{reason}: left open")
+        self.tell("hearing.not_heard" if count == 1 else "hearing.not_heard_noise")
+        if count == MOST_TRIES and self.is_phone:
+            if self.asked == "address" and self.state.slots.community_id is not None:
+                return self.ask_by_keys(reason)
+            if expect_of(self.asked) in KEY_HINTS:
+                self.tell(KEY_HINTS[expect_of(self.asked)])
+        decision = self.keep_asking(reason)
+        return decision if self.asked else replace(decision, options=self.before.options or MENU)
+
+    def last_resort(self, reason: str) -> Decision:
+        """A matter is not lost by a menu of matters: go on, be called back, or speak with a person."""
+        if self.is_urgent:
+            return self.to_a_person(f"{reason}: person")
+        return self.ask("what_now", reason) if self.state.matter else self.menu(reason)
+
+    def menu(self, reason: str) -> Decision:
+        return self.ask("menu", reason)
 
 
 def on_hang_up(state: DialogueState, *, waiting: bool, reachable: bool) -> tuple[Command, ...]:

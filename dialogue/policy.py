@@ -2,7 +2,8 @@
 
 The rules are tried in the order of `RULES`; the first that has an answer wins. An emergency is always first:
 safety words and the alarm before any question (STANDARD §4.1). Every question can be answered, corrected, left for
-another matter or for a person. What is asked next is in dialogue.asking, the questions themselves in dialogue.questions.
+another matter or for a person. What is asked next is in dialogue.asking, the questions themselves in dialogue.questions,
+what a matter leads to in dialogue.matters.
 """
 
 import re
@@ -10,14 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from bot.understanding import EMERGENCIES, EntityKind, Intent, Source, Understanding
-from dialogue.asking import MOST_TRIES, Asking
 from dialogue.conversation import Channel, Expect
-from dialogue.decision import Decision, LeaveQueue, NudgeTicket, OpenTicket, Say
+from dialogue.decision import Decision, LeaveQueue, OpenTicket, Say
 from dialogue.draft import REPEAT_ALL, Tables, announced
 from dialogue.facts import Facts, Matter
+from dialogue.matters import Matters
 from dialogue.options import HUMAN, MENU, understand_choice
 from dialogue.phrases import Filler, Phrases
-from dialogue.questions import KEY_HINTS, QUESTIONS, expect_of, is_about_address, number_in_answer
+from dialogue.questions import QUESTIONS, expect_of, is_about_address, number_in_answer
 from dialogue.state import DialogueState, heard_address, merge
 from fulfillment.business_calendar import Moment
 from fulfillment.company import OtherUnit
@@ -30,8 +31,6 @@ MOST_PAUSES = 2
 LONGEST_NAME = 20
 LONGEST_PLACE = 200
 LONGEST_TIME = 60
-#: Reported as a cold home, these are an outage if the heating was on and stopped (F18): its clocks are shorter.
-PERHAPS_OUTAGE = frozenset({"no_heat", "cold_room"})
 #: What is said between announcements and the greeting (N6); in the season's daytime nothing is.
 OPENINGS: Mapping[Moment, str] = {
     Moment.SEASON_NIGHT: "greeting.season_night",
@@ -106,12 +105,8 @@ class Policy:
         return turn.anything_else("message left")
 
 
-class _Turn(Asking):
+class _Turn(Matters):
     """One turn being decided: the rules in order, then the answers to each question."""
-
-    @property
-    def matter_heard(self) -> Matter | None:
-        return self.tables.matters.get(self.heard.intent)
 
     @property
     def is_new_matter(self) -> bool:
@@ -289,25 +284,6 @@ class _Turn(Asking):
         self.learn_address(corrected=True)
         return self.anything_else("address corrected")
 
-    def new_matter(self) -> Decision | None:
-        """Something the company has an answer, a ticket or another unit for."""
-        matter = self.matter_heard
-        if matter is None:
-            return self.small_talk()
-        self.set(asked="", tries=0, silences=0)
-        if not self.state.matter:
-            self.set_slots(story="")  # that of the matter before
-        if matter.answer:
-            return self.tell_answer(matter)
-        if matter.account:
-            return self.account(matter)
-        if matter.unit:
-            return self.other_unit(matter)
-        if matter.ticket in PERHAPS_OUTAGE and self.tables.phrases.is_outage(self.heard.text):
-            return self.start("outage")
-        # an emergency intent that reaches this point is below its operating point: asked about like any case
-        return self.start(matter.ticket or matter.emergency)
-
     def not_understood(self) -> Decision:
         """Never a shrug: the keypad menu without a model, "did you mean" with one, then the question again."""
         if self.names_who_comes_first and (self.state.matter or not self.asked):
@@ -461,10 +437,6 @@ class _Turn(Asking):
             return self.menu("not a leak")
         return self.understood_as(otherwise, self.before.suspect)
 
-    def understood_as(self, matter: Matter, text: str) -> Decision | None:
-        self.heard = replace(self.heard, intent=Intent(matter.intent), confidence=1.0, text=text, emergency=False)
-        return self.new_matter()
-
     def danger_goes_on(self) -> Decision:
         self.tell(f"safety.{self.state.alarmed[-1]}_again")
         return self.next_urgent("danger goes on")
@@ -505,110 +477,10 @@ class _Turn(Asking):
         guess = self.tables.matters.get(self.before.guess)
         return self.understood_as(guess, self.heard.text) if guess is not None else None
 
-    def go_on(self, reason: str = "something else") -> Decision:
-        self.set(asked="", tries=0, silences=0)
-        self.tell("greeting.go_on")
-        return self.done(options=MENU, reason=reason)
-
-    # --- matters -------------------------------------------------------------------------------------------------
-
-    def tell_answer(self, matter: Matter) -> Decision:
-        """The answer, then the offer to note it for the resident where something can be noted (J1)."""
-        told_before = matter.intent in self.state.answered
-        self.set(answered=(*self.state.answered, matter.intent))
-        self.tell(f"knowledge.{matter.answer}")
-        if told_before and not self.state.matter:  # the same answer a second time has not helped
-            return self.ask("person", "answered twice")
-        if matter.follow_up == "question":  # the answer said that it is noted (N12)
-            self.set_slots(story=self.heard.text)
-            return self.start("question")
-        if matter.follow_up and not self.state.matter:
-            self.set(guess=matter.follow_up, symptom=self.heard.text)
-            return self.ask("offer", "answered", title=self.tables.kinds[matter.follow_up].title)
-        return self.resume_or_more("answered")
-
-    def account(self, matter: Matter) -> Decision:
-        """Card number, butler, arrears: only for the home whose registered number calls (F4, F5); else noted (N12)."""
-        home = self.home
-        if home is None or not self.is_phone or home not in self.facts.caller_homes:
-            self.tell(f"knowledge.{matter.intent}")
-            self.set_slots(story=self.heard.text)
-            return self.start("question")
-        if matter.account == "card_number":
-            self.tell("ticket.account_card_number", card=home.card_number)
-        elif matter.account == "butler":
-            self.tell("ticket.account_butler", **home.butler)
-        else:
-            self.tell("ticket.account_paid" if home.paid else "ticket.account_unpaid")
-        return self.resume_or_more("identity by registered number")
-
-    def other_unit(self, matter: Matter) -> Decision:
-        """G8 with unit and number, and the offer to coordinate (W6f); gas first sends people out of the room."""
-        said = self.heard.first(EntityKind.OTHER_UNIT)
-        key = matter.unit if matter.safety or said is None else said.value
-        unit = self.tables.unit(key, self.facts, self.state.slots.community_id)
-        self.tell(matter.safety or "scope.other_unit", unit=unit.name, phone=unit.phone)
-        if matter.safety:
-            return self.resume_or_more("another unit's emergency")
-        self.set(symptom=self.heard.text)
-        return self.ask("coordinate", f"unit {key}")
-
-    def small_talk(self) -> Decision | None:
-        """A greeting or thanks while nothing else is to be done; an address out of the blue is kept for later."""
-        if self.heard.intent is Intent.GREET and not self.asked:
-            self.tell("greeting.help")
-            return self.done(options=MENU, reason="greeting")
-        if self.heard.intent in (Intent.GREET, Intent.THANK) and self.state.matter:
-            return self.next_step("small talk")
-        return None
-
-    def tell_cases(self, *, nudge: bool) -> Decision:
-        if not self.facts.open_cases:
-            self.tell("ticket.none_open")
-        for case in self.facts.open_cases[:3]:
-            if nudge:
-                self.commands.append(NudgeTicket(case.id))
-            self.tell("ticket.nudged" if nudge else "ticket.status", number=case.number, ticket_id=case.id)
-        return self.resume_or_more("asked about tickets")
-
     def ask_for_callback(self) -> Decision:
         self.put_aside()
         self.set(matter="callback")
         return self.next_step("callback, no number known")
-
-    # --- nothing heard, nothing understood -----------------------------------------------------------------------
-
-    def failed(self, counter: str, reason: str) -> Decision:
-        """G5 twice with the question again, the second time with its keys; then a menu of keys; then a person.
-
-        `counter` is the field of the state that counts this kind of failure: silences or tries.
-        """
-        count = getattr(self.before, counter) + 1
-        self.set(**{counter: count})
-        question = QUESTIONS.get(self.asked)
-        if expect_of(self.asked) is Expect.MENU:
-            return self.to_a_person(f"{reason}: person")
-        if count > MOST_TRIES:
-            return self.last_resort(reason)
-        if count == MOST_TRIES and question is not None and question.optional:
-            return self.next_step(f"{reason}: left open")
-        self.tell("hearing.not_heard" if count == 1 else "hearing.not_heard_noise")
-        if count == MOST_TRIES and self.is_phone:
-            if self.asked == "address" and self.state.slots.community_id is not None:
-                return self.ask_by_keys(reason)
-            if expect_of(self.asked) in KEY_HINTS:
-                self.tell(KEY_HINTS[expect_of(self.asked)])
-        decision = self.keep_asking(reason)
-        return decision if self.asked else replace(decision, options=self.before.options or MENU)
-
-    def last_resort(self, reason: str) -> Decision:
-        """A matter is not lost by a menu of matters: go on, be called back, or speak with a person."""
-        if self.is_urgent:
-            return self.to_a_person(f"{reason}: person")
-        return self.ask("what_now", reason) if self.state.matter else self.menu(reason)
-
-    def menu(self, reason: str) -> Decision:
-        return self.ask("menu", reason)
 
 
 _Rule = Callable[[_Turn], Decision | None]

@@ -163,6 +163,15 @@ def test_announcements_come_before_the_greeting() -> None:
     assert decision.state.announced == (7, 8)
 
 
+def test_another_matter_waits_until_the_alarm_has_its_address() -> None:
+    line = in_emergency().says("而且家里一直不热", Intent.NO_HEAT)
+    assert line.scripts == ["hearing.afterwards", "ask.address_urgent"]
+    assert line.state.matter == "leak_inside"
+    line.says("阳光花园三号楼501", Intent.INFORM, community=1, building=3, room=501)
+    assert line.scripts == ["hearing.back_to", "ask.part"]
+    assert line.state.matter == "no_heat"
+
+
 def test_an_announcement_is_told_once_as_soon_as_it_concerns_the_caller() -> None:
     line = at_address()
     line.facts = Facts(Channel.PHONE, "+8613900000000", community_names=NAMES, notices=(Notice(7, "东站抢修"),))

@@ -1,0 +1,107 @@
+"""What the company does with each matter: an answer, a ticket, another unit (data/matters.yml). Pure."""
+
+from dataclasses import replace
+
+from bot.understanding import EntityKind, Intent
+from dialogue.asking import Asking
+from dialogue.decision import Decision, NudgeTicket
+from dialogue.facts import Matter
+from dialogue.options import MENU
+
+#: Reported as a cold home, these are an outage if the heating was on and stopped (F18): its clocks are shorter.
+PERHAPS_OUTAGE = frozenset({"no_heat", "cold_room"})
+
+
+class Matters(Asking):
+    """Asking that knows what follows from what was said."""
+
+    @property
+    def matter_heard(self) -> Matter | None:
+        return self.tables.matters.get(self.heard.intent)
+
+    def new_matter(self) -> Decision | None:
+        """Something the company has an answer, a ticket or another unit for."""
+        matter = self.matter_heard
+        if matter is None:
+            return self.small_talk()
+        self.set(asked="", tries=0, silences=0)
+        if not self.state.matter:
+            self.set_slots(story="")  # that of the matter before
+        if matter.answer:
+            return self.tell_answer(matter)
+        if matter.account:
+            return self.account(matter)
+        if matter.unit:
+            return self.other_unit(matter)
+        if matter.ticket in PERHAPS_OUTAGE and self.tables.phrases.is_outage(self.heard.text):
+            return self.start("outage")
+        # an emergency intent that reaches this point is below its operating point: asked about like any case
+        return self.start(matter.ticket or matter.emergency)
+
+    def understood_as(self, matter: Matter, text: str) -> Decision | None:
+        self.heard = replace(self.heard, intent=Intent(matter.intent), confidence=1.0, text=text, emergency=False)
+        return self.new_matter()
+
+    def tell_answer(self, matter: Matter) -> Decision:
+        """The answer, then the offer to note it for the resident where something can be noted (J1)."""
+        told_before = matter.intent in self.state.answered
+        self.set(answered=(*self.state.answered, matter.intent))
+        self.tell(f"knowledge.{matter.answer}")
+        if told_before and not self.state.matter:  # the same answer a second time has not helped
+            return self.ask("person", "answered twice")
+        if matter.follow_up == "question":  # the answer said that it is noted (N12)
+            self.set_slots(story=self.heard.text)
+            return self.start("question")
+        if matter.follow_up and not self.state.matter:
+            self.set(guess=matter.follow_up, symptom=self.heard.text)
+            return self.ask("offer", "answered", title=self.tables.kinds[matter.follow_up].title)
+        return self.resume_or_more("answered")
+
+    def account(self, matter: Matter) -> Decision:
+        """Card number, butler, arrears: only for the home whose registered number calls (F4, F5); else noted (N12)."""
+        home = self.home
+        if home is None or not self.is_phone or home not in self.facts.caller_homes:
+            self.tell(f"knowledge.{matter.intent}")
+            self.set_slots(story=self.heard.text)
+            return self.start("question")
+        if matter.account == "card_number":
+            self.tell("ticket.account_card_number", card=home.card_number)
+        elif matter.account == "butler":
+            self.tell("ticket.account_butler", **home.butler)
+        else:
+            self.tell("ticket.account_paid" if home.paid else "ticket.account_unpaid")
+        return self.resume_or_more("identity by registered number")
+
+    def other_unit(self, matter: Matter) -> Decision:
+        """G8 with unit and number, and the offer to coordinate (W6f); gas first sends people out of the room."""
+        said = self.heard.first(EntityKind.OTHER_UNIT)
+        key = matter.unit if matter.safety or said is None else said.value
+        unit = self.tables.unit(key, self.facts, self.state.slots.community_id)
+        self.tell(matter.safety or "scope.other_unit", unit=unit.name, phone=unit.phone)
+        if matter.safety:
+            return self.resume_or_more("another unit's emergency")
+        self.set(symptom=self.heard.text)
+        return self.ask("coordinate", f"unit {key}")
+
+    def small_talk(self) -> Decision | None:
+        """A greeting or thanks while nothing else is to be done; an address out of the blue is kept for later."""
+        if self.heard.intent is Intent.GREET and not self.asked:
+            self.tell("greeting.help")
+            return self.done(options=MENU, reason="greeting")
+        if self.heard.intent in (Intent.GREET, Intent.THANK) and self.state.matter:
+            return self.next_step("small talk")
+        return None
+
+    def tell_cases(self, *, nudge: bool) -> Decision:
+        if not self.facts.open_cases:
+            self.tell("ticket.none_open")
+        for case in self.facts.open_cases[:3]:
+            if nudge:
+                self.commands.append(NudgeTicket(case.id))
+            self.tell("ticket.nudged" if nudge else "ticket.status", number=case.number, ticket_id=case.id)
+        return self.resume_or_more("asked about tickets")
+
+    def go_on(self, reason: str = "something else") -> Decision:
+        self.set(asked="", tries=0, silences=0)
+        self.tell("greeting.go_on")
+        return self.done(options=MENU, reason=reason)
