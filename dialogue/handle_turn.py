@@ -363,7 +363,9 @@ class _Step:
             return self.kit.policy.leave_queue(state, facts, callback=wish == "callback")
         say: tuple[Say, ...] = ()
         if wish == "message" and on_the_phone:
-            return Decision(state, (Say(VOICEMAIL),), options=state.options, then=Then.RECORD, reason="leaves a message")
+            return Decision(
+                state, (Say(VOICEMAIL),), options=state.options, then=Then.RECORD, reason="leaves a message"
+            )
         if wish == "stay":
             say = (Say("handoff.staying"),)
         elif heard.source is Source.NOBODY and on_the_phone:
