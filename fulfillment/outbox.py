@@ -5,7 +5,7 @@ so every deliverer re-reads the truth first.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -18,7 +18,8 @@ class TaskKind(StrEnum):
     TEXT_PERSON = "text_person"  # {attempt_id}: send the text that this attempt leads
     ROBOT_PERSON = "robot_person"  # {attempt_id}: send the chat message that this attempt leads
     WATCH_QUEUE = "watch_queue"  # {conversation_id, epoch, since}: nobody has taken a waiting resident; ask again
-    CALL_RESIDENT = "call_resident"  # {call_id, n}: ring a resident for what he is owed a call about
+    CALL_RESIDENT = "call_resident"  # {call_id, n}: it may be time to ring a resident for what he is owed a call about
+    RING_RESIDENT = "ring_resident"  # {try_id}: do it now
     WATCH_RESIDENT_CALL = "watch_resident_call"  # {try_id}: ask the carrier what became of such a call
     TELL_BY_TEXT = "tell_by_text"  # {attempt_id, staff_id}: a resident was not satisfied; one person hears of it by text
     TELL_BY_ROBOT = "tell_by_robot"  # the same, by a chat robot
@@ -58,6 +59,17 @@ class Lane(StrEnum):
 TURNS_COUNTED = frozenset({Lane.VOICE, Lane.TEXT})
 
 
+#: No step towards an accepted emergency is planned further ahead (the last rung starts before minute 8): a task that claims
+#: to be was written by a clock that has been put back since, and is due. Price: such a step may be early.
+FARTHEST = timedelta(minutes=8)
+NEVER_FAR = frozenset({Lane.EMERGENCY, Lane.VOICE, Lane.TEXT, Lane.ROBOT})
+
+
+def is_due(lane: Lane, at: datetime, now: datetime) -> bool:
+    """Whether the earliest task (or turn) of a lane, at this instant, is due; in case of doubt about a clock it is."""
+    return at <= now or (lane in NEVER_FAR and at > now + FARTHEST)
+
+
 class Rank(IntEnum):
     """Who goes first when the turns of a lane are scarce; among equals, who was due first."""
 
@@ -74,7 +86,7 @@ LANE_OF = {
     TaskKind.ROBOT_PERSON: Lane.ROBOT,
     TaskKind.NOTICE_BY_TEXT: Lane.TEXT,
     TaskKind.NOTICE_BY_ROBOT: Lane.ROBOT,
-    TaskKind.CALL_RESIDENT: Lane.VOICE,
+    TaskKind.RING_RESIDENT: Lane.VOICE,
     TaskKind.TELL_BY_TEXT: Lane.TEXT,
     TaskKind.TELL_BY_ROBOT: Lane.ROBOT,
     TaskKind.RING_LEG: Lane.TALK,

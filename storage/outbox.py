@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, RowMapping, Update, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Update, and_, case, delete, false, or_, select, true, update
 
-from fulfillment.outbox import TURNS_COUNTED, Lane, NewTask, Rank, Task, TaskKind, lane_of
+from fulfillment.outbox import FARTHEST, NEVER_FAR, TURNS_COUNTED, Lane, NewTask, Rank, Task, TaskKind, lane_of
 from storage import schema
 from storage.rows import Rows
 from storage.schema import TaskState
@@ -105,7 +105,7 @@ class OutboxRows(Rows):
             self._run(statement.on_conflict_do_nothing(index_elements=["lane"]))
             turn = select(schema.lane_turn.c.free_at).where(schema.lane_turn.c.lane == lane)
             row = self._first(self._locked(turn))
-            if row is None or row["free_at"] > now:
+            if row is None or now < row["free_at"] <= now + turns_every:  # later: a clock that was put back
                 return None
         in_order = (columns.due_at, columns.id) if turns_every is None else (columns.rank, columns.due_at, columns.id)
         earliest = (
@@ -113,7 +113,7 @@ class OutboxRows(Rows):
             .where(
                 columns.lane == lane,
                 schema.IS_PENDING,
-                columns.due_at <= now,
+                or_(columns.due_at <= now, and_(true() if lane in NEVER_FAR else false(), columns.due_at > now + FARTHEST)),
                 or_(columns.lease_until.is_(None), columns.lease_until <= now),
                 _known(),
             )

@@ -19,7 +19,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, text
 
 from dialogue.ports import DialogueTx
-from fulfillment.outbox import Lane, Task
+from fulfillment.outbox import Lane, Task, is_due
 from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from storage import engines, migrate
 from storage.announcements import AnnouncementRows
@@ -209,7 +209,7 @@ class Store:
         if self._engines.is_sqlite:
             # A look without the write lock: workers that find nothing must not stand in the way of the web process.
             due = self.next_due(lane)
-            if due is None or due > now:
+            if due is None or not is_due(lane, due, now):
                 return None
         with self._write(announce=False) as tx:
             return tx.claim(lane, now, now + lease, owner, turns_every)

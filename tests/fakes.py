@@ -19,7 +19,7 @@ from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.leg import Leg, LegMode
 from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
-from fulfillment.outbox import Lane, NewTask, Rank, Task, lane_of
+from fulfillment.outbox import Lane, NewTask, Rank, Task, is_due, lane_of
 from fulfillment.recording import Recording, RecordingState
 from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock, TimelineEntry
 from fulfillment.waiting import InLine, Wait, WaitKind, WaitState
@@ -282,12 +282,12 @@ class FakeStore:
     ) -> Task | None:
         self._refuse_nesting()
         with self._lock:
-            if turns_every is not None and self.tables.turns.get(lane, now) > now:
+            if turns_every is not None and now < self.tables.turns.get(lane, now) <= now + turns_every:
                 return None
             due = [
                 row
                 for row in self._pending(lane)
-                if row.task.due_at <= now and (row.lease_until is None or row.lease_until <= now)
+                if is_due(lane, row.task.due_at, now) and (row.lease_until is None or row.lease_until <= now)
             ]
             if not due:
                 return None

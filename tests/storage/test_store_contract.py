@@ -685,3 +685,31 @@ class TestLegs:
             tx.set_answers_in_browser(1, in_browser=False)
         with store.read() as tx:
             assert tx.answers_in_browser(1) is False
+
+
+class TestClocksThatWerePutBack:
+    """A machine's clock may have been an hour ahead for a moment; what it wrote must not keep anybody waiting for that hour."""
+
+    def test_a_step_planned_an_hour_ahead_is_due(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            tx.enqueue(replace(a_task(), due_at=NOW + timedelta(hours=1)))
+        assert claim(store) is not None
+
+    def test_a_step_planned_minutes_ahead_waits(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            tx.enqueue(replace(a_task(), due_at=NOW + 7 * MINUTE))
+        assert claim(store) is None
+
+    def test_a_turn_taken_an_hour_ahead_is_free(self, store: DialogueStore) -> None:
+        later, second = NOW + timedelta(hours=1), timedelta(seconds=1)
+        with store.write() as tx:
+            for key in ("one", "two", "three"):
+                tx.enqueue(replace(a_task(), key=key, kind=TaskKind.RING_PERSON))
+        assert store.claim(Lane.VOICE, later, LEASE, "w1", second) is not None
+        assert store.claim(Lane.VOICE, NOW, LEASE, "w1", second) is not None, "not only after that hour"
+        assert store.claim(Lane.VOICE, NOW, LEASE, "w1", second) is None, "but a turn is still a turn"
+
+    def test_ordinary_work_may_be_planned_for_any_day(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            tx.enqueue(replace(a_task(), kind=TaskKind.BREACH_CLOCK, due_at=NOW + timedelta(days=5)))
+        assert claim(store, lane=Lane.ORDINARY) is None
