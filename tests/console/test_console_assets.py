@@ -4,16 +4,26 @@ import hashlib
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.console.conftest import Person
 from tests.console.sample import Day
 
 STATIC = Path(__file__).resolve().parents[2] / "console" / "static"
 
 
-def test_vendored_file_is_the_one_that_is_written_down() -> None:
-    written = re.search(r"`htmx\.min\.js` \|.*`([0-9a-f]{64})`", (STATIC / "vendor" / "README.md").read_text())
+@pytest.mark.parametrize("name", ["htmx.min.js", "twilio-voice.min.js"])
+def test_vendored_file_is_the_one_that_is_written_down(name: str) -> None:
+    readme = (STATIC / "vendor" / "README.md").read_text()
+    written = re.search(rf"`{re.escape(name)}` \|.*`([0-9a-f]{{64}})`", readme)
     assert written
-    assert hashlib.sha256((STATIC / "vendor" / "htmx.min.js").read_bytes()).hexdigest() == written[1]
+    assert hashlib.sha256((STATIC / "vendor" / name).read_bytes()).hexdigest() == written[1]
+    assert (STATIC / "vendor" / f"{name.removesuffix('.min.js')}.LICENSE").is_file()
+
+
+def test_every_vendored_script_is_written_down() -> None:
+    readme = (STATIC / "vendor" / "README.md").read_text()
+    assert all(f"`{script.name}`" in readme for script in (STATIC / "vendor").glob("*.js"))
 
 
 def test_our_scripts_hold_no_words() -> None:
