@@ -1,4 +1,4 @@
-"""Residents are rung up and asked: deliverers of CALL_RESIDENT and WATCH_RESIDENT_CALL, and what becomes of a call.
+"""Residents are rung up and asked: deliverers of CALL_RESIDENT, RING_RESIDENT and WATCH_RESIDENT_CALL, and what comes of it.
 
 The rules are those of DESIGN §2: a row for the try before the carrier is asked, the carrier outside any transaction,
 each part may run twice, never two calls for one try. Unlike an emergency such a call can wait: for the calling hours
@@ -17,7 +17,7 @@ from fulfillment.case import Case
 from fulfillment.clocks import ClockEvent
 from fulfillment.company import Household
 from fulfillment.dissatisfied import promise_word
-from fulfillment.outbox import NewTask, Task, TaskKind, lane_of
+from fulfillment.outbox import NewTask, Rank, Task, TaskKind, lane_of
 from fulfillment.plan_call import call_task, plan_call
 from fulfillment.ports import FulfillmentStore, FulfillmentTx, ResidentLine
 from fulfillment.resident_calls import (
@@ -82,7 +82,7 @@ class Errand:
 
 
 class ResidentRinging:
-    """The worker's side. Both deliverers finish or give back their task themselves."""
+    """The worker's side. All deliverers finish or give back their task themselves."""
 
     def __init__(self, store: FulfillmentStore, line: ResidentLine, standard: Standard, clock: Clock) -> None:
         self._store = store
@@ -90,20 +90,34 @@ class ResidentRinging:
         self._standard = standard
         self._clock = clock
 
-    def ring(self, task: Task) -> None:
-        """Rings the resident, unless it is no longer owed or not the time for it."""
-        promised = self._promise(task)
-        if promised is None:
+    def plan(self, task: Task) -> None:
+        """The time has come: the try is promised to the voice lane; or it is put off, or no longer owed."""
+        with self._store.write() as tx:
+            call, case = _locked(tx, task.payload["call_id"], self._standard, self._clock.now())
+            if not tx.holds(task):
+                return
+            if int(task.payload["n"]) != call.tries + 1:
+                tx.task_done(task)
+                return
+            later = self._begin(case, call)
+            if later is None:
+                tx.task_done(task)
+            else:
+                tx.task_again(task, later, "not the time for it")
+
+    def dial(self, task: Task) -> None:
+        """Rings the resident. A predecessor may have died in the middle of it: then the carrier is asked before."""
+        one = self._promise(task)
+        if one is None:
             return
-        one, resumed = promised
-        sid, error = "", None
+        sid, error, found = "", None, False
         try:
-            sid = self._find(one) if resumed else ""
+            sid = self._find(one) if task.tries > 1 else ""
             found = bool(sid)
             sid = sid or self._line.call_resident(to=one.phone, try_id=one.id, ring_seconds=self._ring_seconds)
         except CarrierError as exc:
-            found, error = False, exc
-            log.warning("resident_call_failed", attempt=one.id, error=repr(exc))
+            error = exc
+            log.warning("resident_call_failed", attempt=one.id, error=repr(error))
         self._record(task, one, sid, error, found=found)
 
     def watch(self, task: Task) -> None:
@@ -145,47 +159,49 @@ class ResidentRinging:
             others: Collection[str] = tx.resident_sids(one.phone) | tx.known_sids(one.phone)
         return self._line.find_call(one, others) or ""
 
-    def _promise(self, task: Task) -> tuple[ResidentTry, bool] | None:
-        """tx1: the try is written, or the task is finished or put off. True: a predecessor died in the middle of it."""
-        with self._store.write() as tx:
-            call, case = _locked(tx, task.payload["call_id"], self._standard, self._clock.now())
-            if not tx.holds(task):
-                return None
-            n = int(task.payload["n"])
-            mine = next((t for t in tx.resident_tries(call.id) if t.n == n), None)
-            if mine is not None and mine.outcome is TryOutcome.INTENDED and mine.finished_at is None:
-                return mine, True
-            if mine is not None or n != call.tries + 1:
-                tx.give_turn_back(lane_of(task.kind), case.now)
-                tx.task_done(task)
-                return None
-            one = self._begin(case, call, task)
-            return None if one is None else (one, False)
-
-    def _begin(self, case: Case, call: ResidentCall, task: Task) -> ResidentTry | None:
-        """None: not now, or not at all; the task knows."""
+    def _begin(self, case: Case, call: ResidentCall) -> datetime | None:
+        """Writes the try and promises its ringing, or ends the call. Returns when to look again instead, None: not again."""
         tx, phone = case.tx, phone_of(case.tx, case.ticket)
         if not is_owed(call, case.ticket) or not phone:
             if call.state is CallState.PLANNED and not phone:
                 case.tell("resident_call_no_number", actor="worker")
             _close(case, call, CallState.STOPPED if phone else CallState.GIVEN_UP)
-            tx.give_turn_back(lane_of(task.kind), case.now)
-            tx.task_done(task)
             return None
         later = self._later(tx, call, phone, case.now)
         if later is not None:
             if call.next_at <= case.now:
                 case.tell("resident_call_postponed", actor="worker", at=_at(later))
             tx.save_resident_call(replace(call, next_at=later))
-            tx.give_turn_back(lane_of(task.kind), case.now)
-            tx.task_again(task, later, "not the time for it")
-            return None
+            return later
         one = ResidentTry(uuid4().hex, call.id, call.tries + 1, phone, case.now)
         tx.add_resident_try(one)
         tx.save_resident_call(replace(call, tries=one.n))
-        watch_at, key = case.now + self._ring_time, f"watch-resident-{one.id}"
-        tx.enqueue(NewTask(TaskKind.WATCH_RESIDENT_CALL, key, watch_at, {"try_id": one.id}, case.ticket.id))
-        return one
+        key, payload = f"ring-resident-{one.id}", {"try_id": one.id}
+        tx.enqueue(NewTask(TaskKind.RING_RESIDENT, key, case.now, payload, case.ticket.id, rank=Rank.ORDINARY))
+        return None
+
+    def _promise(self, task: Task) -> ResidentTry | None:
+        """tx1: what is to be rung now; None: nothing (any more), the task is finished."""
+        with self._store.write() as tx:
+            one = tx.resident_try(task.payload["try_id"])
+            call, case = _locked(tx, one.call_id, self._standard, self._clock.now())
+            one = tx.resident_try(one.id)
+            if not tx.holds(task):
+                return None
+            open_still = one.outcome is TryOutcome.INTENDED and one.finished_at is None
+            in_time = self._standard.outgoing.may_ring(call.purpose, self._standard.calendar, case.now)
+            if not (open_still and is_owed(call, case.ticket) and in_time):
+                if open_still:  # emergencies had the line until the hours were over, or the case has moved on
+                    _end_try(case, call, one, TryOutcome.FAILED)
+                tx.give_turn_back(lane_of(task.kind), case.now)
+                tx.task_done(task)
+                return None
+            if task.tries == 1:
+                one = replace(one, started_at=case.now)
+                tx.save_resident_try(one)
+            watch_at, key = case.now + self._ring_time, f"watch-resident-{one.id}"
+            tx.enqueue(NewTask(TaskKind.WATCH_RESIDENT_CALL, key, watch_at, {"try_id": one.id}, case.ticket.id))
+            return one
 
     def _later(self, tx: FulfillmentTx, call: ResidentCall, phone: str, now: datetime) -> datetime | None:
         """When instead of now; None: now."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from fulfillment.outbox import NewTask, Rank, TaskKind
+from fulfillment.outbox import NewTask, TaskKind
 from fulfillment.ports import FulfillmentTx
 from fulfillment.resident_calls import Purpose, ResidentCall
 from fulfillment.standard import Standard
@@ -36,11 +36,8 @@ def plan_call(  # noqa: PLR0913 - the three last ones belong to one purpose each
 
 
 def call_task(call: ResidentCall) -> NewTask:
-    """The reminder of a call's next try; the row says when, so a reminder that comes too early is put off.
-
-    It is of the last rank: an emergency takes the carrier's turns first.
-    """
+    """The reminder of a call's next try; the row says when, so a reminder that comes too early is put off."""
     n = call.tries + 1
     payload = {"call_id": call.id, "n": n}
     key = f"resident-{call.id}-{n}"
-    return NewTask(TaskKind.CALL_RESIDENT, key, call.next_at, payload, call.ticket_id, rank=Rank.ORDINARY)
+    return NewTask(TaskKind.CALL_RESIDENT, key, call.next_at, payload, call.ticket_id)

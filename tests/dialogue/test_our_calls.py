@@ -39,6 +39,7 @@ class Called(Talk):
             self.desk.change_state(ticket.id, TicketState.RESOLVED, by="王管家")
         self.desk.call_resident(ticket.id, purpose, by="小李", operator_id=1, visit=visit)
         self.deliver(TaskKind.CALL_RESIDENT)
+        self.deliver(TaskKind.RING_RESIDENT)
         self.ours = OurCalls(self.hotline, self.store, STANDARD, self.clock)
         conversation, self.reply = self.ours.answered(self.one.id, "CA-ours")
         self.id = conversation.id
@@ -52,7 +53,9 @@ class Called(Talk):
             if task.kind is kind:
                 done.append(task)
                 if kind is TaskKind.CALL_RESIDENT:
-                    ringing.ring(task)
+                    ringing.plan(task)
+                if kind is TaskKind.RING_RESIDENT:
+                    ringing.dial(task)
         return done
 
     def hangs_up(self) -> None:
