@@ -448,6 +448,8 @@ class _Step:
             self.say_to_caller("phone.connect_ended" if leg.joined_at and talk.caller_is_in else "phone.connect_failed")
             if talk.caller is not None:
                 self.want(talk.caller, LegMode.OUT)
+            else:
+                self._interrupt_music()
 
     def save(self, leg: Leg) -> None:
         self.tx.save_leg(leg)
@@ -458,6 +460,12 @@ class _Step:
         """In the log; the hold loop speaks it, now or when the caller is back in it."""
         said = self._book.say(script)
         self._add(Author.BOT, said.chat, {"voice": said.voice, "script": said.script})
+
+    def _interrupt_music(self) -> None:
+        """Who waits for a telephone to be answered hears music; that it was not is said at once and not after the piece."""
+        seq = self.conversation.last_seq
+        payload = {"conversation_id": self.conversation.id, "seq": seq}
+        self.tx.enqueue(NewTask(TaskKind.SPEAK_TO_CALLER, f"speak:{self.conversation.id}:{seq}", self._now, payload))
 
     def _note(self, script: str, **params: object) -> None:
         self._add(Author.SYSTEM, self._book.say(script, **params).chat, {"script": script})

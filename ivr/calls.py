@@ -108,12 +108,18 @@ class CallWebhooks:
             next_turn = reply.turn_number + 1
             return twiml(self._writer.listen(conversation_id, said, turn=next_turn, expect=reply.expect))
         if news or floor in (Floor.QUEUE, Floor.OPERATOR):
-            return twiml(self._go_round(conversation_id, news, after=after, step=step, music=floor is Floor.QUEUE))
+            music = floor is Floor.QUEUE or (floor is Floor.OPERATOR and self._somebody_is_rung(conversation_id))
+            return twiml(self._go_round(conversation_id, news, after=after, step=step, music=music))
         if floor is Floor.ENDED:
             return twiml(self._writer.goodbye([Sentence(self._book.say("phone.goodbye").voice)]))
         with self._log.read() as tx:
             next_turn = tx.turn_count(conversation_id) + 1
         return twiml(self._writer.listen(conversation_id, [], turn=next_turn))
+
+    def _somebody_is_rung(self, conversation_id: str) -> bool:
+        """A telephone rings for the caller, who would otherwise listen to nothing until it is answered."""
+        with self._log.read() as tx:
+            return any(leg.staying and not leg.joined for leg in tx.legs(conversation_id))
 
     def _go_round(self, conversation_id: str, news: Sequence[Message], *, after: int, step: int, music: bool) -> str:
         """The loop's next step; before it the caller is asked about a recording that these lines announce."""

@@ -145,7 +145,9 @@ def test_a_telephone_that_is_not_answered_is_told_to_both(call: Call, status: st
     assert failure.outcome == status
     assert call.said(Author.BOT)[-1] == "phone.connect_failed", "the caller hears it in the loop, which he never left"
     assert call.said(Author.SYSTEM) == ["handoff.not_reached"]
-    assert call.carrier.fetched == []
+    speaks = [t.task for t in call.spoken.store.tables.tasks.values() if t.task.kind is TaskKind.SPEAK_TO_CALLER]
+    call.spoken.deliveries.speak_to_caller(speaks[-1])
+    assert "/hold/" in call.carrier.fetched[-1][1], "the music he hears is interrupted"
     assert call.floor[:2] == (Floor.OPERATOR, XIAOLI)
     call.talks.connect(call.id, XIAOLI)
     assert call.now.failure is None, "a new attempt is not the old failure"

@@ -150,3 +150,17 @@ def test_the_caller_hangs_up_and_nobody_rings_on(
     leg = leg_of(store, LegRole.OPERATOR)
     assert leg.id == ringing
     assert leg.wanted is LegMode.OUT
+
+
+def test_while_a_telephone_rings_for_him_the_caller_hears_music(
+    carrier: JudgedClient, conferences: Conferences, ringing: str
+) -> None:
+    document = carrier.speak("/ivr/calls/c0ffee/hold/1/50")
+    assert any("正在为您接通" in words for words in spoken(document))
+    document = carrier.speak(action_of(document))
+    assert document.find("Gather/Play") is not None
+    conferences.told_of_call(ringing, status="busy", call_sid=OPERATORS_CALL)
+    document = carrier.speak(action_of(document))
+    assert any("没有接通" in words for words in spoken(document))
+    document = carrier.speak(action_of(document))
+    assert document.find("Gather/Play") is None, "he types: the caller is listened to"
