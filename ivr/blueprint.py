@@ -174,7 +174,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
             finally:
                 seats.leave()
 
-        blueprint.add_url_rule("/relay/<conversation_id>", endpoint="relay", view_func=relay, methods=["GET"])
+        blueprint.add_url_rule("/relay/<conversation_id>", endpoint="relay", view_func=relay, websocket=True)
     return blueprint
 
 
