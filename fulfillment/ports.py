@@ -153,10 +153,6 @@ class FulfillmentTx(CallTx, Protocol):
         """What is under way towards these people, on every channel, the oldest first."""
         ...
 
-    def busy_staff(self) -> frozenset[int]:
-        """Staff who have a voice attempt without an end right now (they are on another alarm)."""
-        ...
-
     def known_sids(self, phone: str) -> frozenset[str]:
         """The carrier's ids of all calls to a number that belong to an attempt."""
         ...

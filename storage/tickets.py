@@ -200,11 +200,6 @@ class TicketRows(CompanyRows):
         under_way = select(schema.attempt).where(columns.staff_id.in_(staff_ids), schema.UNFINISHED)
         return [Attempt(**row) for row in self._all(under_way.order_by(columns.started_at, columns.id))]
 
-    def busy_staff(self) -> frozenset[int]:
-        columns = schema.attempt.c
-        rows = self._all(select(columns.staff_id).where(columns.channel == "voice", schema.UNFINISHED).distinct())
-        return frozenset(row["staff_id"] for row in rows)
-
     def known_sids(self, phone: str) -> frozenset[str]:
         columns = schema.attempt.c
         rows = self._all(select(columns.provider_sid).where(columns.phone == phone, columns.channel == "voice"))

@@ -574,11 +574,6 @@ class FakeTx(FakeCallTx):
         under_way = [a for a in self._t.attempts.values() if a.staff_id in staff_ids and a.finished_at is None]
         return sorted(under_way, key=lambda a: (a.started_at, a.id))
 
-    def busy_staff(self) -> frozenset[int]:
-        return frozenset(
-            a.staff_id for a in self._t.attempts.values() if a.channel == "voice" and a.finished_at is None
-        )
-
     def known_sids(self, phone: str) -> frozenset[str]:
         voices = [a for a in self._t.attempts.values() if a.channel == "voice" and a.phone == phone]
         return frozenset(a.provider_sid for a in voices if a.provider_sid)

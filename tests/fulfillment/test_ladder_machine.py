@@ -175,6 +175,20 @@ class Ladders(RuleBasedStateMachine):
         self._survive(self.drill.run)
         self.drill.carrier.call_failures = []
 
+    @rule()
+    def two_are_reported_and_one_is_accepted_while_its_call_waits(self) -> None:
+        """Too rare a coincidence to be left to chance; so is the next one."""
+        for address in (GARDEN, LAKE):
+            self.an_emergency_is_reported(address, "run")
+        self.drill.desk.acknowledge(self.tickets[-1].id, by="小李")
+
+    @rule()
+    def the_worker_dies_in_a_call_of_which_nothing_is_heard_again(self) -> None:
+        self.an_emergency_is_reported(GARDEN, "kill in the call")
+        loses, self.loses_callbacks = self.loses_callbacks, True
+        self.time_passes(int(LEASE.total_seconds()) + 1)
+        self.loses_callbacks = loses
+
     @rule(lane=st.sampled_from([Lane.EMERGENCY, Lane.VOICE, Lane.TEXT]))
     def a_task_is_carried_out_twice(self, lane: Lane) -> None:
         task = self.drill.store.claim(lane, self.drill.clock.now(), LEASE, "w2")

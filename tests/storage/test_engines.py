@@ -387,7 +387,7 @@ class TestPlans:
                 tx.live_conversations()
                 tx.households_by_phone("+86")
                 tx.clocks([1, 2])
-                tx.busy_staff()
+                tx.unfinished_attempts([1])
             plans = [plan for statement in asked for plan in explained(store, *statement)]
         assert len(plans) >= 6
         assert not [plan for plan in plans if plan.startswith("SCAN") and "INDEX" not in plan], plans

@@ -301,14 +301,6 @@ class TestAttempts:
             assert tx.attempt("a1") == done
             assert list(tx.attempts(ticket.id)) == [done, second]
 
-    def test_who_is_on_the_telephone(self, store: DialogueStore) -> None:
-        with store.write() as tx:
-            ticket = tx.add_ticket(a_ticket())
-            tx.add_attempt(an_attempt(ticket.id, "a1", staff_id=1))
-            tx.add_attempt(an_attempt(ticket.id, "a2", staff_id=2, channel="text"))
-            tx.add_attempt(an_attempt(ticket.id, "a3", staff_id=3, finished_at=NOW))
-            assert tx.busy_staff() == frozenset({1})
-
     def test_which_calls_to_a_number_are_somebodys(self, store: DialogueStore) -> None:
         with store.write() as tx:
             ticket = tx.add_ticket(a_ticket())
