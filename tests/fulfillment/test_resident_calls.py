@@ -280,6 +280,31 @@ def test_late_worker_does_not_ring_at_night(callers: Callers) -> None:
     assert callers.rung_at == ["23 08:00"]
 
 
+def test_emergencies_held_the_line_until_the_hours_were_over(callers: Callers) -> None:
+    """Promised at 11:29 and at its turn at 11:31: it is siesta by then (N7)."""
+    ticket = callers.repaired()
+    callers.clock.advance(minutes=89)
+    callers.desk.call_resident(ticket.id, Purpose.SATISFACTION, by="小李")
+    while not callers.tries:
+        assert callers.worker.deliver_one(Lane.ORDINARY)
+    callers.clock.advance(minutes=2)
+    callers.run()
+    assert callers.carrier.calls == []
+    assert callers.tries[0].outcome is TryOutcome.FAILED
+    callers.wait(hours=4)
+    assert callers.rung_at[1:] == ["22 14:00"]
+
+
+def test_closed_between_the_promise_and_the_ringing(callers: Callers) -> None:
+    ticket = callers.repaired()
+    callers.desk.call_resident(ticket.id, Purpose.SATISFACTION, by="小李")
+    while not callers.tries:
+        assert callers.worker.deliver_one(Lane.ORDINARY)
+    callers.desk.change_state(ticket.id, TicketState.CLOSED, by="小李")
+    callers.run()
+    assert callers.carrier.calls == []
+
+
 def test_who_asked_to_be_rung_back_is_rung_at_noon_too(callers: Callers) -> None:
     """W6g: his own wish goes before the company's hours for unasked calls, not before N7's night."""
     ticket = callers.open()
