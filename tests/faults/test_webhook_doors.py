@@ -41,7 +41,7 @@ def paths(town: Town) -> list[str]:
 
 
 def test_no_webhook_opens_for_a_stranger(town: Town, line: Line, paths: list[str]) -> None:
-    assert len(paths) == 15
+    assert len(paths) >= 15
     for path in paths:
         answers = {
             "unsigned": httpx.post(town.web + path, data=FORM, trust_env=False),
