@@ -69,6 +69,7 @@ _CATEGORY_BY_INTENT = {
     Intent.ASK_SEASON: Category.COLD_ROOM,
     Intent.TEMPERATURE_TEST: Category.TEMPERATURE_TEST,
     Intent.ASK_BUTLER: Category.BILLING,
+    Intent.LEAK_ADVICE: Category.BILLING,  # answered like every question about who does and pays what
     Intent.OUT_OF_SCOPE: Category.OUT_OF_SCOPE,
     Intent.GAS_SMELL: Category.OUT_OF_SCOPE,
     Intent.COMPLAINT: Category.COMPLAINT,
