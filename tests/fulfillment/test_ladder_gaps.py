@@ -37,7 +37,7 @@ def gaps(
 def test_the_sample_company_is_complete_around_the_clock() -> None:
     store = FakeStore()
     words = load_words(HOME / "data" / "import_words.yml")
-    assert import_company(store, HOME / "data" / "company", words, robot_address=robot_address)
+    assert import_company(store, HOME / "data" / "company", words, robot_address=robot_address).problems == []
     with store.read() as tx:
         company = Company({s.id: s for s in tx.all_staff()}, tx.duties())
         assert ladder_gaps(PLAN, company, tx.communities(), A_WINTER_DAY, A_WINTER_DAY + WEEK) == []
