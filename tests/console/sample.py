@@ -295,11 +295,14 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
     conferences = Conferences(store, BOOK, clock, hotline="+8641188880000", browser_lines=True)
     leaks: list[tuple[str, int]] = []
     app.extensions["leaks"] = leaks
-    audio = Audio(conferences, lambda c, o: leaks.append((c, o)), lambda kind: BOOK.say(f"safety.{kind}").chat, browser_lines=True)
+    audio = Audio(
+        conferences, lambda c, o: leaks.append((c, o)), lambda kind: BOOK.say(f"safety.{kind}").chat, browser_lines=True
+    )
     folder = SoundFolder(Path(tempfile.mkdtemp(prefix="recordings-")))
     app.extensions["sounds"] = folder
     settings = {
-        "carrier_is_real": True, "pins": Pins(store, STANDARD.outgoing.pin, clock),
+        "carrier_is_real": True,
+        "pins": Pins(store, STANDARD.outgoing.pin, clock),
         "audio": audio,
         "health": lambda: Health(database=True, nlu=True),
         "callbacks": Callbacks(store, STANDARD, clock),

@@ -82,7 +82,11 @@ def test_a_call_to_a_resident_names_its_try_in_every_address() -> None:
     assert carrier.call_resident(to=BUTLER, try_id=ATTEMPT, ring_seconds=20) == SID
     form = form_of(http.requests[0])
     answered = f"{BASE_URL}/ivr/outgoing/{ATTEMPT}"
-    assert (form["Url"], form["FallbackUrl"], form["StatusCallback"]) == ([answered], [answered], [f"{answered}/status"])
+    assert (form["Url"], form["FallbackUrl"], form["StatusCallback"]) == (
+        [answered],
+        [answered],
+        [f"{answered}/status"],
+    )
     assert form["Timeout"] == ["20"]
 
 
