@@ -2,7 +2,7 @@
 
 lost       nobody was rung or texted for it, not even the duty phone
 double     two calls for one attempt, two people called in one step, or two alarmed tickets for one resident's one leak
-late       the first ring came later than the drill allows after the turn's commit
+late       the first ring came later than the drill allows after the turn's commit, or after the last kill before that ring
 after      a call was placed although everybody's case that it tells had been accepted before
 unfinished nobody accepted, and the ladder had not been through all its rungs before minute 10, or its last rung started after minute 8
 Minutes are the service standard's, divided by the drill's scale.
@@ -104,6 +104,7 @@ class Tables:
 
     tickets: Sequence[Ticket]
     attempts: Sequence[Attempt]
+    kills: Sequence[datetime] = ()  # when the drill killed the worker
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def tally(
 ) -> Tally:
     """`now`: until when was looked; a ladder that has neither run through nor had its ten minutes is not judged."""
     counted = Tally(emergencies=len(emergencies))
-    books = _Books(record, limits, duty_phone)
+    books = _Books(record, limits, duty_phone, tables.kills)
     for attempt in tables.attempts:
         books.attempts_of[attempt.ticket_id].append(attempt)
     mine: list[Ticket] = []
@@ -186,6 +187,7 @@ class _Books:
     record: Record
     limits: Limits
     duty_phone: str
+    kills: Sequence[datetime]
     attempts_of: dict[int, list[Attempt]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -222,8 +224,9 @@ def _count_one(counted: Tally, emergency: Emergency, tickets: Sequence[Ticket], 
             counted.lost.append(f"{emergency.name} ({emergency.tries} tries, {len(tickets)} tickets)")
         return
     first = min([*rings, *messages] if books.limits.by_message else rings or messages)
-    after = (first - min(t.opened_at for t in tickets)).total_seconds()
-    counted.rings.append(after)
+    committed = min(t.opened_at for t in tickets)
+    counted.rings.append((first - committed).total_seconds())
+    after = (first - max([committed, *(k for k in books.kills if k < first)])).total_seconds()
     if after > books.limits.first_ring.total_seconds():
         counted.late.append(f"{emergency.name}: {after:.1f} s")
 

@@ -93,7 +93,7 @@ def _page(run: dict[str, Any], outcomes: Sequence[Outcome]) -> str:
         "",
         "- **lost**: nobody was rung or texted. A resident who reached only the duty phone (fault instructions) is not lost.",
         "- **double**: two calls for one attempt, two people in one step, or two alarmed tickets for one leak.",
-        "- **late**: first ring later than 10 s after the turn's commit (30 s for the full disk). Calm: 2 s at p99.",
+        "- **late**: first ring later than 10 s after the turn's commit or, if that is later, the worker's last kill before it (30 s for the full disk). Calm: 2 s at p99.",
         f"- **after ack.**: a call placed after the case was accepted; {IN_FLIGHT.total_seconds():g} s are allowed to a request that was under way.",
         "- **ladder > 10 min**: nobody accepted, and not all rungs had been rung by (scaled) minute 10, the last one by minute 8.",
         "",

@@ -59,6 +59,7 @@ class Stage:
         self.random = random.Random(seed)
         self.notes: list[str] = []
         self.complaints: list[str] = []
+        self.kills: list[datetime] = []
         self.clock_file = self.folder / "clock"
         self.clock_file.write_text("0", "ascii")
         environment = {
@@ -118,7 +119,7 @@ class Stage:
         self.clock_file.write_text("0", "ascii")
         self.staff.accepting = self.wish.accepting
         self.residents.everybody = []
-        self.notes, self.complaints = [], []
+        self.notes, self.complaints, self.kills = [], [], []
 
     def complain(self, what: str) -> None:
         """A target of this drill only was missed."""
@@ -149,6 +150,7 @@ class Stage:
         return sum(f.read_bytes().count(b"worker_started") for f in self.folder.glob("worker*.log"))
 
     def kill_worker(self, instance: str = "1") -> None:
+        self.kills.append(datetime.now(UTC))
         if f"worker-{instance}" in self.town.processes:
             self.town.kill(f"worker-{instance}")
         else:
@@ -190,7 +192,7 @@ class Stage:
             try:
                 with self.store.read() as tx:
                     tickets = [t for t in tx.tickets(limit=_MOST_TICKETS) if t.emergency]
-                    return Tables(tickets, [a for t in tickets for a in tx.attempts(t.id)])
+                    return Tables(tickets, [a for t in tickets for a in tx.attempts(t.id)], tuple(self.kills))
             except HotlineError:
                 if time.monotonic() > until:
                     raise

@@ -89,6 +89,14 @@ def test_late() -> None:
     assert slow.misses(replace(LIMITS, first_ring_p99=timedelta(seconds=2)))
 
 
+def test_late_is_counted_from_the_last_kill_before_the_ring() -> None:
+    calls = (replace(CALL, rang_at=after(14)),)
+    for kills, late in (((), 1), ((after(3),), 1), ((after(3), after(5)), 0), ((after(15),), 1)):
+        tables = Tables((TICKET,), (ATTEMPT,), kills)
+        found = tally([Emergency(number=RESIDENT)], tables, Record(calls, ()), LIMITS, duty_phone=DUTY, now=LATER)
+        assert (len(found.late), found.rings) == (late, [14.0]), kills
+
+
 def test_a_call_after_the_acceptance() -> None:
     second = replace(ATTEMPT, id="a2", step=2, phone=DEPUTY)
     call = Call("CA2", DEPUTY, after(4), placed_with="http://x/ivr/alarms/a2")
