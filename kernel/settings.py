@@ -1,7 +1,7 @@
 """Every setting of the product: typed, read once from the environment and `.env`, each one documented.
 
 `load_settings()` is called by the composition root only. A missing or contradictory setting stops the start
-with its name and the remedy (`ConfigurationError`). README's settings table is made from these descriptions.
+with its name and the remedy (`ConfigurationError`). The settings table of docs/running.md is made from these descriptions.
 """
 
 from enum import StrEnum
