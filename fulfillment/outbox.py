@@ -21,14 +21,18 @@ class TaskKind(StrEnum):
     CALL_RESIDENT = "call_resident"  # {call_id, n}: it may be time to ring a resident for what he is owed a call about
     RING_RESIDENT = "ring_resident"  # {try_id}: do it now
     WATCH_RESIDENT_CALL = "watch_resident_call"  # {try_id}: ask the carrier what became of such a call
-    TELL_BY_TEXT = "tell_by_text"  # {attempt_id, staff_id}: a resident was not satisfied; one person hears of it by text
+    TELL_BY_TEXT = (
+        "tell_by_text"  # {attempt_id, staff_id}: a resident was not satisfied; one person hears of it by text
+    )
     TELL_BY_ROBOT = "tell_by_robot"  # the same, by a chat robot
     CONNECT_CALLBACK = "connect_callback"  # {conversation_id, operator_id}: who was rung back is given to his operator
     WATCH_ATTEMPT = "watch_attempt"  # {attempt_id}: ask the carrier what became of a call that stays silent
     WARN_CLOCK = "warn_clock"  # {clock_id}: most of the time is used up
     BREACH_CLOCK = "breach_clock"  # {clock_id}: due_by has passed
     REPLAN_CLOCKS = "replan_clocks"  # {after}: the calendar has changed; move the clocks of the tickets after this id
-    NOTICE_BY_TEXT = "notice_by_text"  # {attempt_id, clock_id, rev, staff_id, occasion, given}: tell one member of staff
+    NOTICE_BY_TEXT = (
+        "notice_by_text"  # {attempt_id, clock_id, rev, staff_id, occasion, given}: tell one member of staff
+    )
     NOTICE_BY_ROBOT = "notice_by_robot"  # the same, by a chat robot
     SPEAK_TO_CALLER = (
         "speak_to_caller"  # {conversation_id, seq}: fetch the live call so that it says an operator's words
@@ -59,15 +63,20 @@ class Lane(StrEnum):
 TURNS_COUNTED = frozenset({Lane.VOICE, Lane.TEXT})
 
 
-#: No step towards an accepted emergency is planned further ahead (the last rung starts before minute 8): a task that claims
-#: to be was written by a clock that has been put back since, and is due. Price: such a step may be early.
-FARTHEST = timedelta(minutes=8)
-NEVER_FAR = frozenset({Lane.EMERGENCY, Lane.VOICE, Lane.TEXT, Lane.ROBOT})
+#: Nothing on the way to an accepted emergency is planned further ahead: a step of the ladder (the last rung starts before
+#: minute 8), a call or message (due now, or again in seconds). A task that claims to be was written by a clock that has been
+#: put back since, and is due. Price: such a step may be early.
+FARTHEST = {
+    Lane.EMERGENCY: timedelta(minutes=8),
+    Lane.VOICE: timedelta(seconds=30),
+    Lane.TEXT: timedelta(seconds=30),
+    Lane.ROBOT: timedelta(seconds=30),
+}
 
 
 def is_due(lane: Lane, at: datetime, now: datetime) -> bool:
     """Whether the earliest task (or turn) of a lane, at this instant, is due; in case of doubt about a clock it is."""
-    return at <= now or (lane in NEVER_FAR and at > now + FARTHEST)
+    return at <= now or (lane in FARTHEST and at > now + FARTHEST[lane])
 
 
 class Rank(IntEnum):

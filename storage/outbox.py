@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, RowMapping, Update, and_, case, delete, false, or_, select, true, update
+from sqlalchemy import ColumnElement, RowMapping, Update, case, delete, or_, select, update
 
-from fulfillment.outbox import FARTHEST, NEVER_FAR, TURNS_COUNTED, Lane, NewTask, Rank, Task, TaskKind, lane_of
+from fulfillment.outbox import FARTHEST, TURNS_COUNTED, Lane, NewTask, Rank, Task, TaskKind, lane_of
 from storage import schema
 from storage.rows import Rows
 from storage.schema import TaskState
@@ -113,7 +113,7 @@ class OutboxRows(Rows):
             .where(
                 columns.lane == lane,
                 schema.IS_PENDING,
-                or_(columns.due_at <= now, and_(true() if lane in NEVER_FAR else false(), columns.due_at > now + FARTHEST)),
+                _is_due(lane, now),
                 or_(columns.lease_until.is_(None), columns.lease_until <= now),
                 _known(),
             )
@@ -163,6 +163,12 @@ class OutboxRows(Rows):
 def _held(task: Task) -> Update:
     columns = schema.outbox.c
     return update(schema.outbox).where(columns.id == task.id, columns.token == task.token, schema.IS_PENDING)
+
+
+def _is_due(lane: Lane, now: datetime) -> ColumnElement[bool]:
+    """As fulfillment.outbox.is_due."""
+    due_at = schema.outbox.c.due_at
+    return or_(due_at <= now, due_at > now + FARTHEST[lane]) if lane in FARTHEST else due_at <= now
 
 
 def _known() -> ColumnElement[bool]:

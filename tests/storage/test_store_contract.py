@@ -701,6 +701,14 @@ class TestClocksThatWerePutBack:
         assert store.claim(Lane.VOICE, NOW, LEASE, "w1", second) is not None, "not only after that hour"
         assert store.claim(Lane.VOICE, NOW, LEASE, "w1", second) is None, "but a turn is still a turn"
 
+    def test_a_turn_taken_three_minutes_ahead_is_free_as_well(self, store: DialogueStore) -> None:
+        second = timedelta(seconds=1)
+        with store.write() as tx:
+            for key in ("one", "two"):
+                tx.enqueue(replace(a_task(), key=key, kind=TaskKind.RING_PERSON))
+        assert store.claim(Lane.VOICE, NOW + 3 * MINUTE, LEASE, "w1", second) is not None
+        assert store.claim(Lane.VOICE, NOW, LEASE, "w1", second) is not None
+
     def test_ordinary_work_may_be_planned_for_any_day(self, store: DialogueStore) -> None:
         with store.write() as tx:
             tx.enqueue(replace(a_task(), kind=TaskKind.BREACH_CLOCK, due_at=NOW + timedelta(days=5)))
