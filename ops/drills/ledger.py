@@ -213,7 +213,10 @@ def _count_one(counted: Tally, emergency: Emergency, tickets: Sequence[Ticket], 
     for ticket in tickets:
         for attempt in attempts_of[ticket.id]:  # one that joined a call is told in it from then on
             calls = calls_of([attempt], record) if attempt.channel == VOICE else []
-            rings += [max(c.rang_at or c.created, attempt.started_at) for c in calls]
+            rings += [
+                max(c.rang_at or c.created, attempt.started_at) if attempt.lead_id else c.rang_at or c.created
+                for c in calls
+            ]
         messages += [t.created for t in texts_of(ticket, attempts_of[ticket.id], record)]
     own_calls = {c.sid for c in record.calls if emergency.number and c.number == emergency.number}
     duty = [c.rang_at or c.created for c in record.calls if c.parent in own_calls and c.number == books.duty_phone]
