@@ -17,6 +17,7 @@ from console import (
     live,
     pages,
     resident_calls,
+    ticket_list,
     tickets,
     waiting,
     work,
@@ -100,6 +101,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     waiting.add_routes(blueprint, rooms)
     conversations.add_routes(blueprint, rooms)
     calls.add_routes(blueprint, rooms)
+    ticket_list.add_routes(blueprint, rooms)
     tickets.add_routes(blueprint, rooms)
     resident_calls.add_routes(blueprint, rooms)
     administration.add_routes(blueprint, rooms)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from console.ports import Rooms
+from dialogue.chat import Receipt
 from dialogue.conference import talk_of
 from dialogue.conversation import Author, Conversation, Floor, Message
 from dialogue.leg import Leg, LegRole, Talk
@@ -25,6 +26,7 @@ from fulfillment.ticket import (
     TicketClock,
     TimelineEntry,
 )
+from fulfillment.ticket_filter import TicketFilter
 from fulfillment.waiting import Wait, WaitKind
 from kernel.errors import NotFound
 
@@ -325,12 +327,10 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
         )
 
 
-def read_ticket_list(
-    rooms: Rooms, *, only_open: bool, kind: str | None, search: str, page: int, size: int
-) -> tuple[list[TicketRow], bool]:
+def read_ticket_list(rooms: Rooms, wanted: TicketFilter, *, page: int, size: int) -> tuple[list[TicketRow], bool]:
     """One page (counted from 1) of tickets, and whether there are more."""
     with rooms.store.read() as tx:
-        found = tx.tickets(only_open=only_open, kind=kind, search=search, limit=size + 1, offset=(page - 1) * size)
+        found = tx.find_tickets(wanted, limit=size + 1, offset=(page - 1) * size)
         return _rows(rooms, tx, found[:size], rooms.clock.now()), len(found) > size
 
 
@@ -367,9 +367,9 @@ def read_known(rooms: Rooms, conversation: Conversation) -> tuple[tuple[str, str
     return tuple((name, words) for name, words in facts.items() if words)
 
 
-def talk_version(conversation: Conversation, tail: Sequence[Message]) -> str:
-    """Changes with every message, and with what was understood of the last ones."""
-    return digest(conversation.last_seq, [sorted(message.data) for message in tail])
+def talk_version(conversation: Conversation, tail: Sequence[Message], reached: Receipt) -> str:
+    """Changes with every message, with what was understood of the last ones, and with what has reached the resident."""
+    return digest(conversation.last_seq, [sorted(message.data) for message in tail], reached)
 
 
 def floor_version(conversation: Conversation) -> str:

@@ -1,4 +1,4 @@
-"""Tickets: the list, one ticket, and what a person does to it."""
+"""One ticket, and what a person does to it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +7,7 @@ import structlog
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from console.board import read_ticket_list, read_ticket_page
+from console.board import read_ticket_page
 from console.gate import allow, me
 from console.ports import Rooms
 from fulfillment.clocks import ClockEvent
@@ -18,35 +18,12 @@ from kernel.errors import BadInput
 
 log = structlog.get_logger()
 
-PAGE_SIZE = 30
 _LONGEST_TEXT = 2000
-_LONGEST_SEARCH = 60
 
 
 def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
-    """/tickets, /tickets/<id>, /tickets/<id>/<action>."""
+    """/tickets/<id>, /tickets/<id>/<action>."""
     actions = _Actions(rooms).by_name
-
-    @blueprint.get("/tickets")
-    @allow(OperatorRole.OPERATOR)
-    def tickets() -> ResponseReturnValue:
-        page = max(1, request.args.get("page", default=1, type=int))
-        kind = request.args.get("kind", "")
-        search = request.args.get("search", "").strip()[:_LONGEST_SEARCH]
-        everything = request.args.get("state") == "all"
-        rows, more = read_ticket_list(
-            rooms, only_open=not everything, kind=kind or None, search=search, page=page, size=PAGE_SIZE
-        )
-        return render_template(
-            "console/tickets.html",
-            rows=rows,
-            more=more,
-            page=page,
-            kind=kind,
-            search=search,
-            everything=everything,
-            kinds=rooms.standard.kinds,
-        )
 
     @blueprint.get("/tickets/<int:ticket_id>")
     @allow(OperatorRole.OPERATOR)

@@ -12,6 +12,7 @@ from fulfillment.company import Community, Duty, Household, Operator, Staff, Sta
 from fulfillment.outbox import Lane, NewTask, Rank, Task
 from fulfillment.recording import Recording
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TimelineEntry
+from fulfillment.ticket_filter import TicketFilter
 from fulfillment.waiting import InLine, Wait, WaitState
 
 
@@ -105,8 +106,11 @@ class FulfillmentTx(CallTx, Protocol):
     ) -> Sequence[Ticket]:
         """For lists: emergencies without acknowledgement first, then open ones, accepted emergencies and old, ill
         or disabled residents (J1) before the others, each by earliest running clock, then newest.
-        `search` fits number, contact name, phone or symptom as a substring.
         """
+        ...
+
+    def find_tickets(self, wanted: TicketFilter, *, limit: int = 100, offset: int = 0) -> Sequence[Ticket]:
+        """In the order of `tickets`."""
         ...
 
     def add_to_timeline(self, entry: TimelineEntry) -> None: ...

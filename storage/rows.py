@@ -70,6 +70,10 @@ class Rows:
             self.failure = self.failure or exc
             raise
 
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._connection.dialect.name == "sqlite"
+
     def _insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         """INSERT with ON CONFLICT, which the two dialects spell alike but do not share."""
         return postgresql.insert(table) if self._connection.dialect.name == "postgresql" else sqlite.insert(table)

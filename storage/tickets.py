@@ -6,21 +6,23 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, and_, case, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, and_, case, func, insert, null, or_, select, update
 
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TicketState, TimelineEntry
+from fulfillment.ticket_filter import Standing, TicketFilter
 from kernel.clock import local
 from kernel.errors import Conflict, NotFound
 from storage import schema
 from storage.company import CompanyRows
 from storage.rows import values_of
+from storage.ticket_search import TicketSearchRows
 
 _ADDRESS_COLUMNS = {"community_id": "community_id", "building": "building", "unit": "unit", "room": "room"} | {
     "text": "address_text"
 }
 
 
-class TicketRows(CompanyRows):
+class TicketRows(CompanyRows, TicketSearchRows):
     """The ticket part of `dialogue.ports.DialogueTx`."""
 
     def add_ticket(self, ticket: Ticket) -> Ticket:
@@ -30,7 +32,9 @@ class TicketRows(CompanyRows):
         )
         if row is None:
             raise AssertionError("INSERT … RETURNING always returns its row")
-        return replace(ticket, id=row["id"], number=number)
+        stored = replace(ticket, id=row["id"], number=number)
+        self._index(stored)
+        return stored
 
     def _next_number(self, opened_at: datetime) -> str:
         """The counter row stays locked until the commit, so that two tickets never get one number."""
@@ -69,6 +73,7 @@ class TicketRows(CompanyRows):
         if not written:
             stored = self.ticket(ticket.id)
             raise Conflict(f"ticket {ticket.number} was changed meanwhile: rev {stored.rev}, not {ticket.rev}")
+        self._index(saved)
         return saved
 
     def open_tickets(
@@ -85,13 +90,17 @@ class TicketRows(CompanyRows):
     def tickets(
         self, *, only_open: bool = False, kind: str | None = None, search: str = "", limit: int = 100, offset: int = 0
     ) -> Sequence[Ticket]:
+        standing = Standing.OPEN if only_open else Standing.ALL
+        return self.find_tickets(TicketFilter(standing, kind, search=search), limit=limit, offset=offset)
+
+    def find_tickets(self, wanted: TicketFilter, *, limit: int = 100, offset: int = 0) -> Sequence[Ticket]:
         """Two queries instead of one sort: the open ones are few and need their clocks, the rest has an index by age."""
         columns = schema.ticket.c
-        wanted = [columns.kind == kind] if kind is not None else []
-        if search:
-            searched = (columns.number, columns.contact_name, columns.contact_phone, columns.symptom)
-            wanted.append(or_(*(column.icontains(search, autoescape=True) for column in searched)))
+        conditions = self._conditions(wanted)
         newest = (columns.opened_at.desc(), columns.id.desc())
+        rest = select(schema.ticket).where(~schema.IS_OPEN, *conditions).order_by(*newest)
+        if wanted.standing is Standing.CLOSED:
+            return [_ticket(row) for row in self._all(rest.limit(limit).offset(offset))]
 
         earliest = (
             select(func.min(schema.clock.c.due_by))
@@ -101,18 +110,40 @@ class TicketRows(CompanyRows):
         alarming = case((and_(columns.emergency, columns.state == TicketState.NEW), 0), else_=1)
         old_or_ill = columns.details["vulnerable"].as_string() == "yes"  # J1
         comes_first = case((or_(columns.emergency, old_or_ill), 0), else_=1)
-        open_ones = select(schema.ticket).where(schema.IS_OPEN, *wanted)
+        open_ones = select(schema.ticket).where(schema.IS_OPEN, *conditions)
         page = self._all(
             open_ones.order_by(alarming, comes_first, earliest.is_(null()), earliest, *newest)
             .limit(limit)
             .offset(offset)
         )
-        if only_open or len(page) == limit:
+        if wanted.standing is Standing.OPEN or len(page) == limit:
             return [_ticket(row) for row in page]
         counted = self._first(select(func.count().label("n")).select_from(open_ones.subquery()))
         before = max(0, offset - counted["n"]) if counted else 0
-        rest = select(schema.ticket).where(~schema.IS_OPEN, *wanted).order_by(*newest)
         return [_ticket(row) for row in (*page, *self._all(rest.limit(limit - len(page)).offset(before)))]
+
+    def _conditions(self, wanted: TicketFilter) -> list[ColumnElement[bool]]:
+        columns = schema.ticket.c
+        conditions = self._with_words(wanted.search)
+        if wanted.kind is not None:
+            conditions.append(columns.kind == wanted.kind)
+        if wanted.only_emergencies:
+            conditions.append(columns.emergency)
+        if wanted.owner_id is not None:
+            conditions.append(columns.owner_id == wanted.owner_id)
+        if wanted.overdue_at is not None:
+            late = select(schema.clock.c.ticket_id).where(schema.IS_RUNNING, schema.clock.c.due_by < wanted.overdue_at)
+            conditions.append(columns.id.in_(late))
+        if wanted.station_id is not None:
+            of_station = select(schema.community.c.id).where(schema.community.c.station_id == wanted.station_id)
+            conditions.append(columns.community_id.in_(of_station))
+        if wanted.community_id is not None:
+            conditions.append(columns.community_id == wanted.community_id)
+        if wanted.opened_from is not None:
+            conditions.append(columns.opened_at >= wanted.opened_from)
+        if wanted.opened_until is not None:
+            conditions.append(columns.opened_at < wanted.opened_until)
+        return conditions
 
     def add_to_timeline(self, entry: TimelineEntry) -> None:
         self._write(insert(schema.timeline).values(values_of(entry)))

@@ -22,6 +22,7 @@ from fulfillment.company import Community, Duty, Household, Operator, OperatorRo
 from fulfillment.outbox import Lane, NewTask, Rank, Task, is_due, lane_of
 from fulfillment.recording import Recording, RecordingState
 from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock, TimelineEntry
+from fulfillment.ticket_filter import Standing, TicketFilter
 from fulfillment.waiting import InLine, Wait, WaitKind, WaitState
 from kernel.clock import local
 from kernel.errors import Conflict, NotFound, StaleEpoch
@@ -484,13 +485,28 @@ class FakeTx(FakeCallTx):
     def tickets(
         self, *, only_open: bool = False, kind: str | None = None, search: str = "", limit: int = 100, offset: int = 0
     ) -> Sequence[Ticket]:
-        found = [
-            t
-            for t in self._t.tickets.values()
-            if (t.is_open or not only_open)
-            and kind in (None, t.kind)
-            and (not search or any(search in s for s in (t.number, t.contact_name, t.contact_phone, t.symptom)))
-        ]
+        standing = Standing.OPEN if only_open else Standing.ALL
+        return self.find_tickets(TicketFilter(standing, kind, search=search), limit=limit, offset=offset)
+
+    def _fits(self, t: Ticket, wanted: TicketFilter) -> bool:
+        said = [s.lower() for s in (t.number, t.contact_name, t.contact_phone, t.symptom, t.address.text)]
+        communities = {c.id for c in self.communities() if c.station_id == wanted.station_id}
+        due = [c.due_by for c in self.clocks([t.id])[t.id] if c.state is ClockState.RUNNING]
+        return (
+            wanted.standing in (Standing.ALL, Standing.OPEN if t.is_open else Standing.CLOSED)
+            and wanted.kind in (None, t.kind)
+            and (t.emergency or not wanted.only_emergencies)
+            and wanted.owner_id in (None, t.owner_id)
+            and (wanted.overdue_at is None or any(d < wanted.overdue_at for d in due))
+            and (wanted.station_id is None or t.address.community_id in communities)
+            and wanted.community_id in (None, t.address.community_id)
+            and (wanted.opened_from is None or t.opened_at >= wanted.opened_from)
+            and (wanted.opened_until is None or t.opened_at < wanted.opened_until)
+            and all(any(word.lower() in s for s in said) for word in wanted.search.split())
+        )
+
+    def find_tickets(self, wanted: TicketFilter, *, limit: int = 100, offset: int = 0) -> Sequence[Ticket]:
+        found = [t for t in self._t.tickets.values() if self._fits(t, wanted)]
 
         def order(ticket: Ticket) -> tuple[bool, bool, bool, datetime, float]:
             due = [

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Enum
 
 from storage import engines, schema
 from storage.columns import UtcDateTime, Words
+from storage.ticket_search import is_in_schema
 
 
 def _plain_type(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
@@ -28,6 +29,7 @@ def _run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=schema.metadata,
+        include_name=is_in_schema,
         render_as_batch=True,
         render_item=_plain_type,
         # SQLite can roll back DDL, now that the driver does not commit before it.

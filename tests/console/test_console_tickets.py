@@ -26,6 +26,31 @@ def test_list_filters(xiaoli: Person) -> None:
     assert numbers("search=孙奶奶") == ["1122-0003", "1122-0004"]
     assert numbers("search=nothing-like-it") == []
     assert numbers("page=-4") == numbers("page=1")
+    assert numbers("state=closed") == ["1121-0001"]
+    assert numbers("state=all&emergency=1") == ["1122-0001", "1121-0001"]
+    assert numbers("overdue=1") == ["1122-0003"]
+    assert numbers("mine=1") == []
+    assert numbers("state=all&community=2") == ["1122-0002", "1121-0001"]
+    assert numbers("state=all&until=2026-11-21") == ["1121-0001"]
+    assert numbers("search=卧室 孙奶奶") == ["1122-0003"]
+    for nonsense in ("state=x", "from=x", "until=0001-01-01", "station=9999999999", "community=-1", "page=99999999999"):
+        assert xiaoli.get(f"/tickets?{nonsense}").status_code == 200, nonsense
+
+
+def test_what_is_asked_for_stays_in_the_address(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    """The next page, and the other segments, ask for the same; an empty list offers a way on."""
+    with store.write() as tx:
+        for _ in range(40):
+            tx.add_ticket(replace(tx.ticket(day.cold), id=0, number=""))
+    page = xiaoli.get("/tickets?kind=cold_room&search=感冒&from=2026-11-01").text
+    following = re.search(r'rel="next" href="/console([^"]+)"', page)
+    assert following
+    assert "上一页" in xiaoli.get(following[1].replace("&amp;", "&")).text
+    assert "state=closed" in page
+    assert all(word in following[1] for word in ("kind=cold_room", "from=2026-11-01", "page=2"))
+    nothing = xiaoli.get("/tickets?state=closed&search=no-such-thing").text
+    assert "没有符合条件的工单" in nothing
+    assert "在全部工单里查找" in nothing
 
 
 def test_pages(xiaoli: Person, store: FakeStore, day: Day) -> None:

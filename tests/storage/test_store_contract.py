@@ -12,6 +12,7 @@ from fulfillment.announcement import Announcement, Scope
 from fulfillment.company import Duty, Household, Operator, OperatorRole, Staff, StaffRole
 from fulfillment.outbox import Lane, NewTask, Rank, Task, TaskKind
 from fulfillment.ticket import Address, AttemptOutcome, ClockState, TicketState, TimelineEntry
+from fulfillment.ticket_filter import Standing, TicketFilter
 from kernel.errors import Conflict, HotlineError, NotFound
 from tests.storage.samples import MINUTE, NOW, a_clock, a_conversation, a_task, a_ticket, an_attempt
 
@@ -250,6 +251,47 @@ class TestTickets:
             assert found == {"阳1": [1], "%": [1], "_": [], "12345": [2], "漏水": [2], "-0001": [1]}
             assert [t.id for t in tx.tickets(kind="cold_room")] == [1]
             assert list(tx.tickets(kind="leak_inside", search="不热")) == []
+
+    def test_every_filter_of_the_list_alone_and_together(self, store: DialogueStore) -> None:
+        def added(name: str, **changes: object) -> int:
+            return tx.add_ticket(a_ticket(**({"contact_name": name, "emergency": False} | changes))).id
+
+        with store.write() as tx:
+            late = added("late", owner_id=1, opened_at=NOW - 50 * MINUTE)
+            tx.add_clock(a_clock(late, due_by=NOW - MINUTE))
+            was_late = added("was late", address=Address(2, "1"))
+            stopped = tx.add_clock(a_clock(was_late, due_by=NOW - MINUTE))
+            tx.save_clock(replace(stopped, state=ClockState.BROKEN, stopped_at=NOW))
+            added("danger", emergency=True, owner_id=2, address=Address(text="市场东门"))
+            added("over", state=TicketState.RESOLVED, opened_at=NOW + 50 * MINUTE)
+        asked: list[tuple[TicketFilter, set[str]]] = [
+            (TicketFilter(), {"late", "was late", "danger"}),
+            (TicketFilter(Standing.CLOSED), {"over"}),
+            (TicketFilter(only_emergencies=True), {"danger"}),
+            (TicketFilter(Standing.ALL, overdue_at=NOW), {"late"}),
+            (TicketFilter(owner_id=1), {"late"}),
+            (TicketFilter(community_id=2), {"was late"}),
+            (TicketFilter(Standing.ALL, station_id=1), {"late", "was late", "over"}),
+            (TicketFilter(Standing.ALL, station_id=9), set()),
+            (TicketFilter(Standing.ALL, opened_from=NOW, opened_until=NOW + MINUTE), {"was late", "danger"}),
+            (TicketFilter(search="东门 DANGER"), {"danger"}),
+            (TicketFilter(Standing.CLOSED, search="东门"), set()),
+        ]
+        with store.read() as tx:
+            for wanted, names in asked:
+                assert {t.contact_name for t in tx.find_tickets(wanted)} == names, wanted
+            closed = [t.contact_name for t in tx.find_tickets(TicketFilter(Standing.CLOSED), limit=1, offset=1)]
+            assert closed == []
+
+    def test_a_word_that_came_later_is_found_and_one_that_went_is_not(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            ticket = tx.add_ticket(a_ticket(symptom="卧室不热", contact_name="陈女士"))
+            tx.save_ticket(replace(ticket, symptom="客厅漏水"))
+        with store.read() as tx:
+            hits = {
+                word: len(tx.tickets(search=word)) for word in ("客厅", "漏", "厅漏水", "卧室", "水客", "陈女士 客厅")
+            }
+        assert hits == {"客厅": 1, "漏": 1, "厅漏水": 1, "卧室": 0, "水客": 0, "陈女士 客厅": 1}
 
     def test_the_timeline_tells_in_order(self, store: DialogueStore) -> None:
         with store.write() as tx:
