@@ -187,12 +187,13 @@ class Asking(Draft):
     # --- the end of a matter -----------------------------------------------------------------------------------
 
     def read_back(self, reason: str) -> Decision:
-        """What will be written down; an address only of a matter that has one."""
+        """What will be written down; an address or the time of a visit only of a matter that has one."""
         kind, slots = self.tables.kinds[self.state.matter], self.state.slots
         symptom = self.state.symptom or kind.title
+        visit_time = slots.visit_time if "visit_time" in kind.asks else ""
         if "address" not in kind.asks and not slots.address.is_findable:
-            return self.ask("read_back", reason, symptom=symptom, visit_time=slots.visit_time, address="")
-        return self.ask("read_back", reason, symptom=symptom, visit_time=slots.visit_time)
+            return self.ask("read_back", reason, symptom=symptom, visit_time=visit_time, address="")
+        return self.ask("read_back", reason, symptom=symptom, visit_time=visit_time)
 
     def open_matter(self, reason: str) -> Decision:
         self.commands.append(OpenTicket(self.state.matter, self.state.symptom))

@@ -464,14 +464,14 @@ class _Step:
                     kind=command.kind,
                     symptom=command.symptom,
                     conversation_id=self.conversation.id,
-                    known=self._known(state),
+                    known=self._known(state, command.kind),
                 )
                 self.ticket, _ = open_ticket(tx, request, standard=standard, now=now)
                 tickets = tuple(dict.fromkeys((*state.ticket_ids, self.ticket.id)))
                 state = replace(state, ticket_ids=tickets)
                 return replace(state, emergency_ticket_id=self.ticket.id) if self.ticket.emergency else state
             case LearnAddress():
-                known = self._known(state)
+                known = self._known(state, tx.ticket(command.ticket_id).kind)
                 self.ticket = learn_address(tx, command.ticket_id, known, standard=standard, now=now)
             case NudgeTicket():
                 case = Case(tx, tx.ticket(command.ticket_id, for_update=True), standard=standard, now=now)
@@ -491,7 +491,9 @@ class _Step:
         open_ones = tx.open_tickets(conversation_id=self.conversation.id)
         known = next((t for t in open_ones if t.kind == command.kind), None)
         if known is None:
-            request = TicketRequest(command.kind, command.symptom, self.conversation.id, self._known(state))
+            request = TicketRequest(
+                command.kind, command.symptom, self.conversation.id, self._known(state, command.kind)
+            )
             known, _ = open_ticket(tx, request, standard=self.kit.standard, now=now)
         self.ticket = known
         if self.conversation.floor is not Floor.OPERATOR:  # a person has him already
@@ -525,14 +527,17 @@ class _Step:
             self.conversation = replace(moved, state=self.conversation.state)
         return self.conversation
 
-    def _known(self, state: DialogueState) -> Learned:
-        """What the slots know; without an address the caller's only registered home, marked as not confirmed."""
+    def _known(self, state: DialogueState, kind: str) -> Learned:
+        """What the slots know; without an address the caller's only registered home, marked as not confirmed.
+
+        A time is that of a visit only where a visit is arranged: "the water has been running since this morning" arranges none.
+        """
         slots, address, home_id, guessed = state.slots, state.slots.address, state.home_id, state.home_guessed
         told = {
             "part": slots.part,
             "place_at_home": slots.place_at_home,
             "temperature": slots.temperature,
-            "visit_time": slots.visit_time,
+            "visit_time": slots.visit_time if "visit_time" in self.kit.standard.kind(kind).asks else "",
             "story": slots.story,
             "care_for": state.care_for,
             "vulnerable": "yes" if state.care_for else "",  # J1: comes first
@@ -614,11 +619,13 @@ class _Step:
         ticket = self._ticket_of(say)
         if ticket is not None:
             clocks = self.tx.clocks([ticket.id]).get(ticket.id, ())
+            kind = self.kit.standard.kind(ticket.kind)
+            visit_time = ticket.details.get("visit_time", "") if "visit_time" in kind.asks else ""
             context |= {
                 "number": ticket.number,
-                "title": self.kit.standard.kind(ticket.kind).title,
+                "title": kind.title,
                 "state": self.wording.state(ticket),
-                "promise": self.wording.promise(clocks, self.now),
+                "promise": self.wording.promise(clocks, self.now, visit_time=visit_time),
             }
         return context
 

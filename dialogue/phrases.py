@@ -10,7 +10,7 @@ from enum import StrEnum
 
 _MARKS = " 。,,!!??、…~."
 _WHOLE = ("nod", "pause", "hello", "never_mind")
-_PARTS = ("yes", "no", "what_if", "outage", "care_for", "nobody_to_care_for", "name", "bare_number")
+_PARTS = ("yes", "no", "what_if", "outage", "care_for", "nobody_to_care_for", "name", "no_name", "bare_number")
 
 
 class Filler(StrEnum):
@@ -70,6 +70,10 @@ class Phrases:
         """A name that was introduced as one; "" if none was."""
         found = self.parts["name"].search(text.strip(_MARKS))
         return found["name"] if found else ""
+
+    def is_no_name(self, text: str) -> bool:
+        """An answer to "what is your name?" that speaks of something else."""
+        return self.parts["no_name"].search(text) is not None
 
     def bare_number(self, text: str) -> str:
         """The number that the whole utterance is, in Arabic digits; "" if it is something else."""

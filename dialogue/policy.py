@@ -19,7 +19,7 @@ from dialogue.matters import Matters
 from dialogue.options import HUMAN, MENU, understand_choice
 from dialogue.phrases import Filler, Phrases
 from dialogue.questions import QUESTIONS, expect_of, is_about_address, number_in_answer
-from dialogue.state import DialogueState, heard_address, merge
+from dialogue.state import ADDRESS_KINDS, DialogueState, heard_address, is_nothing_but, merge
 from fulfillment.business_calendar import Moment
 from fulfillment.company import OtherUnit
 from fulfillment.standard import TicketKind
@@ -38,6 +38,9 @@ OPENINGS: Mapping[Moment, str] = {
     Moment.AFTER_SEASON: "greeting.after_season",
     Moment.CLOSED: "greeting.closed",
 }
+
+#: An answer of nothing but these is about the case, and neither yes nor no to "is it a leak?".
+_DETAILS = frozenset({EntityKind.PART, EntityKind.TEMPERATURE, EntityKind.TIME})
 
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _FOREIGN = re.compile(r"[^\W\d_]{2,}")
@@ -170,8 +173,11 @@ class _Turn(Matters):
 
     @property
     def is_yes_to_leak(self) -> bool:
-        """Anything but a no, another matter, a person; second thoughts ("never mind") are asked about once."""
-        if self.tables.phrases.is_never_mind(self.heard.text) and "leak_again" not in self.state.already_asked:
+        """Anything but a no, another matter, a person; second thoughts ("never mind") and an answer to some other question
+        ("the radiator", "tomorrow") are asked about once.
+        """
+        no_answer = self.tables.phrases.is_never_mind(self.heard.text) or is_nothing_but(self.heard, _DETAILS)
+        if no_answer and "leak_again" not in self.state.already_asked:
             return False
         no = self.heard.intent in (Intent.DENY, Intent.ASK_HUMAN, Intent.REPEAT)
         return self.heard.intent is Intent.AFFIRM or not (no or self.is_new_matter)
@@ -187,7 +193,8 @@ class _Turn(Matters):
             return None
         if self.asked == "leak" or "leak" in self.state.already_asked:
             return None
-        if self.heard.suspected_by_model_only and self.is_what_was_asked_for:
+        is_detail = bool(self.asked) and is_nothing_but(self.heard, _DETAILS)
+        if self.heard.suspected_by_model_only and (self.is_what_was_asked_for or is_detail):
             return None
         if self.asked == "what_happened":
             self.note_story()
@@ -229,10 +236,15 @@ class _Turn(Matters):
                 return self.danger_is_over()
             case Intent.GOODBYE | Intent.THANK if self.heard.intent is Intent.GOODBYE or self.asked in ("", "more"):
                 return self.goodbye("good-bye or thanks")
-            case Intent.TICKET_STATUS | Intent.TICKET_NUDGE if not self.is_filler:
+            case Intent.TICKET_STATUS | Intent.TICKET_NUDGE if not (self.is_filler or self.is_story):
                 return self.tell_cases(nudge=self.heard.intent is Intent.TICKET_NUDGE)
             case _:
                 return None
+
+    @property
+    def is_story(self) -> bool:
+        """Told because we asked for it: "the fitter was to come at ten, nobody came" is the complaint, no question after a ticket."""
+        return self.asked == "what_happened" and self.heard.source is not Source.CHOICE
 
     @property
     def is_filler(self) -> bool:
@@ -301,6 +313,12 @@ class _Turn(Matters):
         return self.failed("tries", "not understood")
 
     # --- answers that say more than yes or no (table ANSWERS) ----------------------------------------------------
+
+    def answer_leak(self) -> Decision | None:
+        if not is_nothing_but(self.heard, _DETAILS):
+            return None
+        self.ask_once("leak_again")
+        return self.ask("leak", "a detail, neither yes nor no")
 
     def answer_home(self) -> Decision | None:
         """Parts of another address make it another home ("no, unit three" changes the unit alone)."""
@@ -373,10 +391,14 @@ class _Turn(Matters):
         )
 
     def answer_contact_name(self) -> Decision | None:
-        """A name that was introduced as one is in the slots; a time or a number instead of a name is no name."""
-        if not self.tables.phrases.name(self.heard.text):
+        """A name that was introduced as one is in the slots; a time or a number instead of a name is no name, nor is
+        what speaks of something else ("this number will do").
+        """
+        phrases = self.tables.phrases
+        if not phrases.name(self.heard.text):
             bare = self.heard.intent not in (Intent.DENY, Intent.AFFIRM) and not self.heard.entities
-            self.set_slots(name=self.heard.text[:LONGEST_NAME] if bare else "")
+            named = bare and not phrases.is_no_name(self.heard.text)
+            self.set_slots(name=self.heard.text[:LONGEST_NAME] if named else "")
         return self.next_step("name")
 
     def answer_detail(self) -> Decision | None:
@@ -388,8 +410,9 @@ class _Turn(Matters):
         return self.next_step("visit time")
 
     def answer_what_happened(self) -> Decision | None:
-        """A bare yes or no is no story; it is asked for once more."""
-        if self.heard.intent in (Intent.AFFIRM, Intent.DENY) and self.before.tries == 0:
+        """A bare yes or no is no story, nor is an address; it is asked for once more."""
+        no_story = self.heard.intent in (Intent.AFFIRM, Intent.DENY) or is_nothing_but(self.heard, ADDRESS_KINDS)
+        if no_story and self.before.tries == 0:
             return self.ask("what_happened", "no story yet")
         self.note_story()
         return self.next_step("story")
@@ -502,6 +525,7 @@ RULES: tuple[_Rule, ...] = (
 
 #: What an answer may say beside yes and no; None from it: yes and no are tried.
 ANSWERS: Mapping[str, _Rule] = {
+    "leak": _Turn.answer_leak,
     "home": _Turn.answer_home,
     "which_home": _Turn.answer_which_home,
     "address": _Turn.answer_address,

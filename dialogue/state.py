@@ -137,6 +137,13 @@ def merge(slots: Slots, heard: Understanding) -> Merged:
     return Merged(replace(slots, **changes), doubtful)
 
 
+def is_nothing_but(heard: Understanding, kinds: frozenset[EntityKind]) -> bool:
+    """The utterance names things of these kinds and says no other word: "the radiator", "tomorrow at three"."""
+    words = {at for at, sign in enumerate(heard.text) if sign.isalnum()}
+    named = {at for e in heard.entities if e.kind in kinds for at in range(e.start, e.end)}
+    return bool(words) and words <= named
+
+
 def heard_address(heard: Understanding) -> bool:
     """Any part of an address was in this utterance."""
     return any(e.kind in ADDRESS_KINDS for e in heard.entities)

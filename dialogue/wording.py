@@ -11,6 +11,7 @@ from kernel.clock import local
 
 #: Stop events a resident is told about, in the order in which they happen; the others are the company's own business.
 _TOLD = ("contacted", "arrived", "answered", "resolved")
+_BY_A_VISIT = frozenset({"arrived", "resolved"})
 _PROMISES_SPOKEN = 2
 
 
@@ -55,13 +56,25 @@ class Wording:
             voice=self._book.word("words.clock_time_voice", parts), chat=self._book.word("words.clock_time_chat", parts)
         )
 
-    def promise(self, clocks: Sequence[TicketClock], now: datetime) -> Both:
-        """The next promises to the resident, with day and hour; "" when none is running."""
+    def promise(self, clocks: Sequence[TicketClock], now: datetime, *, visit_time: str = "") -> Both:
+        """The next promises to the resident, with day and hour; "" when none is running.
+
+        `visit_time`: when he asked us to come. Then our own limits for coming and being done are not told: "by noon today"
+        to somebody who has just said "tomorrow" is no promise. His words are not repeated, "tomorrow" is another day tomorrow.
+        """
+        running = self._told(clocks)
+        chosen = bool(visit_time) and not self._is_any_time(visit_time)
+        visits = [c for c in running if chosen and self._standard.rule(c.rule).stops in _BY_A_VISIT]
         told: list[Both] = []
-        for clock in self._told(clocks):
+        for clock in running:
+            if clock in visits:
+                continue
             when = self.when(clock.due_by, now)
             key = f"words.promise_{self._standard.rule(clock.rule).stops}"
             told.append(Both(self._book.word(key, {"when": when.voice}), self._book.word(key, {"when": when.chat})))
+        if visits:
+            visit = self._book.word("words.promise_visit")
+            told.append(Both(visit, visit))
         if not told:
             nothing = self._book.word("words.promise_none")
             return Both(nothing, nothing)
@@ -69,6 +82,9 @@ class Wording:
         return Both(
             prefix + join.join(t.voice for t in told[:_PROMISES_SPOKEN]), prefix + join.join(t.chat for t in told)
         )
+
+    def _is_any_time(self, said: str) -> bool:
+        return any(word in said for word in self._book.word("words.any_time").split(","))
 
     def ticket_card(self, ticket: Ticket, clocks: Sequence[TicketClock]) -> dict[str, Any]:
         """What the chat shows as a card; instants are ISO 8601 in UTC."""

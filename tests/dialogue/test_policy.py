@@ -1,11 +1,12 @@
 """The policy alone, table by table: no store, no clock, no model. What was heard goes in, keys of scripts come out."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Self
 
 import pytest
 
-from bot.understanding import Intent, Source, Understanding
+from bot.understanding import Entity, EntityKind, Intent, Source, Understanding
 from dialogue.conversation import Channel, Expect, Then
 from dialogue.decision import Decision, LearnAddress, OpenTicket, RequestHandoff
 from dialogue.facts import Facts, Home, Notice
@@ -508,3 +509,37 @@ def test_yes_and_something_more_is_a_yes() -> None:
     assert line.state.slots.visit_time == "明天下午"
     asks_something_else = at_home().says("对了先问一下怎么交费", Intent.BILL_PAY)
     assert asks_something_else.scripts[0] == "knowledge.bill_pay"
+
+
+def detail(text: str, kind: EntityKind, **more: object) -> Understanding:
+    """An utterance that is one thing and no other word."""
+    heard = means(text, Intent.INFORM, **more)  # type: ignore[arg-type]  # a test's shorthand
+    return replace(heard, entities=(Entity(kind, text, text, 0, len(text)),))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("暖气片", EntityKind.PART), ("明天下午三点", EntityKind.TIME), ("十五度", EntityKind.TEMPERATURE)],
+)
+def test_a_detail_is_neither_yes_nor_no_to_the_leak_question(text: str, kind: EntityKind) -> None:
+    line = at_leak()
+    line.decision = POLICY.decide(line.state, detail(text, kind), line.facts)
+    assert (line.scripts, line.opened) == (["safety.is_it_a_leak"], [])
+    denied = POLICY.decide(line.state, means("不是", Intent.DENY), line.facts)
+    assert not any(isinstance(c, OpenTicket) for c in denied.commands)
+    confirmed = POLICY.decide(line.state, means("是", Intent.AFFIRM), line.facts)
+    again = POLICY.decide(line.state, detail(text, kind), line.facts)
+    for decision in (confirmed, again):  # a second unsure answer counts as yes
+        assert [c.kind for c in decision.commands if isinstance(c, OpenTicket)] == ["leak_inside"]
+
+
+def test_where_it_is_answers_the_leak_question_with_yes() -> None:
+    line = at_leak()
+    decision = POLICY.decide(line.state, detail("厨房", EntityKind.PLACE_AT_HOME), line.facts)
+    assert [c.kind for c in decision.commands if isinstance(c, OpenTicket)] == ["leak_inside"]
+
+
+def test_a_detail_that_only_the_model_suspects_interrupts_no_question() -> None:
+    line = at_home()
+    line.decision = POLICY.decide(line.state, detail("暖气片", EntityKind.PART, model_only=True), line.facts)
+    assert line.scripts == ["hearing.not_heard", "repeat.question"]

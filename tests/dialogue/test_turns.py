@@ -1,15 +1,16 @@
 """The dialogue over fake rooms: each test is a conversation and what became of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bot.understanding import Intent
+from bot.understanding import Entity, EntityKind, Intent
 from dialogue.conversation import Author, Channel, Floor, Then, Turn
 from fulfillment.outbox import Lane
 from fulfillment.ticket import TicketState
 from kernel.errors import AlreadyTaken, BadInput, StaleEpoch
-from tests.dialogue.talk import Talk
+from tests.dialogue.talk import Talk, means
 
 KNOWN = "+8613800000001"  # 阳光花园 3号楼2单元501
 LEASE = timedelta(seconds=30)
@@ -561,3 +562,60 @@ def test_an_answer_that_was_asked_for_is_interrupted_by_danger_words_only() -> N
         assert talk.scripts == ["ask.part"]
         talk.says("暖气片", Intent.INFORM, part="radiator", **suspicion)
         assert talk.scripts == [follows]
+
+
+def test_who_has_named_a_time_is_not_promised_another() -> None:
+    """A visit "tomorrow at three" and "at the door by noon today" contradict each other."""
+    talk = Talk(peer=KNOWN)
+    talk.says("家里不暖和", Intent.COLD_ROOM, temperature="16", part="radiator")
+    talk.says("是的", Intent.AFFIRM)
+    talk.says("明天下午三点", Intent.INFORM, time="明天下午三点")
+    assert talk.scripts[0] == "ticket.opened"
+    assert "与您联系,按您方便的时间上门" in talk.reply.said[0].voice
+    assert "到现场" not in talk.voice
+    talk.says("师傅什么时候来", Intent.TICKET_STATUS)
+    assert "按您方便的时间上门" in talk.voice
+    assert "到现场" not in talk.voice
+
+
+def test_who_is_always_at_home_is_promised_our_own_time() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("家里不暖和", Intent.COLD_ROOM, temperature="16", part="radiator")
+    talk.says("是的", Intent.AFFIRM)
+    talk.says("随时都行", Intent.INFORM, time="随时")
+    assert "到现场" in talk.voice
+
+
+def test_a_time_in_a_leak_or_a_complaint_is_no_visit() -> None:
+    leak = Talk(peer=KNOWN)
+    leak.says("暖气管今天早上爆了", Intent.LEAK_INSIDE, time="今天早上")
+    assert "到现场" in leak.voice
+    assert "visit_time" not in leak.tickets[0].details
+    complaint = Talk(peer=STRANGER)
+    complaint.says("我要投诉,约好的师傅到现在也没有来,电话也没有人接,太不像话了", Intent.COMPLAINT, time="现在")
+    complaint.says("阳光花园3号楼1单元201", Intent.INFORM, community=1, building=3, unit=1, room=201)
+    complaint.says("就这个电话", Intent.INFORM)
+    assert complaint.scripts == ["ask.read_back"]
+    assert "上门时间" not in complaint.voice
+    complaint.says("对", Intent.AFFIRM)
+    assert [(t.kind, t.contact_name, t.details.get("visit_time")) for t in complaint.tickets] == [
+        ("complaint", "", None)
+    ]
+
+
+def test_a_story_that_sounds_like_a_question_after_a_ticket_is_the_story() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("我要投诉", Intent.COMPLAINT)
+    talk.says("师傅约好十点来,没来", Intent.TICKET_NUDGE)
+    assert talk.scripts == ["ask.is_this_home"]
+    talk.says("是的", Intent.AFFIRM)
+    assert talk.tickets[0].symptom == "我要投诉 师傅约好十点来,没来"
+
+
+def test_an_address_is_no_story() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("我要投诉", Intent.COMPLAINT)
+    where = Entity(EntityKind.COMMUNITY, "1", "阳光花园", 0, 4)
+    talk.understander.table["阳光花园"] = replace(means("阳光花园", Intent.INFORM), entities=(where,))
+    talk.turn(text="阳光花园")
+    assert talk.scripts == ["ask.what_happened"]
