@@ -63,6 +63,14 @@ class Lane(StrEnum):
 TURNS_COUNTED = frozenset({Lane.VOICE, Lane.TEXT})
 
 
+class Rank(IntEnum):
+    """Who goes first when the turns of a lane are scarce; among equals, who was due first."""
+
+    FIRST = 0  # an emergency of which nobody has been told yet
+    FURTHER = 1  # an emergency that somebody has been told of
+    ORDINARY = 2  # everything else: never before an emergency
+
+
 #: Nothing on the way to an accepted emergency is planned further ahead: a step of the ladder (the last rung starts before
 #: minute 8), a call or message (due now, or again in seconds). A task that claims to be was written by a clock that has been
 #: put back since, and is due. Price: such a step may be early.
@@ -74,17 +82,14 @@ FARTHEST = {
 }
 
 
-def is_due(lane: Lane, at: datetime, now: datetime) -> bool:
-    """Whether the earliest task (or turn) of a lane, at this instant, is due; in case of doubt about a clock it is."""
-    return at <= now or (lane in FARTHEST and at > now + FARTHEST[lane])
+def may_wait_for_days(lane: Lane, rank: Rank) -> bool:
+    """Ordinary work: a notice of the night waits in its lane for the morning."""
+    return lane not in FARTHEST or (lane is not Lane.EMERGENCY and rank is Rank.ORDINARY)
 
 
-class Rank(IntEnum):
-    """Who goes first when the turns of a lane are scarce; among equals, who was due first."""
-
-    FIRST = 0  # an emergency of which nobody has been told yet
-    FURTHER = 1  # an emergency that somebody has been told of
-    ORDINARY = 2  # everything else: never before an emergency
+def is_due(lane: Lane, rank: Rank, at: datetime, now: datetime) -> bool:
+    """Whether a task of a lane, due at this instant, is due; in case of doubt about a clock an emergency is."""
+    return at <= now or (not may_wait_for_days(lane, rank) and at > now + FARTHEST[lane])
 
 
 LANE_OF = {

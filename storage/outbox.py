@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, RowMapping, Update, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Update, and_, case, delete, or_, select, update
 
-from fulfillment.outbox import FARTHEST, TURNS_COUNTED, Lane, NewTask, Rank, Task, TaskKind, lane_of
+from fulfillment.outbox import FARTHEST, TURNS_COUNTED, Lane, NewTask, Rank, Task, TaskKind, lane_of, may_wait_for_days
 from storage import schema
 from storage.rows import Rows
 from storage.schema import TaskState
@@ -167,8 +167,12 @@ def _held(task: Task) -> Update:
 
 def _is_due(lane: Lane, now: datetime) -> ColumnElement[bool]:
     """As fulfillment.outbox.is_due."""
-    due_at = schema.outbox.c.due_at
-    return or_(due_at <= now, due_at > now + FARTHEST[lane]) if lane in FARTHEST else due_at <= now
+    columns = schema.outbox.c
+    surely = columns.due_at <= now
+    impatient = [int(rank) for rank in Rank if not may_wait_for_days(lane, rank)]
+    if not impatient:
+        return surely
+    return or_(surely, and_(columns.due_at > now + FARTHEST[lane], columns.rank.in_(impatient)))
 
 
 def _known() -> ColumnElement[bool]:

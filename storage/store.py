@@ -19,11 +19,12 @@ from uuid import uuid4
 from sqlalchemy import Connection, text
 
 from dialogue.ports import DialogueTx
-from fulfillment.outbox import Lane, Task, is_due
+from fulfillment.outbox import Lane, Rank, Task, is_due
 from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from storage import engines, migrate
 from storage.announcements import AnnouncementRows
 from storage.changes import CHANNEL, Changes, PostgresWatcher, SqliteWatcher, Watcher
+from storage.chats import ChatRows
 from storage.conferences import ConferenceRows
 from storage.conversations import ConversationRows
 from storage.door import translated
@@ -33,7 +34,16 @@ from storage.resident_calls import ResidentCallRows
 from storage.tickets import TicketRows
 
 
-class Tx(ConferenceRows, ConversationRows, TicketRows, OutboxRows, AnnouncementRows, RecordingRows, ResidentCallRows):
+class Tx(
+    ChatRows,
+    ConferenceRows,
+    ConversationRows,
+    TicketRows,
+    OutboxRows,
+    AnnouncementRows,
+    RecordingRows,
+    ResidentCallRows,
+):
     """One open transaction: every method of `dialogue.ports.DialogueTx`.
 
     Any method may raise StoreBusy; a database error of any kind dooms the transaction, even if the caller catches it.
@@ -209,7 +219,7 @@ class Store:
         if self._engines.is_sqlite:
             # A look without the write lock: workers that find nothing must not stand in the way of the web process.
             due = self.next_due(lane)
-            if due is None or not is_due(lane, due, now):
+            if due is None or not is_due(lane, Rank.FIRST, due, now):
                 return None
         with self._write(announce=False) as tx:
             return tx.claim(lane, now, now + lease, owner, turns_every)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar
 
 from bot.understanding import Intent, Source, Understanding
+from dialogue.chat import Picture, Rating, Receipt, Side
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.leg import Leg, LegMode
 from fulfillment.announcement import Announcement
@@ -216,9 +217,13 @@ class _Tables:
     conversations: dict[str, Conversation] = field(default_factory=dict)
     messages: dict[str, list[Message]] = field(default_factory=dict)
     replies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    answers: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     waits: dict[int, Wait] = field(default_factory=dict)
     presence: dict[int, datetime] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
+    receipts: dict[tuple[str, Side], Receipt] = field(default_factory=dict)
+    pictures: dict[str, Picture] = field(default_factory=dict)
+    ratings: dict[str, Rating] = field(default_factory=dict)
     legs: dict[str, Leg] = field(default_factory=dict)
     in_browser: dict[int, bool] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
@@ -288,7 +293,7 @@ class FakeStore:
             due = [
                 row
                 for row in self._pending(lane)
-                if is_due(lane, row.task.due_at, now) and (row.lease_until is None or row.lease_until <= now)
+                if is_due(lane, row.rank, row.task.due_at, now) and (row.lease_until is None or row.lease_until <= now)
             ]
             if not due:
                 return None
@@ -911,8 +916,51 @@ class FakeTx(FakeCallTx):
         self._writing().replies[conversation_id, key] = reply
         return True
 
+    def kept_answer(self, key: str) -> str | None:
+        kept = self._t.answers.get(key)
+        return kept[0] if kept else None
+
+    def keep_answer(self, key: str, answer: str, at: datetime) -> str:
+        return self._writing().answers.setdefault(key, (answer, at))[0]
+
+    def delete_answers(self, before: datetime) -> int:
+        old = [key for key, (_, at) in self._t.answers.items() if at < before]
+        for key in old:
+            del self._writing().answers[key]
+        return len(old)
+
     def turn_count(self, conversation_id: str) -> int:
         return sum(cid == conversation_id for cid, _ in self._t.replies)
+
+    def receipts(self, conversation_id: str) -> Mapping[Side, Receipt]:
+        return {side: self._t.receipts.get((conversation_id, side), Receipt()) for side in Side}
+
+    def note_receipt(self, conversation_id: str, side: Side, receipt: Receipt) -> bool:
+        known = self.receipts(conversation_id)[side]
+        grown = Receipt(max(known.delivered_seq, receipt.delivered_seq), max(known.read_seq, receipt.read_seq))
+        self._writing().receipts[conversation_id, side] = grown
+        return grown != known
+
+    def add_picture(self, picture: Picture) -> None:
+        self._writing().pictures.setdefault(picture.id, picture)
+
+    def picture(self, picture_id: str) -> Picture:
+        if picture_id not in self._t.pictures:
+            raise NotFound(f"picture {picture_id}")
+        return self._t.pictures[picture_id]
+
+    def pictures_before(self, before: datetime, limit: int = 100) -> Sequence[Picture]:
+        old = [p for p in self._t.pictures.values() if p.made_at < before]
+        return sorted(old, key=lambda p: p.made_at)[:limit]
+
+    def forget_picture(self, picture_id: str) -> None:
+        self._writing().pictures.pop(picture_id, None)
+
+    def rate(self, rating: Rating) -> bool:
+        return self._writing().ratings.setdefault(rating.conversation_id, rating) is rating
+
+    def rating(self, conversation_id: str) -> Rating | None:
+        return self._t.ratings.get(conversation_id)
 
     # conferences
     def add_leg(self, leg: Leg) -> None:

@@ -751,6 +751,12 @@ class TestClocksThatWerePutBack:
         assert store.claim(Lane.VOICE, NOW + 3 * MINUTE, LEASE, "w1", second) is not None
         assert store.claim(Lane.VOICE, NOW, LEASE, "w1", second) is not None
 
+    def test_a_notice_of_the_night_waits_for_the_morning_in_the_lane_of_texts(self, store: DialogueStore) -> None:
+        morning = NOW + timedelta(hours=8)
+        with store.write() as tx:
+            tx.enqueue(replace(a_task(), kind=TaskKind.NOTICE_BY_TEXT, due_at=morning, rank=Rank.ORDINARY))
+        assert claim(store, lane=Lane.TEXT) is None
+
     def test_ordinary_work_may_be_planned_for_any_day(self, store: DialogueStore) -> None:
         with store.write() as tx:
             tx.enqueue(replace(a_task(), kind=TaskKind.BREACH_CLOCK, due_at=NOW + timedelta(days=5)))
