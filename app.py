@@ -343,6 +343,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             line=rooms.line,
             recordings=CallRecordings(rooms.store, rooms.book, rooms.clock),
             queue=rooms.standard.queue,
+            clock=rooms.clock,
             place_names=[name for c in rooms.community_names() for name in (c.name, *c.aliases)],
             relay_calls=settings.web_threads // 4 if settings.voice_transport is VoiceTransport.RELAY else 0,
         )

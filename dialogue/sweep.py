@@ -1,4 +1,4 @@
-"""What is tidied up every few minutes: chats that were left open, recordings and finished tasks kept too long."""
+"""What is tidied up every few minutes: chats that were left open; recordings, finished tasks and answers to webhooks kept too long."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +14,8 @@ _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 #: The first task of a recording tries for about two minutes.
 _FETCHED_BY_ITSELF = timedelta(minutes=10)
 _FETCHED_AGAIN_FOR = timedelta(days=1)
+#: The carrier delivers a webhook again within seconds or never.
+_WEBHOOKS_REPEATED_FOR = timedelta(hours=1)
 
 
 class ClosesConversations(Protocol):
@@ -57,3 +59,4 @@ class Sweep:
             for recording in old:
                 delete_later(tx, recording, now, by="worker")
             tx.delete_finished_tasks(now - rules.keep_finished_tasks)
+            tx.delete_answers(now - _WEBHOOKS_REPEATED_FOR)

@@ -26,6 +26,7 @@ from ivr.signature import LARGEST_BODY, PREFIX, SignatureGuard
 from ivr.staff_calls import ChecksPins, KnowsStaff, StaffWebhooks, TakesReports
 from ivr.twiml import Sentence, TwimlWriter
 from ivr.voicemail import VoicemailWebhooks
+from kernel.clock import Clock
 
 #: How often the duty phone is dialled before a caller is asked to call again.
 MOST_FAULT_CALLS = 3
@@ -70,15 +71,16 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
     line: PhoneLine,
     recordings: RecordsCalls,
     queue: QueueRules,
+    clock: Clock,
     place_names: Sequence[str] = (),
     relay_calls: int = 0,
 ) -> Blueprint:
     """`relay_calls`: over 0, calls go over ConversationRelay (ivr.relay), so many at once; the others, and 0, by Gather. `place_names` (communities and aliases, most frequent first) help speech recognition with addresses."""
     writer = TwimlWriter(line, book, queue, place_names=place_names)
-    calls = CallWebhooks(hotline, conferences, log, book, writer, announce_every=queue.announce_every)
+    calls = CallWebhooks(hotline, conferences, log, book, writer, clock, announce_every=queue.announce_every)
     voicemail = VoicemailWebhooks(hotline, recordings, writer)
     conference = ConferenceWebhooks(conferences, log, book, writer, line)
-    alarm_calls = AlarmWebhooks(alarms, book, writer)
+    alarm_calls = AlarmWebhooks(alarms, log, book, writer, clock)
     staff = StaffWebhooks(
         staff_line.orders, staff_line.pins, residents.speaks, hotline, book, writer,
         resident=calls.incoming_relayed if relay_calls else calls.incoming, is_danger=staff_line.is_danger, locked_minutes=staff_line.locked_minutes,

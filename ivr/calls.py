@@ -5,9 +5,10 @@ Time: the carrier waits 15 s for an answer; nothing here waits for anything but 
 danger words none) and the database, which gives up with StoreBusy. Both must stay below 10 s together.
 
 While a person has (or is to take) the floor, the call runs in a loop of short listenings over the conversation's log:
-- each line of an operator (and of the bot, beyond `after`) is spoken once: it is marked with the step that spoke it,
-  in a transaction, before the answer leaves. A repeated delivery of that step finds its own marks and says the same;
-- a step with words never looks at the floor, the next one does: so the answer is fixed once its words are marked.
+- each line of an operator (and of the bot, beyond `after`) is spoken once: it is marked with the step that spoke it;
+- what a step answers is kept in the same transaction, an empty step's answer, too: of two deliveries the carrier uses
+  either, and a line that came between them would be marked by an answer nobody hears. Price: one short write a step;
+- no step's path is ever used for another step: each entry into the loop counts from a number of its own.
 The loop picks up every new line by itself. A live call is interrupted (calls.update to step 0) only to bring it into the
 loop, when an operator takes over while the bot still listens, or music plays; interrupting the loop cuts words off.
 Who waits for a person hears music, a piece a step, into which he may speak or press a key; every few steps the hotline is
@@ -19,7 +20,7 @@ from datetime import timedelta
 
 from flask import Response, request
 
-from dialogue.conversation import Author, Channel, Floor, Message, Then, Turn
+from dialogue.conversation import Author, Channel, Conversation, Floor, Message, Reply, Then, Turn
 from dialogue.recordings import CALL_RECORDED
 from ivr.numbers import caller_number
 from ivr.ports import AnswersTurns, Book, Conferences, Log, LogTx
@@ -27,6 +28,7 @@ from ivr.relay import last_reply
 from ivr.sounds import HOLD_MUSIC_LASTS
 from ivr.spoken import without_control
 from ivr.twiml import ALL_SPOKEN, Sentence, TwimlWriter
+from kernel.clock import Clock
 
 #: Longer monologues are cut before anybody stores or understands them.
 LONGEST_SPEECH = 1000
@@ -34,10 +36,11 @@ LONGEST_DIGITS = 32
 ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 #: Operators' lines older than this many messages before `after` were spoken long ago.
 _LOOK_BACK = 100
-#: Where the steps of a loop begin that was entered by an interruption.
+#: More than a loop ever counts to (3 s each, and the carrier ends a call after 24 h). An interruption's steps begin at a
+#: multiple of it, another one for each line that was interrupted for.
 AFTER_AN_INTERRUPTION = 50_000
-#: Steps that the loop never counts to (3 s each, and the carrier ends a call after 24 h): for who leads a call back into it.
-BESIDE_THE_LOOP = 100_000
+#: Steps beyond all of these: for who leads a call back into the loop.
+BESIDE_THE_LOOP = 10_000_000_000
 #: The operator's end of a conversation: nothing is listened to after it.
 _END = "handoff.ended"
 
@@ -49,16 +52,18 @@ def twiml(xml: str) -> Response:
 class CallWebhooks:
     """Each method answers one webhook; raises what the hotline and the store raise."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts, each named once by build_ivr
         self,
         hotline: AnswersTurns,
         conferences: Conferences,
         log: Log,
         book: Book,
         writer: TwimlWriter,
+        clock: Clock,
         *,
         announce_every: timedelta,
     ) -> None:
+        self._clock = clock
         self._hotline = hotline
         self._conferences = conferences
         self._log = log
@@ -98,35 +103,47 @@ class CallWebhooks:
         turn = heard(conversation_id, f"hold-{after}-{step}")
         said_something = bool(turn.text or turn.digits)
         reply = self._hotline.handle_turn(turn) if said_something or self._is_told_now(turn, step) else None
-        floor, news = self._news(conversation_id, after, mark=f"{after}.{step}")
-        said = [_sentence(m) for m in news]
+        key = f"{conversation_id} hold {after} {step}"
+        with self._log.write() as tx:
+            conversation = tx.conversation(conversation_id, for_update=True)  # one delivery after the other
+            answer = tx.kept_answer(key)
+            if answer is None:
+                news = _spoken_now(tx, conversation_id, after, mark=f"{after}.{step}")
+                answer = self._hold_answer(tx, conversation, reply, news, after=after, step=step)
+                tx.keep_answer(key, answer, self._clock.now())
+        return twiml(answer)
+
+    def _hold_answer(
+        self,
+        tx: LogTx,
+        conversation: Conversation,
+        reply: Reply | None,
+        news: Sequence[Message],
+        *,
+        after: int,
+        step: int,
+    ) -> str:
+        floor, said = conversation.floor, [_sentence(m) for m in news]
         if (reply and reply.then is Then.HANG_UP) or any(m.data.get("script") == _END for m in news):
-            return twiml(self._writer.goodbye(said))
+            return self._writer.goodbye(said)
         if reply and reply.then is Then.RECORD:
-            return twiml(self._writer.record(conversation_id, said, n=reply.turn_number))
+            return self._writer.record(conversation.id, said, n=reply.turn_number)
         if reply and reply.then is Then.LISTEN:
             next_turn = reply.turn_number + 1
-            return twiml(self._writer.listen(conversation_id, said, turn=next_turn, expect=reply.expect))
+            return self._writer.listen(conversation.id, said, turn=next_turn, expect=reply.expect)
         if news or floor in (Floor.QUEUE, Floor.OPERATOR):
-            music = floor is Floor.QUEUE or (floor is Floor.OPERATOR and self._somebody_is_rung(conversation_id))
-            return twiml(self._go_round(conversation_id, news, after=after, step=step, music=music))
+            music = floor is Floor.QUEUE or (floor is Floor.OPERATOR and _somebody_is_rung(tx, conversation.id))
+            return self._go_round(conversation.id, news, after=after, step=step, music=music)
         if floor is Floor.ENDED:
-            return twiml(self._writer.goodbye([Sentence(self._book.say("phone.goodbye").voice)]))
-        with self._log.read() as tx:
-            next_turn = tx.turn_count(conversation_id) + 1
-        return twiml(self._writer.listen(conversation_id, [], turn=next_turn))
-
-    def _somebody_is_rung(self, conversation_id: str) -> bool:
-        """A telephone rings for the caller, who would otherwise listen to nothing until it is answered."""
-        with self._log.read() as tx:
-            return any(leg.staying and not leg.joined for leg in tx.legs(conversation_id))
+            return self._writer.goodbye([Sentence(self._book.say("phone.goodbye").voice)])
+        return self._writer.listen(conversation.id, [], turn=tx.turn_count(conversation.id) + 1)
 
     def _go_round(self, conversation_id: str, news: Sequence[Message], *, after: int, step: int, music: bool) -> str:
         """The loop's next step; before it the caller is asked about a recording that these lines announce."""
         said = [_sentence(m) for m in news]
         spoken_to = max([after, *(m.seq for m in news)])
-        if step == 0:  # the loop that was interrupted may have used the first steps: its marks are not ours
-            step = AFTER_AN_INTERRUPTION
+        if step == 0:  # the loop that was interrupted may have used the first steps, another interruption others
+            step = AFTER_AN_INTERRUPTION * (after + 1)
         recording_id = next((str(m.data["recording"]) for m in news if m.data.get("script") == CALL_RECORDED), "")
         if recording_id:
             return self._writer.ask_consent(
@@ -162,20 +179,6 @@ class CallWebhooks:
             waits = tx.conversation(turn.conversation_id).floor is Floor.QUEUE
             return waits or tx.stored_reply(turn.conversation_id, turn.key) is not None
 
-    def _news(self, conversation_id: str, after: int, *, mark: str) -> tuple[Floor, Sequence[Message]]:
-        """What this step says, in order; marked as spoken before it is returned."""
-        with self._log.read() as tx:
-            floor = tx.conversation(conversation_id).floor
-            repeated, waiting = _sort(tx, conversation_id, after, mark)
-        if repeated or not waiting:  # the common case writes nothing
-            return floor, repeated
-        with self._log.write() as tx:
-            tx.conversation(conversation_id)
-            repeated, waiting = _sort(tx, conversation_id, after, mark)
-            for message in waiting:
-                tx.set_message_data(conversation_id, message.seq, {**message.data, "spoken": mark})
-        return floor, repeated or waiting
-
 
 def heard(conversation_id: str, key: str) -> Turn:
     """The turn in this webhook's form. Keys win over words: the carrier reports whichever came first, never both."""
@@ -193,10 +196,14 @@ def _confidence() -> float | None:
     return value if 0 <= value <= 1 else None
 
 
-def _sort(tx: LogTx, conversation_id: str, after: int, mark: str) -> tuple[Sequence[Message], Sequence[Message]]:
-    """The lines that this very step has already spoken, and those that nobody has spoken yet."""
+def _somebody_is_rung(tx: LogTx, conversation_id: str) -> bool:
+    """A telephone rings for the caller, who would otherwise listen to nothing until it is answered."""
+    return any(leg.staying and not leg.joined for leg in tx.legs(conversation_id))
+
+
+def _spoken_now(tx: LogTx, conversation_id: str, after: int, *, mark: str) -> Sequence[Message]:
+    """What nobody has spoken yet, in order; marked as spoken."""
     lines = tx.messages(conversation_id, after=max(0, after - _LOOK_BACK))
-    repeated = [m for m in lines if m.data.get("spoken") == mark]
     unspoken = [
         m
         for m in lines
@@ -209,7 +216,8 @@ def _sort(tx: LogTx, conversation_id: str, after: int, mark: str) -> tuple[Seque
         if fitting and budget < 0:
             break
         fitting.append(message)
-    return repeated, fitting
+        tx.set_message_data(conversation_id, message.seq, {**message.data, "spoken": mark})
+    return fitting
 
 
 def _sentence(message: Message) -> Sentence:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, func, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from kernel.errors import NotFound, StaleEpoch
@@ -172,6 +172,20 @@ class ConversationRows(WaitingRows):
     def store_reply(self, conversation_id: str, key: str, reply: dict[str, Any]) -> bool:
         new = self._insert(schema.turn).values(conversation_id=conversation_id, key=key, stored_reply=reply)
         return self._write(new.on_conflict_do_nothing(index_elements=["conversation_id", "key"])) > 0
+
+    def kept_answer(self, key: str) -> str | None:
+        row = self._first(select(schema.kept_answer.c.answer).where(schema.kept_answer.c.key == key))
+        return str(row["answer"]) if row else None
+
+    def keep_answer(self, key: str, answer: str, at: datetime) -> str:
+        """Wakes nobody, unlike other writes: every waiting caller writes one every few seconds, and nobody waits for it."""
+        self._refuse_unless_writable()
+        new = self._insert(schema.kept_answer).values(key=key, answer=answer, at=at)
+        written, _ = self._run(new.on_conflict_do_nothing(index_elements=["key"]))
+        return answer if written else self.kept_answer(key) or answer
+
+    def delete_answers(self, before: datetime) -> int:
+        return self._write(delete(schema.kept_answer).where(schema.kept_answer.c.at < before))
 
     def turn_count(self, conversation_id: str) -> int:
         counted = select(func.count().label("n")).where(schema.turn.c.conversation_id == conversation_id)

@@ -194,6 +194,15 @@ turn = Table(
     Column("stored_reply", JSON, nullable=False),
 )
 
+#: What a webhook of the telephone was answered, for the case that it is delivered again; forgotten after an hour or so.
+kept_answer = Table(
+    "kept_answer",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("answer", Words, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+)
+
 # --- conferences -----------------------------------------------------------------------------------------------------
 
 conference_leg = Table(

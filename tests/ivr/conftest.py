@@ -269,6 +269,7 @@ def app(  # noqa: PLR0917 - pytest gives each fixture by name
             line=LINE,
             recordings=CallRecordings(store, book, FixedClock()),
             queue=STANDARD.queue,
+            clock=FixedClock(),
             place_names=places,
         )
     )

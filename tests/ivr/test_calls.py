@@ -18,7 +18,7 @@ INCOMING = {"CallSid": CALL_SID, "From": RESIDENT, "CallStatus": "ringing"}
 #: Safety instructions, and the words that consent to a recording is given by.
 TO_THE_END = {
     "safety.leak_inside", "safety.leak_street", "safety.manhole_cover", "safety.gas_smell", "voicemail.prompt", "handoff.recorded",
-    "phone.fault", "phone.fault_again", "phone.fault_unanswered",
+    "phone.fault", "phone.fault_again", "phone.fault_dialled", "phone.fault_unanswered",
 }  # fmt: skip
 
 

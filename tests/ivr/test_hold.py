@@ -1,6 +1,7 @@
 """Waiting for and talking with a person on the phone: every line is spoken once, none is lost."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -92,6 +93,54 @@ def test_a_repeated_webhook_says_the_same_whatever_came_between(
     assert carrier.post(waiting).data == first.data
     document = carrier.speak(waiting)
     assert spoken(carrier.speak(action_of(document))) == ["第二句"]
+
+
+def test_a_line_between_two_deliveries_of_an_empty_step_is_left_to_the_next_one(
+    carrier: JudgedClient, waiting: str, operator_says: Says, floor: Moves
+) -> None:
+    """The carrier uses either answer: the second must neither differ nor take the line with it."""
+    floor(Floor.OPERATOR)
+    first = carrier.post(waiting)
+    operator_says("师傅已经出发。")
+    floor(Floor.BOT)
+    assert carrier.post(waiting).data == first.data
+    assert spoken(carrier.speak(action_of(carrier.speak(waiting)))) == ["师傅已经出发。"]
+
+
+def test_a_delivery_that_comes_after_its_successor_takes_no_line(
+    carrier: JudgedClient, waiting: str, operator_says: Says, floor: Moves
+) -> None:
+    floor(Floor.OPERATOR)
+    following = action_of(carrier.speak(action_of(carrier.speak(waiting))))
+    operator_says("我来接手。")
+    carrier.post(waiting)
+    assert spoken(carrier.speak(following)) == ["我来接手。"]
+
+
+def test_two_interruptions_share_no_step(
+    carrier: JudgedClient, in_call: str, operator_says: Says, floor: Moves
+) -> None:
+    """The second was for a line that the loop has spoken meanwhile: what its loop answered is not repeated."""
+    floor(Floor.OPERATOR)
+    first = operator_says("您好。")
+    document = carrier.speak(f"/ivr/calls/{in_call}/hold/{first - 1}")
+    second = operator_says("请稍等。")
+    document = carrier.speak(action_of(document))
+    assert spoken(document) == ["请稍等。"]
+    carrier.speak(action_of(document))
+    again = action_of(carrier.speak(f"/ivr/calls/{in_call}/hold/{second - 1}"))
+    operator_says("找到了。")
+    assert spoken(carrier.speak(again)) == ["找到了。"]
+
+
+def test_two_deliveries_at_once_say_the_same(
+    carrier: JudgedClient, waiting: str, operator_says: Says, floor: Moves
+) -> None:
+    floor(Floor.OPERATOR)
+    operator_says("您好。")
+    with ThreadPoolExecutor(4) as pool:
+        answers = {answer.data for answer in pool.map(lambda _: carrier.post(waiting), range(8))}
+    assert len(answers) == 1
 
 
 def test_a_line_written_while_the_resident_spoke_is_not_lost(
@@ -208,7 +257,7 @@ def test_a_live_call_is_brought_into_the_loop_by_interrupting_it(
     operator_says("您好。")
     document = carrier.speak(f"/ivr/calls/{in_call}/hold/{taken - 1}")
     assert spoken(document) == ["李敏为您服务。", "您好。"]
-    assert action_of(document) == f"{BASE_URL}/ivr/calls/c0ffee/hold/{taken + 1}/50001"
+    assert action_of(document) == f"{BASE_URL}/ivr/calls/c0ffee/hold/{taken + 1}/{50_000 * taken + 1}"
 
 
 def test_a_torrent_of_lines_is_spread_and_complete(

@@ -85,7 +85,7 @@ def app(  # noqa: PLR0917 - pytest gives each fixture by name
         build_ivr(
             hotline=hotline, alarms=alarms, conferences=conferences, staff_line=staff_line, residents=residents,
             log=store, book=book, line=LINE, recordings=CallRecordings(store, book, FixedClock()),
-            queue=STANDARD.queue, place_names=("翠湖花园",), relay_calls=2,
+            queue=STANDARD.queue, clock=FixedClock(), place_names=("翠湖花园",), relay_calls=2,
         )
     )  # fmt: skip
     return app

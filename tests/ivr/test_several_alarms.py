@@ -88,6 +88,19 @@ def test_key_9_accepts_all_that_were_announced(several: Several) -> None:
     assert "2 0 1" in spoken(document)[1], "what came in meanwhile is told, not taken along unheard"
 
 
+def test_an_alarm_that_joins_between_two_deliveries_changes_neither_answer(several: Several) -> None:
+    ring = f"/ivr/alarms/{several.lead}"
+    call = {"CallSid": "CA1"}
+    first = several.carrier.post(ring, call)
+    several.another("203")
+    assert several.carrier.post(ring, call).data == first.data
+    path = several.path(several.carrier.speak(ring, call))
+    accepted = several.carrier.post(path, {**call, "Digits": "1"})
+    several.another("204")
+    assert several.carrier.post(path, {**call, "Digits": "1"}).data == accepted.data
+    assert "您有4起紧急报修" in spoken(several.carrier.speak(ring, {"CallSid": "CA2"}))[0], "another call is told anew"
+
+
 def test_what_comes_in_during_the_last_words_is_told_before_the_call_ends(several: Several) -> None:
     path = several.path(several.carrier.speak(f"/ivr/alarms/{several.lead}"))
     document = several.press(path, "9")

@@ -51,6 +51,7 @@ class Phone:
                 line=LINE,
                 recordings=CallRecordings(talk.store, BOOK, talk.clock),
                 queue=STANDARD.queue,
+                clock=talk.clock,
             )
         )
         self.carrier = JudgedClient(app.test_client(), BASE_URL, TOKEN)

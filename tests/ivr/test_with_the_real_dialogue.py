@@ -51,6 +51,7 @@ class Call:
                 line=LINE,
                 recordings=CallRecordings(self.talk.store, BOOK, self.talk.clock),
                 queue=STANDARD.queue,
+                clock=self.talk.clock,
             )
         )
         self.carrier = JudgedClient(app.test_client(), BASE_URL, TOKEN)
