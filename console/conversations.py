@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from console import board
 from console.gate import allow, me
 from console.ports import Rooms
+from dialogue.chat import Receipt, Side
 from dialogue.conversation import Conversation, Message
 from dialogue.ports import DialogueTx
 from fulfillment.company import OperatorRole
@@ -38,7 +39,7 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.get("/conversations/<conversation_id>")
     @allow(OperatorRole.OPERATOR)
     def conversation(conversation_id: str) -> ResponseReturnValue:
-        settled, tail, row = _transcript(rooms, conversation_id, 0)
+        settled, tail, row, reached = _transcript(rooms, conversation_id, 0)
         home, tickets = board.read_home(rooms, row.conversation)
         known = board.read_known(rooms, row.conversation)
         log.info("audit.conversation_opened", operator=me().login, operator_id=me().id, conversation=conversation_id)
@@ -52,7 +53,8 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
             tickets=tickets,
             client_id=uuid.uuid4().hex,
             open_conversation=conversation_id,
-            talk_version=board.talk_version(row.conversation, tail),
+            reached=reached,
+            talk_version=board.talk_version(row.conversation, tail, reached),
             floor_version=board.floor_version(row.conversation),
             known=known,
             side_version=board.side_version(home, tickets, known),
@@ -63,14 +65,25 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.OPERATOR)
     def conversation_tail(conversation_id: str) -> ResponseReturnValue:
         after = request.args.get("after", default=0, type=int)
-        settled, tail, row = _transcript(rooms, conversation_id, max(0, after))
+        settled, tail, row, reached = _transcript(rooms, conversation_id, max(0, after))
         return render_template(
             "console/parts/tail.html",
             row=row,
             settled=settled,
             tail=tail,
-            talk_version=board.talk_version(row.conversation, tail),
+            reached=reached,
+            talk_version=board.talk_version(row.conversation, tail, reached),
         )
+
+    @blueprint.post("/conversations/<conversation_id>/seen")
+    @allow(OperatorRole.OPERATOR)
+    def conversation_seen(conversation_id: str) -> ResponseReturnValue:
+        """Somebody looks at the page: everything up to `seq` is read, and the resident is told."""
+        seq = request.form.get("seq", default=0, type=int)
+        with rooms.store.write() as tx:
+            seq = max(0, min(seq, tx.conversation(conversation_id).last_seq))
+            tx.note_receipt(conversation_id, Side.HOUSE, Receipt(seq, seq))
+        return "", 204
 
     @blueprint.get("/conversations/<conversation_id>/side")
     @allow(OperatorRole.OPERATOR)
@@ -163,14 +176,17 @@ def _to_page(conversation_id: str) -> ResponseReturnValue:
 
 def _transcript(
     rooms: Rooms, conversation_id: str, after: int
-) -> tuple[Sequence[Message], Sequence[Message], board.ConversationRow]:
-    """Messages after `after` that will not change any more, the last ones that may, and the conversation itself."""
+) -> tuple[Sequence[Message], Sequence[Message], board.ConversationRow, Receipt]:
+    """Messages after `after` that will not change any more, the last ones that may, the conversation, and what has
+    reached the resident.
+    """
     row = board.read_conversation_row(rooms, conversation_id)
     border = board.unsettled_from(row.conversation)
     with rooms.store.read() as tx:
         settled = _between(tx, row.conversation, after, border)
         tail = tx.messages(conversation_id, after=border)
-    return settled, tail, row
+        reached = tx.receipts(conversation_id)[Side.RESIDENT]
+    return settled, tail, row, reached
 
 
 def _between(tx: DialogueTx, conversation: Conversation, after: int, border: int) -> Sequence[Message]:

@@ -18,6 +18,7 @@ from console import board
 from console.gate import allow, me
 from console.ports import Rooms
 from console.presence import Presence
+from dialogue.chat import Side
 from fulfillment.company import OperatorRole
 from kernel.errors import BadInput, Conflict, NotFound
 
@@ -87,8 +88,9 @@ class Topics:
         with self._rooms.store.read() as tx:
             conversation = tx.conversation(conversation_id)
             tail = tx.messages(conversation_id, after=board.unsettled_from(conversation)) if name == "talk" else ()
+            reached = tx.receipts(conversation_id)[Side.RESIDENT]
         if name == "talk":
-            return board.talk_version(conversation, tail)
+            return board.talk_version(conversation, tail, reached)
         if name == "floor":
             return board.floor_version(conversation)
         known = board.read_known(self._rooms, conversation)

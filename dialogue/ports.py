@@ -1,11 +1,12 @@
 """What the dialogue needs from the outside: a store with conversations, somebody who understands. Faked in tests/fakes.py."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
 from bot.understanding import Understanding
+from dialogue.chat import Picture, Rating, Receipt, Side
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.leg import Leg
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
@@ -115,6 +116,31 @@ class DialogueTx(FulfillmentTx, Protocol):
         ...
 
     def set_answers_in_browser(self, operator_id: int, *, in_browser: bool) -> None: ...
+
+    # what a chat has beside its messages
+    def receipts(self, conversation_id: str) -> Mapping[Side, Receipt]:
+        """Of both sides, nothing received if nothing was told."""
+        ...
+
+    def note_receipt(self, conversation_id: str, side: Side, receipt: Receipt) -> bool:
+        """Each number only grows. False: it was known."""
+        ...
+
+    def add_picture(self, picture: Picture) -> None:
+        """Twice is the same as once."""
+        ...
+
+    def picture(self, picture_id: str) -> Picture:
+        """Raises NotFound."""
+        ...
+
+    def pictures_before(self, before: datetime, limit: int = 100) -> Sequence[Picture]: ...
+    def forget_picture(self, picture_id: str) -> None: ...
+    def rate(self, rating: Rating) -> bool:
+        """False if the conversation was rated before: the first word stands."""
+        ...
+
+    def rating(self, conversation_id: str) -> Rating | None: ...
 
 
     # conferences; whoever changes a leg holds the conversation's row (`for_update`)

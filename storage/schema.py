@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal_column,
 )
 
+from dialogue.chat import Side
 from dialogue.conversation import Author, Channel, Floor
 from dialogue.leg import LegMode, LegRole, LegState
 from fulfillment.company import OperatorRole, StaffRole
@@ -201,6 +202,37 @@ kept_answer = Table(
     Column("key", Words, primary_key=True),
     Column("answer", Words, nullable=False),
     Column("at", UtcDateTime, nullable=False, index=True),
+)
+
+# --- what a chat has beside its messages -------------------------------------------------------------------------------
+
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("conversation_id", ForeignKey(conversation.c.id), primary_key=True),
+    Column("side", words_of(Side), primary_key=True),
+    Column("delivered_seq", Integer, nullable=False),
+    Column("read_seq", Integer, nullable=False),
+)
+
+picture = Table(
+    "picture",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("conversation_id", ForeignKey(conversation.c.id), nullable=False, index=True),
+    Column("made_at", UtcDateTime, nullable=False, index=True),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+)
+
+rating = Table(
+    "rating",
+    metadata,
+    Column("conversation_id", ForeignKey(conversation.c.id), primary_key=True),
+    Column("stars", Integer, nullable=False),
+    Column("words", Words, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("operator_id", ForeignKey(operator.c.id)),
 )
 
 # --- conferences -----------------------------------------------------------------------------------------------------

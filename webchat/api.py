@@ -4,6 +4,7 @@
     GET  /chat/api/messages   ?conversation=&after=N  -> conversation, messages, level, more
     POST /chat/api/messages   {conversation, client_id, text | choice + text, after} -> the same, and `notice`
     POST /chat/api/end        {conversation}          -> the same
+    POST /chat/api/receipts   {conversation, delivered, read} -> {}: up to which seq messages have reached the page, and eyes
     GET  /chat/api/events     ?key=&after=N           -> events "message" (id: seq) and "state"
 
 The token goes as `Authorization: Bearer`, or as the cookie where a browser keeps no local storage. `level` is the seq
@@ -20,6 +21,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, TooManyRequests
 
+from dialogue.chat import Receipt, Side
 from dialogue.conversation import Channel, Conversation, Floor, Turn
 from kernel.errors import BadInput, Conflict, NotAllowed, NotFound, StoreBusy
 from webchat.config import ChatConfig
@@ -85,6 +87,8 @@ class ChatApi:
         blueprint.add_url_rule("/api/messages", "api_messages", read, methods=["GET"])
         blueprint.add_url_rule("/api/messages", "api_say", say, methods=["POST"])
         blueprint.add_url_rule("/api/end", "api_end", end, methods=["POST"])
+        receipts = limiter.limit(limits.reads_per_visitor, key_func=by_visitor)(self.receipts)
+        blueprint.add_url_rule("/api/receipts", "api_receipts", receipts, methods=["POST"])
         blueprint.add_url_rule("/api/events", "api_events", events, methods=["GET"])
 
     def session(self) -> Response:
@@ -157,6 +161,17 @@ class ChatApi:
         self._hotline.hang_up(conversation.id)
         with self._store.read() as tx:
             return _json(self._since(tx, conversation.id, after))
+
+    def receipts(self) -> Response:
+        """What an operator sees beside his words: not there yet, delivered, read. A number beyond the log is its end."""
+        visitor = self._visitor()
+        body = self._body()
+        delivered, read = _whole_number(body.get("delivered")), _whole_number(body.get("read"))
+        with self._store.write() as tx:
+            conversation = self._own(tx, body.get("conversation"), visitor)
+            delivered = min(delivered, conversation.last_seq)
+            tx.note_receipt(conversation.id, Side.RESIDENT, Receipt(delivered, min(read, delivered)))
+        return _json({})
 
     def events(self) -> Response:
         key = self._identity.opened_stream_key(request.args.get("key", ""))

@@ -1,9 +1,10 @@
 """What the chat needs from below. Kept to the few methods it calls; the lower floors' own classes fit as they are."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from dialogue.chat import Receipt, Side
 from dialogue.conversation import Channel, Conversation, Message, Reply, Said, Turn
 from fulfillment.company import Operator
 
@@ -37,17 +38,20 @@ def nobody_waits(_tx: Any, _conversation: Conversation, /) -> str:
 
 
 class ChatTx(Protocol):
-    """The reads of dialogue.ports.DialogueTx that a chat page needs."""
+    """The part of dialogue.ports.DialogueTx that a chat page needs."""
 
     def conversation(self, conversation_id: str) -> Conversation: ...
     def conversation_by_external_id(self, channel: Channel, external_id: str) -> Conversation | None: ...
     def messages(self, conversation_id: str, after: int = 0, limit: int = 200) -> Sequence[Message]: ...
     def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None: ...
     def operator(self, operator_id: int) -> Operator: ...
+    def receipts(self, conversation_id: str) -> Mapping[Side, Receipt]: ...
+    def note_receipt(self, conversation_id: str, side: Side, receipt: Receipt) -> bool: ...
 
 
 class ChatStore(Protocol):
-    """dialogue.ports.DialogueStore, read side."""
+    """dialogue.ports.DialogueStore. The chat itself writes only what its page tells of itself: receipts."""
 
+    def write(self) -> AbstractContextManager[ChatTx]: ...
     def read(self) -> AbstractContextManager[ChatTx]: ...
     def wait_for_change(self, seen: int, timeout: float) -> int: ...

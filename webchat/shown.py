@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from dialogue.chat import Side
 from dialogue.conversation import Author, Conversation, Floor, Message
 from kernel.errors import NotFound
 from webchat.ports import ChatTx, TellsWaiting
@@ -39,7 +40,9 @@ def messages_json(messages: Sequence[Message]) -> list[JsonObject]:
 
 
 def state_json(tx: ChatTx, conversation: Conversation, waiting: TellsWaiting) -> JsonObject:
-    """Who has the floor, with the operator's name as the resident may know it, and where he stands who waits for one."""
+    """Who has the floor, with the operator's name as the resident may know it, where he stands who waits for one, and
+    up to which message a person of the house has looked (0: nobody yet).
+    """
     operator = ""
     if conversation.floor is Floor.OPERATOR and conversation.operator_id is not None:
         try:
@@ -51,4 +54,5 @@ def state_json(tx: ChatTx, conversation: Conversation, waiting: TellsWaiting) ->
         "floor": conversation.floor.value,
         "operator": operator,
         "waiting": waiting(tx, conversation),
+        "read": tx.receipts(conversation.id)[Side.HOUSE].read_seq,
     }

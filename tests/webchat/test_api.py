@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from dialogue.chat import Receipt, Side
 from dialogue.conversation import Author, Channel, Floor
 from kernel.clock import SystemClock
 from kernel.errors import StoreBusy
@@ -130,6 +131,7 @@ class TestWhoIsWho:
             "floor": "ended",
             "operator": "",
             "waiting": "",
+            "read": 0,
         }
         answer = visitor.session(fresh=True)
         assert answer["conversation"]["id"] != first
@@ -353,3 +355,33 @@ class TestStream:
         third = self.open(someone)
         assert third.status_code == 200
         third.close()
+
+
+class TestReceipts:
+    """Stored is not seen: each side learns how far the other has got."""
+
+    def test_the_page_tells_what_has_arrived_and_what_was_looked_at(self, place: Site, visitor: Visitor) -> None:
+        end = visitor.say("你好")["level"]
+        visitor.post("receipts", {"conversation": visitor.conversation, "delivered": end, "read": end - 1})
+        visitor.post("receipts", {"conversation": visitor.conversation, "delivered": 1, "read": 1})
+        with place.store.read() as tx:
+            assert tx.receipts(visitor.conversation)[Side.RESIDENT] == Receipt(end, end - 1)
+
+    def test_nothing_is_read_that_was_never_said(self, place: Site, visitor: Visitor) -> None:
+        visitor.post("receipts", {"conversation": visitor.conversation, "delivered": 900, "read": 950})
+        with place.store.read() as tx:
+            assert tx.receipts(visitor.conversation)[Side.RESIDENT] == Receipt(1, 1)
+
+    def test_only_of_ones_own_conversation_and_in_numbers(self, place: Site, visitor: Visitor) -> None:
+        stranger = Visitor(place)
+        stranger.session()
+        stranger.post("receipts", {"conversation": visitor.conversation, "delivered": 1, "read": 1}, 404)
+        visitor.post("receipts", {"conversation": visitor.conversation, "delivered": -1, "read": 0}, 400)
+        visitor.post("receipts", {"conversation": visitor.conversation}, 400)
+
+    def test_until_a_person_looks_the_page_knows_that_nobody_has(self, place: Site, visitor: Visitor) -> None:
+        end = visitor.say("转人工")["level"]
+        assert visitor.messages()["conversation"]["read"] == 0
+        with place.store.write() as tx:
+            tx.note_receipt(visitor.conversation, Side.HOUSE, Receipt(end, end))
+        assert visitor.messages()["conversation"]["read"] == end

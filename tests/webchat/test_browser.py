@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from dialogue.chat import Receipt, Side
 from dialogue.conversation import Author, Channel, Floor
 from kernel.clock import SystemClock
 from tests.fakes import FixedClock
@@ -177,6 +178,62 @@ def test_an_operator_comes_speaks_and_the_header_says_who(page: Page, address: s
     with place.store.write() as tx:
         move(tx, cid, Floor.BOT, at=SystemClock())
     expect(page.locator("#status")).to_contain_text("智能客服")
+
+
+def test_nobody_has_looked_yet_then_somebody_has(page: Page, address: str, place: Site) -> None:
+    greet(page, address)
+    say(page, "家里不热")
+    expect(page.locator("#log")).to_contain_text("请问是整个家都不热")
+    expect(page.locator(".under_seen")).to_have_count(0)  # the bot looks at once
+    say(page, "转人工")
+    expect(page.locator(".row_me").last).to_contain_text("还没有人看到")
+    expect(page.locator(".under_seen")).to_have_count(1)
+    cid = conversation_id(place)
+    with place.store.write() as tx:
+        tx.note_receipt(cid, Side.HOUSE, Receipt(99, 99))
+    expect(page.locator(".under_seen")).to_have_text("已读")
+    with place.store.read() as tx:
+        assert tx.receipts(cid)[Side.RESIDENT] == Receipt(), "only a person's words are told"
+
+
+def test_an_operators_words_are_delivered_and_read_when_the_page_says_so(page: Page, address: str, place: Site) -> None:
+    greet(page, address)
+    page.context.set_offline(True)
+    cid = conversation_id(place)
+    with place.store.write() as tx:
+        move(tx, cid, Floor.OPERATOR, at=SystemClock(), operator_id=place.operator.id)
+        said = tx.add_message(cid, author=Author.OPERATOR, text="请问几楼?", at=SystemClock().now())
+    page.wait_for_timeout(500)
+    with place.store.read() as tx:
+        assert tx.receipts(cid)[Side.RESIDENT] == Receipt(), "nobody is answered who is offline"
+    page.context.set_offline(False)
+    with page.expect_response("**/api/receipts"):
+        expect(page.locator("#log")).to_contain_text("请问几楼")
+    with place.store.read() as tx:
+        assert tx.receipts(cid)[Side.RESIDENT] == Receipt(said.seq, said.seq)
+
+
+def test_after_a_cut_of_the_network_three_hundred_missed_messages_are_there_once_and_in_order(
+    page: Page, address: str, place: Site
+) -> None:
+    greet(page, address)
+    page.context.set_offline(True)
+    expect(page.locator("#status")).to_contain_text("网络已断开")
+    say(page, "第一条")
+    say(page, "第二条")
+    expect(page.locator(".row_pending")).to_have_count(2)
+    cid = conversation_id(place)
+    with place.store.write() as tx:
+        for n in range(300):
+            tx.add_message(cid, author=Author.BOT, text=f"通知{n:03}", at=SystemClock().now())
+    assert stored(place) == []
+    page.context.set_offline(False)
+    expect(page.locator(".row_pending")).to_have_count(0)
+    expect(page.locator("#log .bubble").filter(has_text="收到:第二条")).to_have_count(1)
+    shown = page.locator("#log .bubble").all_text_contents()
+    with place.store.read() as tx:
+        assert shown == [m.text for m in tx.messages(cid, limit=1000)]
+    assert stored(place) == ["第一条", "第二条"]
 
 
 def test_without_a_free_stream_the_page_asks_every_few_seconds(page: Page) -> None:

@@ -73,7 +73,9 @@ function tellUnread() {
 }
 
 function seen() {
-  if (!visible() || !chat.unread) return;
+  if (!visible()) return;
+  tellReceipt();
+  if (!chat.unread) return;
   chat.unread = 0;
   tellUnread();
 }
@@ -117,6 +119,7 @@ function showMessages(messages) {
     const row = view.show(message);
     chat.level = message.seq;
     last = message;
+    if (message.author === "operator") receipt.heard = message.seq;
     if (message.author !== "resident") {
       foreign += 1;
       first = first || row;
@@ -124,6 +127,8 @@ function showMessages(messages) {
   }
   if (!last) return;
   showReplies(last);
+  marks();
+  tellReceipt();
   if (chat.started && foreign && !visible()) {
     chat.unread += foreign;
     tellUnread();
@@ -142,8 +147,32 @@ function showState(conversation) {
   }
   $("end").hidden = over;
   if (over) showReplies(null);
+  marks();
+  tellReceipt();
   status();
   typing();
+}
+
+/* Marks under the resident's last words, and the operator's marks: what has arrived here, what has been looked at. */
+function marks() {
+  const floor = chat.conversation ? chat.conversation.floor : "";
+  view.marks(chat.conversation ? chat.conversation.read : 0, floor === "queue" || floor === "operator");
+}
+
+const receipt = { id: "", delivered: 0, read: 0, heard: 0 }; // heard: the last words of a person that are on the page
+
+async function tellReceipt() {
+  if (!chat.conversation || receipt.id !== chat.conversation.id) return;
+  const read = visible() ? receipt.heard : receipt.read;
+  if (receipt.heard <= receipt.delivered && read <= receipt.read) return;
+  const before = [receipt.delivered, receipt.read];
+  receipt.delivered = receipt.heard;
+  receipt.read = read;
+  try {
+    await api.post("api/receipts", { conversation: receipt.id, delivered: receipt.delivered, read });
+  } catch (error) {
+    [receipt.delivered, receipt.read] = before; // told with the next change; a mark is not worth a retry of its own
+  }
 }
 
 let typingTimer = 0;
@@ -219,6 +248,7 @@ async function open(wish) {
         else chat.previous = answer.previous;
         chat.level = 0;
         chat.conversation = answer.conversation;
+        Object.assign(receipt, { id: answer.conversation.id, delivered: 0, read: 0, heard: 0 });
         outbox.keep.set("webchat.conversation", answer.conversation.id);
         $("earlier").hidden = !chat.previous;
       }

@@ -73,9 +73,22 @@ export class View {
       this.drop(own);
     }
     const row = this.row(message);
+    row.dataset.seq = message.seq;
     this.place(this.log, row, this.log.querySelector(".row_pending"));
     if (!own) row.classList.add("row_new");
     return row;
+  }
+
+  /* Under the last own words: whether a person has looked. The bot looks at once, so it needs no mark. */
+  marks(read, attended) {
+    const old = this.log.querySelector(".under_seen");
+    const rows = this.log.querySelectorAll(".row_me[data-seq]");
+    const last = rows[rows.length - 1];
+    const seen = last && Number(last.dataset.seq) <= read;
+    const text = last && (seen ? this.strings.read : attended ? this.strings.unread : "");
+    if (old && old.textContent === text && old.parentNode === last.querySelector(".what")) return;
+    if (old) old.parentNode.removeChild(old);
+    if (text) last.querySelector(".what").appendChild(el("p", "under under_seen", text));
   }
 
   /* Words that are not stored yet. */
@@ -124,6 +137,7 @@ export class View {
   }
 
   divider(container, before) {
+    for (const row of container.querySelectorAll("[data-seq]")) row.removeAttribute("data-seq"); // numbers of another chat
     container.insertBefore(el("p", "divider", this.strings.chat_divider), before);
   }
 
