@@ -218,7 +218,6 @@ class _Tables:
     messages: dict[str, list[Message]] = field(default_factory=dict)
     replies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     answers: dict[str, tuple[str, datetime]] = field(default_factory=dict)
-    answers: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     waits: dict[int, Wait] = field(default_factory=dict)
     presence: dict[int, datetime] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
@@ -916,19 +915,6 @@ class FakeTx(FakeCallTx):
             return False
         self._writing().replies[conversation_id, key] = reply
         return True
-
-    def kept_answer(self, key: str) -> str | None:
-        kept = self._t.answers.get(key)
-        return kept[0] if kept else None
-
-    def keep_answer(self, key: str, answer: str, at: datetime) -> str:
-        return self._writing().answers.setdefault(key, (answer, at))[0]
-
-    def delete_answers(self, before: datetime) -> int:
-        old = [key for key, (_, at) in self._t.answers.items() if at < before]
-        for key in old:
-            del self._writing().answers[key]
-        return len(old)
 
     def kept_answer(self, key: str) -> str | None:
         kept = self._t.answers.get(key)
