@@ -46,11 +46,12 @@ class _Telling:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """What the carrier said. `found`: the call had been placed before."""
+    """What the carrier said. `found`: the call had been placed before. `withdrawn`: it was not asked any more."""
 
     sid: str = ""
     found: bool = False
     error: Exception | None = None
+    withdrawn: bool = False  # not placed after all
 
 
 class TextSender:
@@ -173,6 +174,8 @@ class Telling:
                 sid = self._find_call(lead)
                 if sid:
                     return _Result(sid, found=True)
+                if not self._still_wanted(telling):  # the look-up took its time, and somebody accepted meanwhile
+                    return _Result(withdrawn=True)
             return _Result(self._carrier.call(to=lead.phone, attempt_id=lead.id))
         except CarrierError as exc:
             log.warning("carrier_failed", attempt=lead.id, channel=lead.channel, error=repr(exc))
@@ -180,6 +183,10 @@ class Telling:
         except Exception as exc:
             log.exception("carrier_failed", attempt=lead.id, channel=lead.channel)
             return _Result(error=exc)
+
+    def _still_wanted(self, telling: _Telling) -> bool:
+        with self._store.read() as tx:
+            return any(tx.ticket(alarm.ticket.id).needs_acknowledgement for alarm in telling.alarms)
 
     def _find_call(self, attempt: Attempt) -> str:
         """The SID, or "" if the carrier knows none. The same person may have been called a moment ago for another alarm: not this call."""
@@ -193,7 +200,9 @@ class Telling:
         with self._store.write() as tx:
             notice = Notice.opened(tx, telling.lead.id, standard=self._standard, now=self._clock.now())
             holds = tx.holds(task)
-            if result.error is None:
+            if result.withdrawn:
+                pass  # a call that the carrier lists late is the watch's
+            elif result.error is None:
                 self._done(notice, result)
             elif holds and self._may_try_again(task, result.error):
                 self._again(notice, task, result.error)

@@ -1,6 +1,6 @@
 """Danger reaches a human: who is rung, when, and what becomes of every way in which it can go wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import pytest
@@ -393,6 +393,26 @@ def test_accepted_after_the_crash_the_next_worker_calls_nobody(drill: Drill, com
     with pytest.raises(Killed):
         drill.run()
     drill.desk.acknowledge(ticket.id, by="小李")
+    drill.run_for(minutes=10)
+    assert drill.carrier.calls == []
+    assert busy(drill) == frozenset()
+
+
+def test_accepted_while_an_earlier_call_is_looked_for_nobody_is_called(
+    drill: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = drill.open()
+    drill.store.after_commit = once(drill, kill, RINGING)
+    with pytest.raises(Killed):
+        drill.run()
+    look = drill.carrier.find_call
+
+    def slowly(attempt: Attempt, others: Collection[str] = ()) -> str | None:
+        found = look(attempt, others)
+        drill.desk.acknowledge(ticket.id, by="小李")
+        return found
+
+    monkeypatch.setattr(drill.carrier, "find_call", slowly)
     drill.run_for(minutes=10)
     assert drill.carrier.calls == []
     assert busy(drill) == frozenset()
