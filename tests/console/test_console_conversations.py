@@ -12,6 +12,7 @@ import pytest
 import structlog
 from flask import Flask
 
+from dialogue.chat import Receipt, Side
 from dialogue.conversation import Author, Floor
 from dialogue.state import DialogueState, Slots
 from kernel.errors import StoreBusy
@@ -236,3 +237,24 @@ def test_who_calls_from_a_registered_number_is_shown_before_anybody_confirmed_it
     page = xiaoli.get(f"/conversations/{day.bot}").text
     assert "尚未识别住户" in page
     assert "1122-0001" in page
+
+
+def test_whoever_looks_is_told_to_the_resident_and_his_page_tells_what_it_has(
+    xiaoli: Person, store: FakeStore, day: Day
+) -> None:
+    cid = day.waiting
+    xiaoli.post(f"/conversations/{cid}/take-over")
+    xiaoli.post(f"/conversations/{cid}/answer", text="请问几楼?", client_id="c" * 32)
+    said = conversation(store, cid).last_seq
+    page = xiaoli.get(f"/conversations/{cid}").text
+    assert "未送达" in page
+    assert xiaoli.post(f"/conversations/{cid}/seen", seq="999").status_code == 204
+    with store.write() as tx:
+        assert tx.receipts(cid)[Side.HOUSE] == Receipt(said, said)
+        tx.note_receipt(cid, Side.RESIDENT, Receipt(said, 0))
+    assert "已送达, 未读" in xiaoli.get(f"/conversations/{cid}/tail").text
+    version = xiaoli.get(f"/events?now&topics=talk:{cid}").json
+    with store.write() as tx:
+        tx.note_receipt(cid, Side.RESIDENT, Receipt(said, said))
+    assert xiaoli.get(f"/events?now&topics=talk:{cid}").json != version, "the open page asks again"
+    assert "已读" in xiaoli.get(f"/conversations/{cid}/tail").text
