@@ -29,6 +29,7 @@ MOST_ORDERS = 20
 SIGN_IN_KEY = "#"
 #: A word is a command with at most so many characters around it: "my home's radiator, repaired, has burst again" is none.
 MOST_AROUND = 4
+_MARKS = " ,。,.!!??"
 _LONGEST_SYMPTOM = 80
 _LONGEST_NUMBER = 8
 _KEYS = {
@@ -143,6 +144,8 @@ class StaffWebhooks:
         ids = [o.ticket.id for o in self._orders.of(staff_id)[:MOST_ORDERS]]
         if choice == "orders" and ids:
             return self._tell(staff, ids, 0, 1)
+        if choice == "again":
+            return self._menu(staff, n + 1)
         return self._menu(staff, n + 1, self._say("staff.all_done" if choice == "orders" else "staff.not_heard"))
 
     def _menu(self, staff: Staff, n: int, *before: Sentence) -> Response:
@@ -204,7 +207,7 @@ class StaffWebhooks:
         if done:
             return self._say(_DONE[choice])
         state = self._orders.order(ticket_id).ticket.state
-        return self._say("staff.not_possible", state=self._book.word(f"words.state_{state}"))
+        return self._say("staff.not_possible", state=self._book.word(f"work_order.state_{state}"))
 
     def _tell(self, staff: Staff, tickets: list[int], at: int, n: int, *before: Sentence) -> Response:
         """The case at this place of the list; behind its end the menu."""
@@ -223,7 +226,7 @@ class StaffWebhooks:
         if ticket.needs_acknowledgement:
             words = self._book.say("staff.alarm", **about)
         else:
-            state = self._book.word(f"words.state_{ticket.state}")
+            state = self._book.word(f"work_order.state_{ticket.state}")
             words = self._book.say("staff.order", **about, state=state, can_accept=ticket.state is TicketState.NEW)
         path = f"/ivr/staff/{staff.id}/orders/{'-'.join(map(str, tickets))}/{at}/{n}"
         hints = [w for choice in _SAID for w in self._words_for(choice)]
@@ -237,6 +240,8 @@ class StaffWebhooks:
         if pressed:
             return keys.get(pressed, "")
         words = _words()
+        if words.strip(_MARKS) in self._words_for("hello"):
+            return "again"  # a greeting into the menu: he hears what he may say
         meant = [c for c in said for w in self._words_for(c) if w in words and len(words) <= len(w) + MOST_AROUND]
         return meant[0] if meant and not self._is_danger(words) else ""
 

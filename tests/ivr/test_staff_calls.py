@@ -178,7 +178,7 @@ def test_what_cannot_be_is_said(phone: Phone) -> None:
     phone.dials()
     phone.presses("1")
     phone.desk.change_state(order.id, TicketState.CANCELLED, by="小李")
-    assert "现在的状态是已经取消" in phone.presses("5")
+    assert "现在的状态是已取消" in phone.presses("5")
 
 
 def test_again_wrong_key_and_back(phone: Phone) -> None:
@@ -188,6 +188,24 @@ def test_again_wrong_key_and_back(phone: Phone) -> None:
     assert phone.presses("*") == first
     assert phone.presses("8").startswith("抱歉,没有听清楚。")
     assert "逐个处理请按1" in phone.presses("0")
+
+
+def test_a_greeting_into_the_menu_is_no_report(phone: Phone) -> None:
+    phone.opens("leak_inside")
+    menu = phone.dials()
+    assert phone.says("喂,你好!", Intent.GREET) != ""
+    phone.dials()
+    assert phone.says("你好。", Intent.GREET) == menu
+    assert phone.presses("*") == menu, "heard again, and nothing was misheard"
+    assert "第1个,共1个" in phone.presses("1")
+    assert phone.says("喂", Intent.GREET).startswith("第1个")
+
+
+def test_his_own_order_is_told_in_the_words_of_staff(phone: Phone) -> None:
+    phone.opens("cold_room")
+    phone.dials()
+    assert "待接单" in phone.presses("1")
+    assert "已接单" in phone.presses("1")
 
 
 def test_silence_ends_in_the_residents_dialogue(phone: Phone) -> None:
