@@ -380,6 +380,8 @@ def create_app(settings: Settings | None = None) -> Flask:
             pins=rooms.pins,
             callbacks=Callbacks(rooms.store, rooms.standard, rooms.clock),
             recordings=Recordings(rooms.store, rooms.sounds, rooms.clock),
+            pictures=rooms.pictures,
+            book=rooms.book,
             audio=Audio(
                 rooms.conferences,
                 rooms.hotline.leak_heard,

@@ -22,9 +22,10 @@ from console import (
     waiting,
     work,
 )
-from console.ports import Audio, Callbacks, Desk, Handoff, Health, Recordings, Rooms, SetsPins, Standard
+from console.ports import Audio, Callbacks, Desk, Handoff, Health, Pictures, Recordings, Rooms, SetsPins, Standard
 from console.presence import Presence
 from dialogue.ports import DialogueStore
+from dialogue.script_book import ScriptBook
 from fulfillment.ticket import TimelineEntry
 from kernel.clock import Clock
 
@@ -45,6 +46,8 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     audio: Audio,
     callbacks: Callbacks,
     recordings: Recordings,
+    pictures: Pictures,
+    book: ScriptBook,
     limiter: Limiter | None = None,
     cookies_secure: bool = False,
     max_streams: int = 24,
@@ -68,6 +71,8 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
         audio,
         callbacks,
         recordings,
+        pictures,
+        book,
     )
     presence = Presence(rooms)
     blueprint = Blueprint(

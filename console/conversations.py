@@ -8,6 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from console import board
+from console.canned import Canned, canned_replies, held_back
 from console.gate import allow, me
 from console.ports import Rooms
 from dialogue.chat import Receipt, Side
@@ -51,6 +52,7 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
             tail=tail,
             home=home,
             tickets=tickets,
+            canned=canned_replies(rooms, home, tickets),
             client_id=uuid.uuid4().hex,
             open_conversation=conversation_id,
             reached=reached,
@@ -107,6 +109,7 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
         return render_template(
             "console/parts/controls.html",
             row=row,
+            canned=_canned(rooms, row.conversation),
             client_id=uuid.uuid4().hex,
             floor_version=board.floor_version(row.conversation),
         )
@@ -140,19 +143,31 @@ def _add_answer(blueprint: Blueprint, rooms: Rooms) -> None:
     def answer(conversation_id: str) -> ResponseReturnValue:
         """The words stay in the box until they are stored, under the same client id: sent again, they are one message."""
         text, client_id = request.form.get("text", ""), request.form.get("client_id", "")
-        problem = _say(rooms, conversation_id, text, client_id)
+        unsaid, is_open = held_back(rooms, text)
+        if unsaid or is_open:
+            log.info("console.answer_held_back", operator_id=me().id, clauses=[rule.clause for rule in unsaid])
+            problem = "held_back" if unsaid else "blank_open"
+        else:
+            problem = _say(rooms, conversation_id, text, client_id)
         if not request.headers.get("HX-Request"):
             if problem:
                 flash(problem, "bad")
             return _to_page(conversation_id)
+        row = board.read_conversation_row(rooms, conversation_id)
         body = render_template(
             "console/parts/composer.html",
-            row=board.read_conversation_row(rooms, conversation_id),
+            row=row,
+            canned=_canned(rooms, row.conversation),
             client_id=client_id if problem else uuid.uuid4().hex,
             draft=text if problem else "",
             problem=problem,
+            unsaid=unsaid,
         )
         return body, 409 if problem else 200
+
+
+def _canned(rooms: Rooms, conversation: Conversation) -> list[Canned]:
+    return canned_replies(rooms, *board.read_home(rooms, conversation))
 
 
 def _say(rooms: Rooms, conversation_id: str, text: str, client_id: str) -> str:

@@ -9,7 +9,9 @@ from typing import Protocol
 from dialogue.conversation import Conversation, Message
 from dialogue.leg import LegMode
 from dialogue.ports import DialogueStore
+from dialogue.script_book import ScriptBook
 from fulfillment.clocks import ClockEvent
+from fulfillment.manners import NeverSaid
 from fulfillment.recording import Recording
 from fulfillment.resident_calls import Purpose, ResidentCall
 from fulfillment.ticket import Ticket, TicketState, TimelineEntry
@@ -102,6 +104,8 @@ class Standard(Protocol):
     @property
     def queue(self) -> QueueRules: ...
     @property
+    def never_said(self) -> Sequence[NeverSaid]: ...
+    @property
     def kinds(self) -> Mapping[str, Named]: ...
     @property
     def rules(self) -> Mapping[str, Rule]: ...
@@ -136,6 +140,14 @@ class Recordings(Protocol):
         ...
 
     def delete(self, recording_id: str, *, by: str) -> Recording: ...
+
+
+class Pictures(Protocol):
+    """dialogue.pictures.Pictures."""
+
+    def file(self, picture_id: str) -> tuple[str, Path]:
+        """Whose conversation it is from, and where it lies. Raises NotFound."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +187,5 @@ class Rooms:
     audio: Audio
     callbacks: Callbacks
     recordings: Recordings
+    pictures: Pictures
+    book: ScriptBook

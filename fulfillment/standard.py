@@ -18,6 +18,7 @@ from fulfillment.business_calendar import BusinessCalendar, MonthDay, Season, Sp
 from fulfillment.clocks import Calendar, ClockPlan, ClockRule
 from fulfillment.company import OtherUnit
 from fulfillment.dispatch import LadderPlan
+from fulfillment.manners import NeverSaid
 from fulfillment.pin_tries import PinRules
 from fulfillment.resident_calls import OutgoingPlan, Purpose, PurposePlan, ShortAnswer
 from fulfillment.waiting import QueueRules
@@ -149,6 +150,7 @@ class Standard:
         self.directory: Mapping[str, OtherUnit] = self._by_key(
             "directory.yml", self._read("directory.yml", tuple[OtherUnit, ...])
         )
+        self.never_said: tuple[NeverSaid, ...] = self._read("never_said.yml", tuple[NeverSaid, ...])
         self.queue: QueueRules = self._read("queue.yml", QueueRules)
         self.calendar = self._calendar()
         self.outgoing: OutgoingPlan = self._outgoing()

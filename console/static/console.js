@@ -1,6 +1,7 @@
 // The console's own script: live parts, running clocks, the alarm's sound, and keys. No words: those are in the templates.
 import { startAlarm } from "./alarm.js";
 import { startCallBar } from "./call_bar.js";
+import { startCanned } from "./canned.js";
 import { startClocks } from "./clocks.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
@@ -13,6 +14,7 @@ if (document.body.dataset.events) {
   startAlarm();
   startTranscript();
   startCallBar();
+  startCanned();
   startSoftphone();
   startLive();
 }

@@ -14,6 +14,7 @@ from console import Audio, Health, build_console
 from dialogue.conference import Conferences
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.line import Callbacks
+from dialogue.pictures import Pictures
 from dialogue.recordings import Recordings
 from dialogue.script_book import ScriptBook
 from fulfillment.desk import Desk
@@ -307,6 +308,8 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
         "health": lambda: Health(database=True, nlu=True),
         "callbacks": Callbacks(store, STANDARD, clock),
         "recordings": Recordings(store, folder, clock),
+        "pictures": Pictures(store, SoundFolder(Path(tempfile.mkdtemp(prefix="pictures-")), ".jpg"), BOOK, clock),
+        "book": BOOK,
     } | more
     app.register_blueprint(
         build_console(

@@ -202,3 +202,39 @@ def test_slash_searches_and_keys_reach_everything(browser: Browser, lively: tupl
         page.wait_for_selector("#transcript")
         assert day.waiting in page.url
     assert faults == []
+
+
+def test_a_canned_reply_by_keyboard_alone(browser: Browser, lively: tuple[FakeStore, Day, Flask]) -> None:
+    store, day, app = lively
+    faults: list[str] = []
+    with serving(app) as server:
+        page = sign_in(browser, server.server_port, "xiaoli", faults)
+        page.locator(f"#talk-{day.waiting}").click()
+        page.get_by_role("button", name="接手会话").click()
+        box = page.get_by_label("回复内容")
+        expect(box).to_be_focused()
+        page.keyboard.press("/")
+        chooser = page.get_by_role("combobox", name="筛选常用语")
+        expect(chooser).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(box).to_be_focused()
+        expect(box).to_have_value("")
+        page.keyboard.press("/")
+        page.keyboard.type("工单")
+        page.keyboard.press("ArrowDown")
+        picked = page.locator("[role=option][aria-selected=true]")
+        expect(picked).to_have_count(1)
+        wanted = picked.get_attribute("data-text") or ""
+        assert "1122-0002" in wanted
+        page.keyboard.press("Enter")
+        expect(box).to_be_focused()
+        expect(box).to_have_value(wanted)
+        page.keyboard.press("Enter")
+        expect(page.locator("#transcript")).to_contain_text(wanted)
+        assert operator_words(store, day.waiting) == [wanted]
+        page.keyboard.type("怎么又是您")
+        page.keyboard.press("Enter")
+        expect(page.locator("#composer .problem")).to_contain_text("N13")
+        expect(page.get_by_label("回复内容")).to_have_value("怎么又是您")
+        assert operator_words(store, day.waiting) == [wanted]
+    assert faults == []

@@ -211,8 +211,9 @@ def test_unknown_conversation_is_not_found(xiaoli: Person) -> None:
 
 
 def test_a_locked_database_is_told_politely(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    token = xiaoli.token()  # whoever asks is present: that is written once, before
     store.write_failures = [StoreBusy("locked")]
-    answer = xiaoli.post(f"/conversations/{day.waiting}/take-over")
+    answer = xiaoli.client.post(f"/console/conversations/{day.waiting}/take-over", data={"csrf_token": token})
     assert answer.status_code == 503
     assert "系统正忙" in answer.text
 
@@ -258,3 +259,38 @@ def test_whoever_looks_is_told_to_the_resident_and_his_page_tells_what_it_has(
         tx.note_receipt(cid, Side.RESIDENT, Receipt(said, said))
     assert xiaoli.get(f"/events?now&topics=talk:{cid}").json != version, "the open page asks again"
     assert "已读" in xiaoli.get(f"/conversations/{cid}/tail").text
+
+
+def test_what_is_never_said_is_held_back_with_its_reason(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    """W6b, W6c: the words stay in the box, the clause and what to say instead beside them; changed, they are sent."""
+    xiaoli.post(f"/conversations/{day.waiting}/take-over")
+    for text in ("这个我不知道呀", "我 不 知、道"):
+        held = xiaoli.post(f"/conversations/{day.waiting}/answer", live=True, text=text, client_id="c1")
+        assert held.status_code == 409
+        assert text in held.text
+        assert "W6b" in held.text
+        assert "请示后给您答复" in held.text
+    open_blank = xiaoli.post(
+        f"/conversations/{day.waiting}/answer", live=True, text="工单号 〔待填〕。", client_id="c1"
+    )
+    assert "还有待填的内容" in open_blank.text
+    with store.read() as tx:
+        assert not [m for m in tx.messages(day.waiting) if m.author is Author.OPERATOR]
+    sent = xiaoli.post(f"/conversations/{day.waiting}/answer", live=True, text="我马上核实", client_id="c1")
+    assert sent.status_code == 200
+    with store.read() as tx:
+        assert [m.text for m in tx.messages(day.waiting) if m.author is Author.OPERATOR] == ["我马上核实"]
+
+
+def test_canned_replies_are_the_standards_words_with_the_blanks_filled(xiaoli: Person, day: Day) -> None:
+    xiaoli.post(f"/conversations/{day.waiting}/take-over")
+    page = xiaoli.get(f"/conversations/{day.waiting}").text
+    for text in (
+        "您反映的问题我会及时向公司反馈,公司将尽快处理并给您答复",
+        "您的报修已经登记,工单号 1122-0002。",
+        "跟您核对一下地址:",
+        "我马上为您催办工单 1122-0002。",
+    ):
+        assert f'data-text="{text}' in page or text in page, text
+    xiaoli.post(f"/conversations/{day.bot}/take-over")
+    assert "〔待填〕您好,您的报修已经登记,工单号 〔待填〕。" in xiaoli.get(f"/conversations/{day.bot}").text
