@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from fulfillment.outbox import Lane, Task, TaskKind
 from fulfillment.recording import RecordingState
 from fulfillment.waiting import Wait, WaitKind, WaitState, expected_minutes
 from kernel.errors import CarrierRefused, NotFound
+from storage import SoundFolder
 from tests.dialogue.talk import BOOK, STANDARD, Talk
 from tests.fakes import A_WINTER_DAY, FakeStore, small_company
 
@@ -468,7 +470,8 @@ def test_there_is_nothing_to_hear_of_what_was_not_fetched() -> None:
 
 
 def sweep_of(talk: Talk, days: int = 90) -> Sweep:
-    return Sweep(talk.store, talk.hotline, STANDARD, talk.clock, timedelta(days=days))
+    pictures = SoundFolder(Path("none are taken here"))
+    return Sweep(talk.store, talk.hotline, STANDARD, talk.clock, timedelta(days=days), pictures)
 
 
 def test_a_chat_left_open_is_closed_and_what_is_known_is_noted() -> None:
@@ -490,6 +493,19 @@ def test_a_chat_left_open_is_closed_and_what_is_known_is_noted() -> None:
     assert (last.author, last.data["script"]) == (Author.BOT, "greeting.closed_silent")
     assert [t.kind for t in talk.tickets] == ["no_heat"]
     assert talk.store.next_due(Lane.ORDINARY) is not None, "the next sweep is promised"
+
+
+def test_what_webhooks_were_answered_is_forgotten_within_hours() -> None:
+    talk = Talk(Channel.CHAT, peer="")
+    sweep = sweep_of(talk)
+    sweep.promise()
+    with talk.store.write() as tx:
+        tx.keep_answer("old", "<Response/>", talk.clock.now() - timedelta(minutes=61))
+        tx.keep_answer("new", "<Response/>", talk.clock.now())
+    sweep.sweep(due(talk, TaskKind.SWEEP))
+    with talk.store.read() as tx:
+        assert tx.kept_answer("old") is None
+        assert tx.kept_answer("new") is not None
 
 
 def test_a_chat_that_is_written_in_while_it_is_swept_stays_open() -> None:

@@ -189,6 +189,21 @@ def test_finished_tasks_are_forgotten_and_the_others_kept(store: DialogueStore) 
         assert {key for _, key, _, _ in tx.overdue_tasks(NOW + MINUTE)} == {"dead", "waiting"}
 
 
+def test_the_first_answer_to_a_webhook_is_kept_for_a_while(store: DialogueStore) -> None:
+    with store.write() as tx:
+        assert tx.kept_answer("c hold 3 1") is None
+        assert tx.keep_answer("c hold 3 1", "<Response/>", NOW) == "<Response/>"
+        assert tx.keep_answer("c hold 3 1", "<Response><Say>2</Say></Response>", NOW) == "<Response/>"
+        assert tx.keep_answer("c hold 3 2", "<Response/>", NOW + MINUTE) == "<Response/>"
+    with store.read() as tx:
+        assert tx.kept_answer("c hold 3 1") == "<Response/>"
+    with store.write() as tx:
+        assert tx.delete_answers(NOW) == 0
+        assert tx.delete_answers(NOW + MINUTE) == 1
+        assert tx.kept_answer("c hold 3 1") is None
+        assert tx.kept_answer("c hold 3 2") == "<Response/>"
+
+
 def test_sound_is_the_services_alone(tmp_path: Path) -> None:
     folder = SoundFolder(tmp_path / "recordings")
     folder.put(NAME, b"RIFF")
