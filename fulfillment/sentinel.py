@@ -18,7 +18,7 @@ from typing import Protocol
 import structlog
 
 from fulfillment.company import StaffRole
-from fulfillment.outbox import Lane
+from fulfillment.outbox import Lane, TaskKind
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
 from fulfillment.robot_messages import Robots, robot_of
 from fulfillment.staff_notices import on_duty
@@ -35,6 +35,8 @@ _LOOK_EVERY_SECONDS = 5.0
 #: A database that does not answer for so long is as good as gone.
 _LOOK_LIMIT_SECONDS = 15.0
 _MOST_EMERGENCIES = 100
+#: Ringing, texting and writing to somebody about an emergency; these lanes carry ordinary tasks as well.
+_TO_PEOPLE = {Lane.VOICE: TaskKind.RING_PERSON, Lane.TEXT: TaskKind.TEXT_PERSON, Lane.ROBOT: TaskKind.ROBOT_PERSON}
 _TOLD_ROLES = (StaffRole.SUPERVISOR, StaffRole.DUTY_CHIEF)
 _SHOUTS_AT_ONCE = 8
 _NOT_TOLD = frozenset(
@@ -141,9 +143,9 @@ class Sentinel:
 
     def _read(self) -> Mapping[Cause, int]:
         now = self._clock.now()
+        overdue = overdue_steps(self._store, now)
         with self._store.read() as tx:
             self._listeners = _listeners(tx, now)
-            overdue = len(tx.overdue_tasks(now - OVERDUE, Lane.EMERGENCY))
             open_ones = tx.tickets(only_open=True, limit=_MOST_EMERGENCIES)  # those without acknowledgement come first
             old = [t for t in open_ones if t.needs_acknowledgement and now - t.opened_at > UNTOLD]
             untold = sum(not _told(tx, ticket) for ticket in old)
@@ -164,6 +166,21 @@ class Sentinel:
 
     def _message(self, address: str, body: str) -> bool:
         return _tried(lambda: self._robots.send(address=address, body=body), "robot")
+
+
+def overdue_steps(store: FulfillmentStore, now: datetime) -> int:
+    """Steps towards an accepted emergency that nobody carries out: choosing people, ringing, texting, writing to them.
+
+    Where turns are scarce a step may wait for its turn for minutes (600 at once); it is overdue when the lane stands still.
+    Raises StoreBusy.
+    """
+    before = now - OVERDUE
+    still = [lane for lane in _TO_PEOPLE if (at := store.next_due(lane)) is not None and at < before]
+    with store.read() as tx:
+        steps = len(tx.overdue_tasks(before, Lane.EMERGENCY))
+        for lane in still:
+            steps += sum(kind == _TO_PEOPLE[lane] for kind, *_ in tx.overdue_tasks(before, lane))
+    return steps
 
 
 def _tried(send: Callable[[], object], way: str) -> bool:

@@ -18,8 +18,7 @@ from bot.rasa_client import Guess
 from bot.train import MODEL, model_fits
 from fulfillment.company import Community, Duty, Staff, StaffRole, Station
 from fulfillment.dispatch import Company, Gap, LadderPlan, ladder_gaps
-from fulfillment.outbox import Lane
-from fulfillment.sentinel import OVERDUE
+from fulfillment.sentinel import OVERDUE, overdue_steps
 from ivr.robots import robot_address
 from kernel.clock import Clock, local
 from kernel.errors import CarrierRefused, HotlineError
@@ -113,7 +112,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
             company = CompanyOnFile(
                 {s.id: s for s in tx.all_staff()}, {s.id: s for s in tx.stations()}, tx.communities(), tx.duties()
             )
-            late = len(tx.overdue_tasks(patient.clock.now() - OVERDUE, Lane.EMERGENCY))
+        late = overdue_steps(patient.store, patient.clock.now())
     except HotlineError:
         yield Finding(Level.LOST, "company", "cannot be read: see database", "then run the doctor again")
     else:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
-from fulfillment.outbox import NewTask, TaskKind
+from fulfillment.outbox import Lane, NewTask, Rank, TaskKind
 from fulfillment.sentinel import Cause, Listener, Sentinel
 from fulfillment.ticket import Attempt, AttemptOutcome, Ticket
 from kernel.errors import CarrierRefused, CarrierUnknown, StoreBusy
@@ -126,6 +126,36 @@ def test_an_ordinary_task_that_is_late_wakes_nobody(night: Night) -> None:
     night.clock.advance(seconds=61)
     night.sentinel.look()
     assert night.to(BOSS) == ["overdue 1 0"], "an emergency behind a hundred late ordinary tasks is seen"
+
+
+@pytest.mark.parametrize(
+    ("kind", "lane"),
+    [(TaskKind.RING_PERSON, Lane.VOICE), (TaskKind.TEXT_PERSON, Lane.TEXT), (TaskKind.ROBOT_PERSON, Lane.ROBOT)],
+)
+def test_a_lane_to_people_that_stands_still_is_seen(night: Night, kind: TaskKind, lane: Lane) -> None:
+    """The ladder goes on and somebody was told long ago, but nobody is rung any more."""
+    ticket = night.leak()
+    with night.store.write() as tx:
+        tx.cancel_tasks(ticket.id, [TaskKind.FORWARD_EMERGENCY])
+        tx.add_attempt(attempt(ticket, AttemptOutcome.PLACED, night.clock))
+        for n in range(3):
+            tx.enqueue(NewTask(kind, f"step{n}", night.clock.now(), ticket_id=ticket.id, rank=Rank.FURTHER))
+    every = timedelta(seconds=30)
+    for _ in range(3):  # a crowd waits longer than a minute: turns are taken, all is well
+        assert night.store.claim(lane, night.clock.now(), timedelta(seconds=20), "w", every) is not None
+        night.look_for(30)
+    with night.store.write() as tx:
+        tx.enqueue(NewTask(kind, "step3", night.clock.now(), ticket_id=ticket.id))
+    assert night.phones.texts == []
+    night.look_for(100)
+    assert night.to(BOSS)[0].startswith("overdue")
+
+
+def test_a_call_to_a_resident_that_is_late_wakes_nobody(night: Night) -> None:
+    with night.store.write() as tx:
+        tx.enqueue(NewTask(TaskKind.RING_RESIDENT, "survey", night.clock.now()))
+    night.look_for(300)
+    assert night.phones.texts == []
 
 
 def attempt(ticket: Ticket, outcome: AttemptOutcome, now: FixedClock) -> Attempt:
