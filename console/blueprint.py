@@ -16,6 +16,7 @@ from console import (
     gate,
     live,
     pages,
+    private_notes,
     resident_calls,
     ticket_list,
     tickets,
@@ -105,6 +106,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     work.add_routes(blueprint, rooms)
     waiting.add_routes(blueprint, rooms)
     conversations.add_routes(blueprint, rooms)
+    private_notes.add_routes(blueprint, rooms)
     calls.add_routes(blueprint, rooms)
     ticket_list.add_routes(blueprint, rooms)
     tickets.add_routes(blueprint, rooms)

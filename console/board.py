@@ -12,6 +12,7 @@ from dialogue.conference import talk_of
 from dialogue.conversation import Author, Conversation, Floor, Message
 from dialogue.leg import Leg, LegRole, Talk
 from dialogue.ports import DialogueTx
+from dialogue.private_note import PrivateNote
 from dialogue.state import DialogueState
 from fulfillment.clocks import ClockEvent
 from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
@@ -367,9 +368,11 @@ def read_known(rooms: Rooms, conversation: Conversation) -> tuple[tuple[str, str
     return tuple((name, words) for name, words in facts.items() if words)
 
 
-def talk_version(conversation: Conversation, tail: Sequence[Message], reached: Receipt) -> str:
-    """Changes with every message, with what was understood of the last ones, and with what has reached the resident."""
-    return digest(conversation.last_seq, [sorted(message.data) for message in tail], reached)
+def talk_version(
+    conversation: Conversation, tail: Sequence[Message], reached: Receipt, notes: Sequence[PrivateNote]
+) -> str:
+    """Changes with every message, what was understood of the last ones, what has reached the resident, and every note."""
+    return digest(conversation.last_seq, [sorted(message.data) for message in tail], reached, len(notes))
 
 
 def floor_version(conversation: Conversation) -> str:

@@ -11,9 +11,11 @@ from console import board
 from console.canned import Canned, canned_replies, held_back
 from console.gate import allow, me
 from console.ports import Rooms
+from console.private_notes import by_message
 from dialogue.chat import Receipt, Side
 from dialogue.conversation import Conversation, Message
 from dialogue.ports import DialogueTx
+from dialogue.private_note import PrivateNote
 from fulfillment.company import OperatorRole
 from kernel.errors import BadInput, Conflict, StaleEpoch
 
@@ -40,7 +42,7 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.get("/conversations/<conversation_id>")
     @allow(OperatorRole.OPERATOR)
     def conversation(conversation_id: str) -> ResponseReturnValue:
-        settled, tail, row, reached = _transcript(rooms, conversation_id, 0)
+        settled, tail, row, reached, notes = _transcript(rooms, conversation_id, 0)
         home, tickets = board.read_home(rooms, row.conversation)
         known = board.read_known(rooms, row.conversation)
         log.info("audit.conversation_opened", operator=me().login, operator_id=me().id, conversation=conversation_id)
@@ -56,7 +58,8 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
             client_id=uuid.uuid4().hex,
             open_conversation=conversation_id,
             reached=reached,
-            talk_version=board.talk_version(row.conversation, tail, reached),
+            talk_version=board.talk_version(row.conversation, tail, reached, notes),
+            notes=by_message(notes),
             floor_version=board.floor_version(row.conversation),
             known=known,
             side_version=board.side_version(home, tickets, known),
@@ -67,14 +70,15 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.OPERATOR)
     def conversation_tail(conversation_id: str) -> ResponseReturnValue:
         after = request.args.get("after", default=0, type=int)
-        settled, tail, row, reached = _transcript(rooms, conversation_id, max(0, after))
+        settled, tail, row, reached, notes = _transcript(rooms, conversation_id, max(0, after))
         return render_template(
             "console/parts/tail.html",
             row=row,
             settled=settled,
             tail=tail,
             reached=reached,
-            talk_version=board.talk_version(row.conversation, tail, reached),
+            talk_version=board.talk_version(row.conversation, tail, reached, notes),
+            notes=by_message(notes),
         )
 
     @blueprint.post("/conversations/<conversation_id>/seen")
@@ -191,9 +195,9 @@ def _to_page(conversation_id: str) -> ResponseReturnValue:
 
 def _transcript(
     rooms: Rooms, conversation_id: str, after: int
-) -> tuple[Sequence[Message], Sequence[Message], board.ConversationRow, Receipt]:
-    """Messages after `after` that will not change any more, the last ones that may, the conversation, and what has
-    reached the resident.
+) -> tuple[Sequence[Message], Sequence[Message], board.ConversationRow, Receipt, Sequence[PrivateNote]]:
+    """Messages after `after` that will not change any more, the last ones that may, the conversation, what has
+    reached the resident, and all private notes.
     """
     row = board.read_conversation_row(rooms, conversation_id)
     border = board.unsettled_from(row.conversation)
@@ -201,7 +205,8 @@ def _transcript(
         settled = _between(tx, row.conversation, after, border)
         tail = tx.messages(conversation_id, after=border)
         reached = tx.receipts(conversation_id)[Side.RESIDENT]
-    return settled, tail, row, reached
+        notes = tx.private_notes(conversation_id)
+    return settled, tail, row, reached, notes
 
 
 def _between(tx: DialogueTx, conversation: Conversation, after: int, border: int) -> Sequence[Message]:

@@ -89,8 +89,9 @@ class Topics:
             conversation = tx.conversation(conversation_id)
             tail = tx.messages(conversation_id, after=board.unsettled_from(conversation)) if name == "talk" else ()
             reached = tx.receipts(conversation_id)[Side.RESIDENT]
+            notes = tx.private_notes(conversation_id)
         if name == "talk":
-            return board.talk_version(conversation, tail, reached)
+            return board.talk_version(conversation, tail, reached, notes)
         if name == "floor":
             return board.floor_version(conversation)
         known = board.read_known(self._rooms, conversation)

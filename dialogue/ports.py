@@ -9,6 +9,7 @@ from bot.understanding import Understanding
 from dialogue.chat import Picture, Rating, Receipt, Side
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.leg import Leg
+from dialogue.private_note import PrivateNote
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
 
 
@@ -73,6 +74,14 @@ class DialogueTx(FulfillmentTx, Protocol):
 
     def messages(self, conversation_id: str, after: int = 0, limit: int = 200) -> Sequence[Message]:
         """In order of seq, those with seq > after."""
+        ...
+
+    def add_private_note(self, note: PrivateNote) -> None:
+        """Stores a note whose id is 0, once per client_id."""
+        ...
+
+    def private_notes(self, conversation_id: str) -> Sequence[PrivateNote]:
+        """As they were written."""
         ...
 
     def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None:

@@ -71,6 +71,7 @@ class Ticket:
     acknowledged_by: str = ""  # a person's name; "" = nobody yet
     nudges: int = 0
     alarm_exhausted_at: datetime | None = None  # the ladder ran through and nobody answered
+    merged_into_id: int | None = None  # Ticket.id of the same matter: this one is CANCELLED and can be split off again
     rev: int = 0  # optimistic lock: a write names the rev it read
 
     @property

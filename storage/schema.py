@@ -187,6 +187,19 @@ message = Table(
     UniqueConstraint("conversation_id", "client_id"),
 )
 
+private_note = Table(
+    "private_note",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("conversation_id", ForeignKey(conversation.c.id), nullable=False),
+    Column("after_seq", Integer, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("author", Words, nullable=False),
+    Column("text", Words, nullable=False),
+    Column("client_id", Words, nullable=False),
+    UniqueConstraint("conversation_id", "client_id"),
+)
+
 turn = Table(
     "turn",
     metadata,
@@ -308,6 +321,7 @@ ticket = Table(
     Column("acknowledged_by", Words, nullable=False),
     Column("nudges", Integer, nullable=False),
     Column("alarm_exhausted_at", UtcDateTime),
+    Column("merged_into_id", Integer),  # no foreign key: SQLite would rebuild the table to add one
     Column("rev", Integer, nullable=False),
 )
 IS_OPEN = ticket.c.state.in_([literal_column(f"'{state}'") for state in sorted(OPEN_STATES)])

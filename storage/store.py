@@ -29,6 +29,7 @@ from storage.conferences import ConferenceRows
 from storage.conversations import ConversationRows
 from storage.door import translated
 from storage.outbox import OutboxRows
+from storage.private_notes import PrivateNoteRows
 from storage.recordings import RecordingRows
 from storage.resident_calls import ResidentCallRows
 from storage.tickets import TicketRows
@@ -40,6 +41,7 @@ class Tx(
     ConversationRows,
     TicketRows,
     OutboxRows,
+    PrivateNoteRows,
     AnnouncementRows,
     RecordingRows,
     ResidentCallRows,

@@ -18,6 +18,7 @@ from bot.understanding import Intent, Source, Understanding
 from dialogue.chat import Picture, Rating, Receipt, Side
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.leg import Leg, LegMode
+from dialogue.private_note import PrivateNote
 from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
 from fulfillment.outbox import Lane, NewTask, Rank, Task, is_due, lane_of
@@ -208,6 +209,7 @@ class _Tables:
     households: dict[int, Household] = field(default_factory=dict)
     operators: dict[int, Operator] = field(default_factory=dict)
     announcements: dict[int, Announcement] = field(default_factory=dict)
+    private_notes: list[PrivateNote] = field(default_factory=list)
     tickets: dict[int, Ticket] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     clocks: dict[int, TicketClock] = field(default_factory=dict)
@@ -906,6 +908,15 @@ class FakeTx(FakeCallTx):
 
     def messages(self, conversation_id: str, after: int = 0, limit: int = 200) -> Sequence[Message]:
         return [m for m in self._t.messages.get(conversation_id, []) if m.seq > after][:limit]
+
+    def add_private_note(self, note: PrivateNote) -> None:
+        assert note.id == 0
+        notes = self._writing().private_notes
+        if not any((n.conversation_id, n.client_id) == (note.conversation_id, note.client_id) for n in notes):
+            notes.append(replace(note, id=len(notes) + 1))
+
+    def private_notes(self, conversation_id: str) -> Sequence[PrivateNote]:
+        return [n for n in self._t.private_notes if n.conversation_id == conversation_id]
 
     def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None:
         return self._t.replies.get((conversation_id, key))

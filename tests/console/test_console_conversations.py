@@ -14,10 +14,12 @@ from flask import Flask
 
 from dialogue.chat import Receipt, Side
 from dialogue.conversation import Author, Floor
+from dialogue.pictures import Photograph, Pictures
 from dialogue.state import DialogueState, Slots
 from kernel.errors import StoreBusy
 from tests.console.conftest import Person, sign_in
-from tests.console.sample import HOSTILE, Day
+from storage import SoundFolder
+from tests.console.sample import BOOK, HOSTILE, Day
 from tests.fakes import FakeStore, FixedClock
 
 
@@ -282,6 +284,24 @@ def test_what_is_never_said_is_held_back_with_its_reason(xiaoli: Person, store: 
         assert [m.text for m in tx.messages(day.waiting) if m.author is Author.OPERATOR] == ["我马上核实"]
 
 
+def test_a_private_note_is_in_the_transcript_and_in_no_message(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    """Written under the last message, once; live pages fetch it; it never enters the log that channels read."""
+    topic = f"talk:{day.waiting}"
+    before = xiaoli.get(f"/events?now&topics={topic}").json
+    with store.read() as tx:
+        log = list(tx.messages(day.waiting))
+    for _ in range(2):
+        told = xiaoli.told(xiaoli.post(f"/conversations/{day.waiting}/note", text="<i>老人独居</i>", client_id="n1"))
+        assert told == "内部备注已保存"
+    page = xiaoli.get(f"/conversations/{day.waiting}").text
+    assert page.count("&lt;i&gt;老人独居&lt;/i&gt;") == 1
+    assert xiaoli.get(f"/conversations/{day.waiting}/tail?after=0").text.count("老人独居") == 1
+    assert xiaoli.get(f"/events?now&topics={topic}").json != before
+    with store.read() as tx:
+        assert list(tx.messages(day.waiting)) == log
+    assert "操作未执行" in xiaoli.told(xiaoli.post(f"/conversations/{day.waiting}/note", text=" ", client_id="n2"))
+
+
 def test_canned_replies_are_the_standards_words_with_the_blanks_filled(xiaoli: Person, day: Day) -> None:
     xiaoli.post(f"/conversations/{day.waiting}/take-over")
     page = xiaoli.get(f"/conversations/{day.waiting}").text
@@ -294,3 +314,19 @@ def test_canned_replies_are_the_standards_words_with_the_blanks_filled(xiaoli: P
         assert f'data-text="{text}' in page or text in page, text
     xiaoli.post(f"/conversations/{day.bot}/take-over")
     assert "〔待填〕您好,您的报修已经登记,工单号 〔待填〕。" in xiaoli.get(f"/conversations/{day.bot}").text
+
+
+def test_a_residents_photograph_is_shown_to_operators_and_to_nobody_else(
+    app: Flask, xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day
+) -> None:
+    files = SoundFolder(app.extensions["pictures"], ".jpg")
+    pictures = Pictures(store, files, BOOK, clock)
+    pictures.take(day.waiting, "k" * 20, Photograph(b"\xff\xd8\xff a jpeg", 800, 600))
+    page = xiaoli.get(f"/conversations/{day.waiting}").text
+    found = re.search(r'src="(/console/pictures/[0-9a-f]{32})"', page)
+    assert found
+    shown = xiaoli.client.get(found[1])
+    assert (shown.data, shown.mimetype) == (b"\xff\xd8\xff a jpeg", "image/jpeg")
+    shown.close()
+    assert app.test_client().get(found[1]).status_code in {302, 303, 401}
+    assert xiaoli.get(f"/pictures/{'0' * 32}").status_code == 404

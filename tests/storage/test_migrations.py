@@ -29,7 +29,9 @@ def test_there_is_one_head() -> None:
 def test_the_migrated_tables_are_those_of_the_schema(url: str) -> None:
     engine = engines.for_migration(engines.parse(url))
     with engine.connect() as connection:
-        differences = compare_metadata(MigrationContext.configure(connection, opts={"include_name": is_in_schema}), schema.metadata)
+        differences = compare_metadata(
+            MigrationContext.configure(connection, opts={"include_name": is_in_schema}), schema.metadata
+        )
     engine.dispose()
     assert differences == []
 

@@ -8,6 +8,7 @@ import pytest
 from dialogue.conversation import Author, Channel, Floor
 from dialogue.leg import Leg, LegMode, LegRole, LegState
 from dialogue.ports import DialogueStore
+from dialogue.private_note import PrivateNote
 from fulfillment.announcement import Announcement, Scope
 from fulfillment.company import Duty, Household, Operator, OperatorRole, Staff, StaffRole
 from fulfillment.outbox import Lane, NewTask, Rank, Task, TaskKind
@@ -251,6 +252,26 @@ class TestTickets:
             assert found == {"阳1": [1], "%": [1], "_": [], "12345": [2], "漏水": [2], "-0001": [1]}
             assert [t.id for t in tx.tickets(kind="cold_room")] == [1]
             assert list(tx.tickets(kind="leak_inside", search="不热")) == []
+
+    def test_private_notes_are_kept_once_beside_the_log(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            tx.add_conversation(a_conversation("c1"))
+            for text, client_id in (("第一条", "a"), ("第一条再发", "a"), ("第二条", "b")):
+                tx.add_private_note(PrivateNote(0, "c1", 3, NOW, "小李", text, client_id))
+        with store.read() as tx:
+            notes = tx.private_notes("c1")
+            assert [(n.text, n.after_seq, n.at, n.author) for n in notes] == [
+                ("第一条", 3, NOW, "小李"),
+                ("第二条", 3, NOW, "小李"),
+            ]
+            assert list(tx.messages("c1")) == []
+            assert list(tx.private_notes("c2")) == []
+
+    def test_a_merged_ticket_names_the_other(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            saved = tx.save_ticket(replace(tx.add_ticket(a_ticket()), merged_into_id=7))
+        with store.read() as tx:
+            assert tx.ticket(saved.id).merged_into_id == 7
 
     def test_every_filter_of_the_list_alone_and_together(self, store: DialogueStore) -> None:
         def added(name: str, **changes: object) -> int:
