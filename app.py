@@ -36,6 +36,7 @@ from dialogue.handoff import Handoff, HandoffDeliveries
 from dialogue.line import Callbacks, LineDeliveries, LineWords, waiting_words
 from dialogue.our_calls import CallbackDelivery, OurCalls
 from dialogue.phone_number import as_said
+from dialogue.pictures import Pictures
 from dialogue.policy import Policy
 from dialogue.recordings import CallRecordings, RecordingDeliveries, Recordings
 from dialogue.script_book import ScriptBook
@@ -81,6 +82,7 @@ from ops.doctor import Level, Patient, examine
 from storage import SoundFolder, Store
 from webchat.blueprint import build_webchat
 from webchat.config import ChatConfig, ChatLimits
+from webchat.ports import ChatRooms
 
 HOME = Path(__file__).resolve().parent
 #: A task that waits for longer than this says that no worker is running; an emergency must not (DESIGN §2, rule 6).
@@ -182,6 +184,13 @@ class Rooms:
         return SoundFolder(self.settings.recordings_dir)
 
     @cached_property
+    def pictures(self) -> Pictures:
+        """Beside the recordings, and kept as long."""
+        return Pictures(
+            self.store, SoundFolder(self.settings.recordings_dir / "pictures", ".jpg"), self.book, self.clock
+        )
+
+    @cached_property
     def carrier_recordings(self) -> TwilioRecordings:
         settings = self.settings
         return TwilioRecordings(
@@ -193,7 +202,7 @@ class Rooms:
     @cached_property
     def sweep(self) -> Sweep:
         keep = timedelta(days=self.settings.recording_days)
-        return Sweep(self.store, self.hotline, self.standard, self.clock, keep)
+        return Sweep(self.store, self.hotline, self.standard, self.clock, keep, self.pictures.files)
 
     @cached_property
     def replanning(self) -> Replanning:
@@ -351,10 +360,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(build_sounds())
     app.register_blueprint(
         build_webchat(
-            rooms.hotline,
-            rooms.store,
-            rooms.book,
-            rooms.clock,
+            ChatRooms(rooms.hotline, rooms.store, rooms.pictures, rooms.book, rooms.clock),
             limiter,
             ChatConfig(
                 secret=settings.secret_key.get_secret_value(),

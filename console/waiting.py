@@ -12,7 +12,7 @@ log = structlog.get_logger()
 
 
 def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
-    """/callbacks/<wait> and /recordings/<id>."""
+    """/callbacks/<wait>, /recordings/<id> and /pictures/<id>."""
 
     @blueprint.post("/callbacks/<int:wait_id>")
     @allow(OperatorRole.OPERATOR)
@@ -31,6 +31,13 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         if begins:
             log.info("audit.recording_played", operator=me().login, operator_id=me().id, recording=recording_id)
         return send_file(path, mimetype="audio/wav", conditional=True, max_age=0)
+
+    @blueprint.get("/pictures/<picture_id>")
+    @allow(OperatorRole.OPERATOR)
+    def picture(picture_id: str) -> ResponseReturnValue:
+        """A resident's photograph. Who opened the conversation that shows it is on record already."""
+        _, path = rooms.pictures.file(picture_id)
+        return send_file(path, mimetype="image/jpeg", max_age=0)
 
     @blueprint.post("/recordings/<recording_id>/delete")
     @allow(OperatorRole.SUPERVISOR)

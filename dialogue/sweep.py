@@ -1,9 +1,10 @@
-"""What is tidied up every few minutes: chats that were left open; recordings, finished tasks and answers to webhooks kept too long."""
+"""What is tidied up every few minutes: chats that were left open; photographs, recordings, finished tasks and answers to webhooks kept too long."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from dialogue.pictures import PictureFiles, forget_pictures
 from dialogue.ports import DialogueStore
 from dialogue.recordings import delete_later, fetch_later
 from fulfillment.outbox import NewTask, Task, TaskKind
@@ -35,6 +36,7 @@ class Sweep:
     standard: Standard
     clock: Clock
     keep_recordings: timedelta
+    pictures: PictureFiles
 
     def promise(self) -> None:
         """For a starting worker. Twice is the same as once."""
@@ -51,6 +53,7 @@ class Sweep:
             silent = tx.silent_chats(silent_since)
             old = tx.recordings_before(now - self.keep_recordings)
             unfetched = tx.unfetched_recordings(now - _FETCHED_AGAIN_FOR, now - _FETCHED_BY_ITSELF)
+        forget_pictures(self.store, self.pictures, now - self.keep_recordings)
         for chat in silent:
             self.hotline.hang_up(chat.id, silent_since=silent_since)
         with self.store.write() as tx:

@@ -73,10 +73,11 @@ class RecordingRows(Rows):
 
 
 class SoundFolder:
-    """The files: one a recording, named by its id, readable by the service alone (N17)."""
+    """The files: one a recording (or, with another ending, a photograph), named by its id, readable by the service alone (N17)."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ending: str = ".wav") -> None:
         self._folder = folder
+        self._ending = ending
 
     def put(self, recording_id: str, sound: bytes) -> None:
         """Complete or not at all; again is the same."""
@@ -93,7 +94,7 @@ class SoundFolder:
         """Where its file is, or would be. Raises NotFound for a name that is none of ours."""
         if not _OURS.fullmatch(recording_id):
             raise NotFound("no such recording")
-        return self._folder / f"{recording_id}.wav"
+        return self._folder / f"{recording_id}{self._ending}"
 
     def remove(self, recording_id: str) -> None:
         """A file that is gone is gone."""

@@ -3,6 +3,8 @@
     POST /chat/api/session    {conversation?, fresh?} -> token, conversation, stream, previous, messages, level, more
     GET  /chat/api/messages   ?conversation=&after=N  -> conversation, messages, level, more
     POST /chat/api/messages   {conversation, client_id, text | choice + text, after} -> the same, and `notice`
+    POST /chat/api/pictures   ?conversation=&client_id=&after=N, body: the picture -> the same
+    GET  /chat/api/pictures/<id> -> image/jpeg
     POST /chat/api/end        {conversation}          -> the same
     POST /chat/api/receipts   {conversation, delivered, read} -> {}: up to which seq messages have reached the page, and eyes
     GET  /chat/api/events     ?key=&after=N           -> events "message" (id: seq) and "state"
@@ -16,7 +18,7 @@ import re
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, request, send_file
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, TooManyRequests
@@ -26,7 +28,8 @@ from dialogue.conversation import Channel, Conversation, Floor, Turn
 from kernel.errors import BadInput, Conflict, NotAllowed, NotFound, StoreBusy
 from webchat.config import ChatConfig
 from webchat.identity import Identity, external_id, round_of
-from webchat.ports import ChatStore, ChatTx, Hotline, Scripts
+from webchat.photographs import DarkRoom, NotAPicture, PictureTooBig
+from webchat.ports import ChatRooms, ChatTx
 from webchat.shown import messages_json, state_json
 from webchat.stream import Seats, follow
 
@@ -56,18 +59,12 @@ class Unknown(NotAllowed):
 class ChatApi:
     """The views. Holds no state of a visitor: any process can answer any request."""
 
-    def __init__(
-        self,
-        hotline: Hotline,
-        store: ChatStore,
-        scripts: Scripts,
-        identity: Identity,
-        seats: Seats,
-        config: ChatConfig,
-    ) -> None:
-        self._hotline = hotline
-        self._store = store
-        self._scripts = scripts
+    def __init__(self, rooms: ChatRooms, identity: Identity, seats: Seats, config: ChatConfig) -> None:
+        self._hotline = rooms.hotline
+        self._store = rooms.store
+        self._pictures = rooms.pictures
+        self._dark_room = DarkRoom()
+        self._scripts = rooms.scripts
         self._identity = identity
         self._seats = seats
         self._config = config
@@ -87,6 +84,12 @@ class ChatApi:
         blueprint.add_url_rule("/api/messages", "api_messages", read, methods=["GET"])
         blueprint.add_url_rule("/api/messages", "api_say", say, methods=["POST"])
         blueprint.add_url_rule("/api/end", "api_end", end, methods=["POST"])
+        picture = limiter.limit(limits.pictures_per_address, key_func=get_remote_address)(
+            limiter.limit(limits.pictures_per_visitor, key_func=by_visitor)(self.take_picture)
+        )
+        look = limiter.limit(limits.reads_per_visitor, key_func=by_visitor)(self.picture)
+        blueprint.add_url_rule("/api/pictures", "api_take_picture", picture, methods=["POST"])
+        blueprint.add_url_rule("/api/pictures/<picture_id>", "api_picture", look, methods=["GET"])
         receipts = limiter.limit(limits.reads_per_visitor, key_func=by_visitor)(self.receipts)
         blueprint.add_url_rule("/api/receipts", "api_receipts", receipts, methods=["POST"])
         blueprint.add_url_rule("/api/events", "api_events", events, methods=["GET"])
@@ -150,6 +153,37 @@ class ChatApi:
         if len(turn.text) > self._config.limits.text_characters:
             answer["notice"] = self._scripts.say(TOO_LONG).chat
         return _json(answer)
+
+    def take_picture(self) -> Response:
+        """Stored once per client_id. The content type must be a picture's: no form of a foreign site can send that, and
+        what it really is, its bytes tell.
+        """
+        visitor = self._visitor()
+        wish = request.args
+        client_id = wish.get("client_id", "")
+        after = _whole_number(wish.get("after", "0"))
+        if not _CLIENT_ID.fullmatch(client_id):
+            raise BadInput("client_id has a wrong form")
+        with self._store.read() as tx:
+            conversation = self._own(tx, wish.get("conversation"), visitor)
+        if not request.mimetype.startswith("image/"):
+            raise NotAPicture(f"content type {request.mimetype[:40]}")
+        request.max_content_length = self._config.limits.picture_bytes
+        try:
+            data = request.get_data(cache=False)
+        except RequestEntityTooLarge as exc:
+            raise PictureTooBig("more bytes than allowed") from exc
+        self._pictures.take(conversation.id, client_id, self._dark_room.draw(data))
+        with self._store.read() as tx:
+            return _json(self._since(tx, conversation.id, after))
+
+    def picture(self, picture_id: str) -> Response:
+        """To whoever's conversation it is from; for everybody else it does not exist."""
+        visitor = self._visitor()
+        conversation_id, path = self._pictures.file(picture_id)
+        with self._store.read() as tx:
+            self._own(tx, conversation_id, visitor)
+        return send_file(path, mimetype="image/jpeg", max_age=0)
 
     def end(self) -> Response:
         """The resident has had enough: what is known becomes a ticket, and the next message starts with the bot again."""
@@ -282,6 +316,8 @@ class ChatApi:
 #: (status, key of strings.json "api", Retry-After in seconds) for every error that a view lets through.
 _REFUSALS: dict[type[Exception], tuple[int, str, int | None]] = {
     Empty: (400, "empty", None),
+    PictureTooBig: (413, "picture_too_big", None),
+    NotAPicture: (415, "not_a_picture", None),
     BadInput: (400, "bad_input", None),
     Unknown: (401, "unknown", None),
     NotFound: (404, "not_found", None),

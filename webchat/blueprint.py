@@ -7,31 +7,31 @@ from typing import Any
 from flask import Blueprint, Response, request
 from flask_limiter import Limiter
 
-from kernel.clock import Clock
 from webchat.api import ChatApi, refusals
 from webchat.config import ChatConfig
 from webchat.identity import Identity
 from webchat.pages import ChatPages
-from webchat.ports import ChatStore, Hotline, Scripts
+from webchat.ports import ChatRooms
 from webchat.stream import Seats
 
 _HERE = Path(__file__).resolve().parent
 
-#: Everything from our own origin, nothing inline. weui's icons are data: images.
+#: Everything from our own origin, nothing inline. weui's icons are data: images; a photograph comes with
+#: the resident's token, which an <img> cannot send, so it is fetched and shown as blob:.
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
     "connect-src 'self'; frame-src 'self'; manifest-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors {}"
 )
 
 
-def build_webchat(
-    hotline: Hotline, store: ChatStore, scripts: Scripts, clock: Clock, limiter: Limiter, config: ChatConfig
-) -> Blueprint:
+def build_webchat(rooms: ChatRooms, limiter: Limiter, config: ChatConfig) -> Blueprint:
     """The blueprint `webchat` below /chat. Tokens are no ambient authority but a cookie is the fallback, so POSTs must be
     JSON (no form of a foreign site can send that): exempt the blueprint from form-CSRF checks.
     """
     strings: dict[str, Any] = json.loads((_HERE / "strings.json").read_text(encoding="utf-8"))
-    identity = Identity(config.secret, clock, token_life=config.token_life, stream_key_life=config.stream_key_life)
+    identity = Identity(
+        config.secret, rooms.clock, token_life=config.token_life, stream_key_life=config.stream_key_life
+    )
     blueprint = Blueprint(
         "webchat",
         __name__,
@@ -40,7 +40,7 @@ def build_webchat(
         static_folder="static",
         static_url_path="/static",
     )
-    api = ChatApi(hotline, store, scripts, identity, Seats(config.limits.streams), config)
+    api = ChatApi(rooms, identity, Seats(config.limits.streams), config)
     api.register(blueprint, limiter)
     ChatPages(strings, config).register(blueprint)
     refusals(blueprint, strings["api"])

@@ -13,9 +13,12 @@ class ChatLimits:
 
     text_characters: int = 2000
     body_bytes: int = 64 * 1024
+    picture_bytes: int = 8 * 1024 * 1024
     streams: int = 32  # of the process's threads (Settings.web_threads): the rest answers webhooks
     messages_per_visitor: str = "30 per minute"
     messages_per_address: str = "300 per minute"
+    pictures_per_visitor: str = "10 per minute; 60 per hour"
+    pictures_per_address: str = "60 per minute; 600 per hour"
     sessions_per_address: str = "120 per minute"
     reads_per_visitor: str = "240 per minute"
     page: int = 100  # messages per answer

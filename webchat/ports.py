@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from dialogue.chat import Receipt, Side
 from dialogue.conversation import Channel, Conversation, Message, Reply, Said, Turn
+from dialogue.pictures import Photograph
 from fulfillment.company import Operator
+from kernel.clock import Clock
 
 
 class Hotline(Protocol):
@@ -24,6 +28,15 @@ class Scripts(Protocol):
     """dialogue.script_book.ScriptBook."""
 
     def say(self, key: str, **params: object) -> Said: ...
+
+
+class Pictures(Protocol):
+    """dialogue.pictures.Pictures."""
+
+    def take(self, conversation_id: str, key: str, photograph: Photograph) -> None: ...
+    def file(self, picture_id: str) -> tuple[str, Path]:
+        """Whose conversation it is from, and where it lies. Raises NotFound."""
+        ...
 
 
 class TellsWaiting(Protocol):
@@ -55,3 +68,14 @@ class ChatStore(Protocol):
     def write(self) -> AbstractContextManager[ChatTx]: ...
     def read(self) -> AbstractContextManager[ChatTx]: ...
     def wait_for_change(self, seen: int, timeout: float) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRooms:
+    """What the chat works with, built once by app.py."""
+
+    hotline: Hotline
+    store: ChatStore
+    pictures: Pictures
+    scripts: Scripts
+    clock: Clock

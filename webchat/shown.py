@@ -24,7 +24,7 @@ def message_json(message: Message) -> JsonObject:
     }
     if message.author is Author.RESIDENT and message.client_id:
         shown["client_id"] = message.client_id.removeprefix(_UTTERANCE)
-    for key in ("card", "operator"):
+    for key in ("card", "operator", "picture", "width", "height"):
         if message.data.get(key):
             shown[key] = message.data[key]
     if message.data.get("quick_replies"):

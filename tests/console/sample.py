@@ -301,6 +301,7 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
     )
     folder = SoundFolder(Path(tempfile.mkdtemp(prefix="recordings-")))
     app.extensions["sounds"] = folder
+    app.extensions["pictures"] = photographs = Path(tempfile.mkdtemp(prefix="pictures-"))
     settings = {
         "carrier_is_real": True,
         "pins": Pins(store, STANDARD.outgoing.pin, clock),
@@ -308,7 +309,7 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
         "health": lambda: Health(database=True, nlu=True),
         "callbacks": Callbacks(store, STANDARD, clock),
         "recordings": Recordings(store, folder, clock),
-        "pictures": Pictures(store, SoundFolder(Path(tempfile.mkdtemp(prefix="pictures-")), ".jpg"), BOOK, clock),
+        "pictures": Pictures(store, SoundFolder(photographs, ".jpg"), BOOK, clock),
         "book": BOOK,
     } | more
     app.register_blueprint(

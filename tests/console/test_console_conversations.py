@@ -17,8 +17,8 @@ from dialogue.conversation import Author, Floor
 from dialogue.pictures import Photograph, Pictures
 from dialogue.state import DialogueState, Slots
 from kernel.errors import StoreBusy
-from tests.console.conftest import Person, sign_in
 from storage import SoundFolder
+from tests.console.conftest import Person, sign_in
 from tests.console.sample import BOOK, HOSTILE, Day
 from tests.fakes import FakeStore, FixedClock
 

@@ -1,9 +1,11 @@
 """The chat as an application of its own, over fakes, on a real socket where a browser needs one."""
 
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from flask import Flask
 from flask_limiter import Limiter
@@ -11,13 +13,20 @@ from flask_limiter.util import get_remote_address
 from werkzeug.serving import make_server
 
 from dialogue.conversation import Said
+from dialogue.pictures import Pictures
+from dialogue.script_book import ScriptBook
 from fulfillment.company import Operator, OperatorRole
 from kernel.clock import Clock, SystemClock
+from kernel.settings import HOME
+from storage import SoundFolder
 from tests.fakes import FakeStore
 from tests.webchat.fake_hotline import PHONE, FakeHotline
 from webchat.blueprint import build_webchat
 from webchat.config import ChatConfig
+from webchat.ports import ChatRooms
 from webchat.stream import Pace
+
+BOOK = ScriptBook(HOME / "scripts_zh", company="华暖", number="01")
 
 
 class FakeScripts:
@@ -50,7 +59,9 @@ def site(config: ChatConfig = CONFIG, clock: Clock | None = None, *, thinks: flo
     hotline = FakeHotline(store, clock, thinks)
     app = Flask("tests.webchat")
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
-    app.register_blueprint(build_webchat(hotline, store, FakeScripts(), clock, limiter, config))
+    pictures = Pictures(store, SoundFolder(Path(tempfile.mkdtemp(prefix="pictures-")), ".jpg"), BOOK, clock)
+    rooms = ChatRooms(hotline, store, pictures, FakeScripts(), clock)
+    app.register_blueprint(build_webchat(rooms, limiter, config))
     return Site(app, store, hotline, operator)
 
 

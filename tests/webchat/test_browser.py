@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from dialogue.chat import Receipt, Side
@@ -234,6 +235,41 @@ def test_after_a_cut_of_the_network_three_hundred_missed_messages_are_there_once
     with place.store.read() as tx:
         assert shown == [m.text for m in tx.messages(cid, limit=1000)]
     assert stored(place) == ["第一条", "第二条"]
+
+
+def test_a_photograph_waits_without_network_is_sent_once_and_seen_in_full(
+    page: Page, address: str, place: Site, tmp_path: Path
+) -> None:
+    chosen = tmp_path / "阀门.png"
+    Image.new("RGB", (3000, 2000), (180, 60, 40)).save(chosen)
+    greet(page, address)
+    page.context.set_offline(True)
+    page.set_input_files("#photo", chosen)
+    expect(page.locator(".row_pending .photo img")).to_be_visible()
+    expect(page.locator(".row_pending")).to_contain_text("等待网络")
+    page.context.set_offline(False)
+    expect(page.locator(".row_pending")).to_have_count(0)
+    expect(page.locator("#log .row_them").last).to_contain_text("照片收到了")
+    [kept] = place.store.tables.pictures.values()
+    assert (kept.width, kept.height) == (1600, 1067)
+    page.reload()
+    photo = page.get_by_role("button", name="我发的照片")
+    expect(photo).to_have_count(1)
+    assert page.locator(".photo img").evaluate("img => img.decode().then(() => img.naturalWidth)") == 1600
+    photo.click()
+    expect(page.locator("#viewer img")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(photo).to_be_focused()
+
+
+def test_what_is_no_picture_is_not_even_sent(page: Page, address: str, place: Site, tmp_path: Path) -> None:
+    chosen = tmp_path / "账单.jpg"
+    chosen.write_bytes(b"%PDF-1.7")
+    greet(page, address)
+    page.set_input_files("#photo", chosen)
+    expect(page.locator(".note_warn")).to_contain_text("不是照片")
+    assert not place.store.tables.pictures
 
 
 def test_without_a_free_stream_the_page_asks_every_few_seconds(page: Page) -> None:

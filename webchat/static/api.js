@@ -33,6 +33,16 @@ export class Api {
     });
   }
 
+  sendPicture(conversation, clientId, after, blob) {
+    const query = `conversation=${encodeURIComponent(conversation)}&client_id=${clientId}&after=${after}`;
+    return this.ask(`api/pictures?${query}`, { method: "POST", headers: { "Content-Type": "image/jpeg" }, body: blob });
+  }
+
+  /* An <img> cannot send the token: fetched here, shown as blob:. */
+  picture(id) {
+    return this.ask(`api/pictures/${encodeURIComponent(id)}`, { headers: {} }, (response) => response.blob());
+  }
+
   messages(conversation, after) {
     return this.ask(`api/messages?conversation=${encodeURIComponent(conversation)}&after=${after}`, { headers: {} });
   }
@@ -41,7 +51,7 @@ export class Api {
     return new EventSource(`${this.base}api/events?key=${encodeURIComponent(key)}&after=${after}`);
   }
 
-  async ask(path, options) {
+  async ask(path, options, read) {
     const token = keep.get(TOKEN);
     if (token) options.headers.Authorization = `Bearer ${token}`;
     options.credentials = "same-origin";
@@ -52,6 +62,7 @@ export class Api {
     });
     try {
       const response = await Promise.race([fetch(this.base + path, options), late]);
+      if (response.ok && read) return await Promise.race([read(response), late]);
       const body = await Promise.race([response.json(), late]);
       if (response.ok) return body;
       throw new Refusal(response.status, body.error || {}, Number(response.headers.get("Retry-After")) || 0);

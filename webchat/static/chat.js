@@ -2,6 +2,7 @@
 
 import { Api, Refusal } from "./api.js";
 import * as outbox from "./outbox.js";
+import { bytes, shrink } from "./photo.js";
 import { View } from "./view.js";
 import { fill } from "./words.js";
 
@@ -16,7 +17,11 @@ const $ = (id) => document.getElementById(id);
 const body = document.body;
 const strings = JSON.parse(body.dataset.strings);
 const api = new Api(body.dataset.base);
-const view = new View($("log"), strings, body.dataset.images);
+const pictures = {
+  load: (id) => api.picture(id).then((blob) => URL.createObjectURL(blob)),
+  open: openPicture,
+};
+const view = new View($("log"), strings, body.dataset.images, pictures);
 const embedded = body.classList.contains("embedded");
 const title = document.title;
 const input = $("text");
@@ -244,6 +249,7 @@ async function open(wish) {
       const answer = await api.session(Object.assign(known ? { conversation: known } : {}, wish));
       const same = chat.conversation && chat.conversation.id === answer.conversation.id;
       if (!same) {
+        view.past();
         if (chat.conversation && chat.level) view.divider($("log"), $("log").querySelector(".row_pending"));
         else chat.previous = answer.previous;
         chat.level = 0;
@@ -277,8 +283,9 @@ function pause(ms) {
   });
 }
 
-function send(text, choice) {
+function send(text, choice, photo) {
   const entry = { client_id: outbox.newId(), text, choice: choice || "", at: Date.now() };
+  if (photo) entry.photo = photo;
   outbox.add(entry);
   view.wait(entry);
   showReplies(null);
@@ -309,13 +316,16 @@ async function deliver(entry) {
     if (chat.conversation.floor === "ended") await start({ fresh: true });
     chat.sending = true;
     typing();
-    const answer = await api.post("api/messages", {
-      conversation: chat.conversation.id,
-      client_id: entry.client_id,
-      text: entry.text,
-      choice: entry.choice,
-      after: chat.level,
-    });
+    const id = chat.conversation.id;
+    const answer = entry.photo
+      ? await api.sendPicture(id, entry.client_id, chat.level, bytes(entry.photo))
+      : await api.post("api/messages", {
+        conversation: id,
+        client_id: entry.client_id,
+        text: entry.text,
+        choice: entry.choice,
+        after: chat.level,
+      });
     chat.tries = 0;
     chat.sending = false;
     outbox.remove(entry.client_id);
@@ -332,7 +342,7 @@ async function deliver(entry) {
       await start();
     } else if (error.status !== 429 && error.status < 500 && error.status !== 409) {
       outbox.remove(entry.client_id);
-      view.fail(entry.client_id, error.message, () => send(entry.text, entry.choice));
+      view.fail(entry.client_id, error.message, () => send(entry.text, entry.choice, entry.photo));
       return;
     }
     const ms = RETRY[Math.min(chat.tries, RETRY.length - 1)];
@@ -404,6 +414,38 @@ async function showEarlier() {
 }
 
 /* ---- hands ---- */
+
+let opener = null;
+function openPicture(address, button) {
+  opener = button;
+  $("viewer-picture").src = address;
+  $("viewer").hidden = false;
+  $("viewer-close").focus();
+}
+
+function closePicture() {
+  $("viewer").hidden = true;
+  $("viewer-picture").removeAttribute("src");
+  if (opener) opener.focus({ preventScroll: true });
+}
+$("viewer").addEventListener("click", closePicture);
+$("viewer").addEventListener("keydown", (event) => {
+  if (event.key === "Tab") event.preventDefault(); // the one button keeps the focus
+});
+
+$("photo").addEventListener("change", async () => {
+  const files = Array.from($("photo").files);
+  $("photo").value = "";
+  for (const file of files) {
+    try {
+      send("", "", await shrink(file));
+    } catch (unreadable) {
+      view.note(strings.picture_unreadable, true);
+      scrollTo(null);
+    }
+  }
+});
+$("photo-open").addEventListener("click", () => $("photo").click());
 
 function fit() {
   input.style.height = "auto";
@@ -487,7 +529,8 @@ $("scroll").addEventListener("scroll", () => {
 
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  if (!$("menu").hidden) menu(false);
+  if (!$("viewer").hidden) closePicture();
+  else if (!$("menu").hidden) menu(false);
   else if (embedded) window.parent.postMessage({ from: "webchat", close: true }, "*");
 });
 $("close").addEventListener("click", () => window.parent.postMessage({ from: "webchat", close: true }, "*"));

@@ -4,10 +4,12 @@
 const KEY = "webchat.outbox";
 
 const memory = {};
+const refusedKeys = {}; // what local storage holds under these is out of date
 
 /* Local storage, or memory where the browser refuses it (private windows, blocked third-party storage). */
 export const keep = {
   get(key) {
+    if (refusedKeys[key]) return memory[key];
     try {
       return window.localStorage.getItem(key);
     } catch (refused) {
@@ -18,7 +20,9 @@ export const keep = {
     memory[key] = value;
     try {
       window.localStorage.setItem(key, value);
+      delete refusedKeys[key];
     } catch (refused) {
+      refusedKeys[key] = true; // full of photographs, or not allowed at all
       /* memory has it: it lasts as long as the page */
     }
   },

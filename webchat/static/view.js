@@ -53,7 +53,9 @@ function withNumbers(node, text) {
 }
 
 export class View {
-  constructor(log, strings, images) {
+  /* `pictures`: {load(id) -> promise of an address, open(address, button)}. */
+  constructor(log, strings, images, pictures) {
+    this.pictures = pictures;
     this.log = log;
     this.strings = strings;
     this.images = images;
@@ -73,7 +75,6 @@ export class View {
       this.drop(own);
     }
     const row = this.row(message);
-    row.dataset.seq = message.seq;
     this.place(this.log, row, this.log.querySelector(".row_pending"));
     if (!own) row.classList.add("row_new");
     return row;
@@ -91,14 +92,22 @@ export class View {
     if (text) last.querySelector(".what").appendChild(el("p", "under under_seen", text));
   }
 
+  /* What is on the page belongs to a chat that is over: its numbers mean nothing any more. */
+  past() {
+    for (const row of this.log.querySelectorAll("[data-seq]")) row.removeAttribute("data-seq");
+    const old = this.log.querySelector(".under_seen");
+    if (old) old.parentNode.removeChild(old);
+  }
+
   /* Words that are not stored yet. */
   wait(entry) {
-    const row = this.row({ author: "resident", text: entry.text, at: new Date(entry.at).toISOString() });
+    const said = { author: "resident", text: entry.text, at: new Date(entry.at).toISOString(), preview: entry.photo };
+    const row = this.row(said);
     row.classList.add("row_pending", "row_new");
     const mark = el("span", "mark mark_spin");
     mark.setAttribute("role", "img");
     mark.setAttribute("aria-label", this.strings.sending);
-    row.querySelector(".line").insertBefore(mark, row.querySelector(".bubble"));
+    row.querySelector(".line").insertBefore(mark, row.querySelector(".line").firstChild);
     this.pending.set(entry.client_id, row);
     this.place(this.log, row, null);
     return row;
@@ -137,7 +146,6 @@ export class View {
   }
 
   divider(container, before) {
-    for (const row of container.querySelectorAll("[data-seq]")) row.removeAttribute("data-seq"); // numbers of another chat
     container.insertBefore(el("p", "divider", this.strings.chat_divider), before);
   }
 
@@ -146,7 +154,11 @@ export class View {
     const before = this.log.scrollHeight;
     const part = el("div");
     this.log.insertBefore(part, this.log.firstChild);
-    for (const message of messages) this.place(part, this.row(message), null);
+    for (const message of messages) {
+      const row = this.row(message);
+      row.removeAttribute("data-seq");
+      this.place(part, row, null);
+    }
     this.divider(this.log, part.nextSibling);
     return this.log.scrollHeight - before;
   }
@@ -202,12 +214,37 @@ export class View {
       return row;
     }
     const line = el("div", "line");
+    if (message.picture || message.preview) {
+      line.appendChild(this.photo(message));
+      what.appendChild(line);
+      return row;
+    }
     const bubble = el("div", "bubble");
     if (mine) bubble.textContent = message.text;
     else withNumbers(bubble, message.text);
     line.appendChild(bubble);
     what.appendChild(line);
     return row;
+  }
+
+  photo(message) {
+    const button = el("button", "photo");
+    button.type = "button";
+    button.setAttribute("aria-label", fill(this.strings.picture_of, { author: this.strings.author_resident }));
+    const picture = el("img");
+    picture.alt = "";
+    if (message.width) {
+      picture.width = message.width; // its room on the page, before it is there
+      picture.height = message.height;
+    }
+    button.appendChild(picture);
+    const show = (address) => {
+      picture.src = address;
+      button.addEventListener("click", () => this.pictures.open(address, button));
+    };
+    if (message.preview) show(message.preview);
+    else this.pictures.load(message.picture).then(show, () => { button.replaceWith(el("span", "bubble", this.strings.picture_gone)); });
+    return button;
   }
 
   card(message) {
