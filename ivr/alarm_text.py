@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.understanding import EMERGENCIES
 from dialogue.phone_number import as_said
 from dialogue.script_book import spoken_digits
 from fulfillment.ports import Alarm, AlarmText
@@ -10,6 +11,8 @@ from ivr.ports import Book
 
 #: UCS-2 units in a segment; a text with one Chinese character in it is UCS-2 as a whole.
 SEGMENT = 70
+_SURELY_THE_SAME = 6  # characters; a shorter place may be part of another word
+_MARKS = " ,。,.;;、"
 
 
 def alarm_text(book: Book) -> AlarmText:
@@ -37,6 +40,10 @@ def alarm_text(book: Book) -> AlarmText:
     def one(ticket: Ticket, community_name: str) -> str:
         place, symptom = one_line(place_of(book, ticket, community_name)), one_line(symptom_of(book, ticket))
         fixed = {"ticket": ticket.number, "phone": as_said(ticket.contact_phone) if ticket.contact_phone else ""}
+        # "3-2-502, the radiator leaks, my number is ...": what is told anyway must not push the leak out of the segment
+        for known in (place, fixed["phone"]):
+            if len(known) >= _SURELY_THE_SAME:
+                symptom = symptom.replace(known, "").strip(_MARKS) or symptom
 
         def render(place: str, symptom: str) -> str:
             return book.say("alarm.text", **fixed, place=place, symptom=symptom).chat
@@ -58,7 +65,9 @@ def place_of(book: Book, ticket: Ticket, community_name: str, *, spoken: bool = 
 
 
 def symptom_of(book: Book, ticket: Ticket) -> str:
-    return ticket.symptom.strip() or book.word("words.symptom_unknown")
+    """The resident's words; of an alarm by key alone what it is."""
+    kind = f"words.symptom_{ticket.kind}" if ticket.kind in EMERGENCIES else "words.symptom_unknown"
+    return ticket.symptom.strip() or book.word(kind)
 
 
 def one_line(text: str) -> str:

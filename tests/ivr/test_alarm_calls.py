@@ -98,7 +98,7 @@ def test_a_withheld_number_and_an_unknown_place(carrier: JudgedClient, alarms: S
     alarms.known = replace(alarms.known, ticket=ticket, community_name="")
     words = spoken(carrier.speak(RING))[0]
     assert "地点,火车站东边那个小区。" in words
-    assert "情况待核实" in words
+    assert "情况,户内漏水。" in words
     assert "来电号码未显示" in words
 
 

@@ -30,6 +30,17 @@ def test_the_symptom_gives_way_before_the_place(book: ScriptBook) -> None:
     assert units(text) == 70
 
 
+def test_what_is_told_anyway_does_not_push_the_leak_out(book: ScriptBook) -> None:
+    said = "翠湖花园12号楼2单元1502,暖气漏水,电话13812345678"
+    text = alarm_text(book)([alarm(replace(TICKET, symptom=said))])
+    assert text.startswith("【供暖急修】翠湖花园12号楼2单元1502,暖气漏水")
+
+
+def test_an_alarm_by_key_says_what_it_is(book: ScriptBook) -> None:
+    assert ",户内漏水," in alarm_text(book)([alarm(replace(TICKET, symptom=""))])
+    assert ",井盖缺失损坏," in alarm_text(book)([alarm(replace(TICKET, kind="manhole_cover", symptom=" "))])
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     symptom=WORDS,
