@@ -35,6 +35,7 @@ from dialogue.handle_turn import Hotline, Kit
 from dialogue.handoff import Handoff, HandoffDeliveries
 from dialogue.line import Callbacks, LineDeliveries, LineWords, waiting_words
 from dialogue.our_calls import CallbackDelivery, OurCalls
+from dialogue.passing_on import PassingOn
 from dialogue.phone_number import as_said
 from dialogue.pictures import Pictures
 from dialogue.policy import Policy
@@ -388,6 +389,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             recordings=Recordings(rooms.store, rooms.sounds, rooms.clock),
             pictures=rooms.pictures,
             book=rooms.book,
+            passing_on=PassingOn(rooms.store, rooms.book, rooms.standard.queue, rooms.clock),
             audio=Audio(
                 rooms.conferences,
                 rooms.hotline.leak_heard,

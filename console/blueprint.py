@@ -16,6 +16,7 @@ from console import (
     gate,
     live,
     pages,
+    passing,
     private_notes,
     resident_calls,
     ticket_list,
@@ -25,6 +26,7 @@ from console import (
 )
 from console.ports import Audio, Callbacks, Desk, Handoff, Health, Pictures, Recordings, Rooms, SetsPins, Standard
 from console.presence import Presence
+from dialogue.passing_on import PassingOn
 from dialogue.ports import DialogueStore
 from dialogue.script_book import ScriptBook
 from fulfillment.ticket import TimelineEntry
@@ -49,6 +51,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     recordings: Recordings,
     pictures: Pictures,
     book: ScriptBook,
+    passing_on: PassingOn,
     limiter: Limiter | None = None,
     cookies_secure: bool = False,
     max_streams: int = 24,
@@ -74,6 +77,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
         recordings,
         pictures,
         book,
+        passing_on,
     )
     presence = Presence(rooms)
     blueprint = Blueprint(
@@ -106,6 +110,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     work.add_routes(blueprint, rooms)
     waiting.add_routes(blueprint, rooms)
     conversations.add_routes(blueprint, rooms)
+    passing.add_routes(blueprint, rooms)
     private_notes.add_routes(blueprint, rooms)
     calls.add_routes(blueprint, rooms)
     ticket_list.add_routes(blueprint, rooms)

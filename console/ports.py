@@ -8,6 +8,7 @@ from typing import Protocol
 
 from dialogue.conversation import Conversation, Message
 from dialogue.leg import LegMode
+from dialogue.passing_on import PassingOn
 from dialogue.ports import DialogueStore
 from dialogue.script_book import ScriptBook
 from fulfillment.clocks import ClockEvent
@@ -189,3 +190,4 @@ class Rooms:
     recordings: Recordings
     pictures: Pictures
     book: ScriptBook
+    passing: PassingOn

@@ -15,6 +15,7 @@ from dialogue.ports import DialogueStore, DialogueTx
 from dialogue.recordings import announce_recording
 from dialogue.script_book import ScriptBook
 from fulfillment.outbox import NewTask, Task, TaskKind
+from fulfillment.ownership import own_first
 from fulfillment.ports import Carrier
 from fulfillment.standard import Standard
 from kernel.clock import Clock
@@ -58,6 +59,7 @@ class Handoff:
             if moved is None:
                 raise AlreadyTaken(self._name(tx, tx.conversation(conversation_id).operator_id))
             tx.operator_seen(conversation_id, operator_id, now)
+            own_first(tx, conversation_id, operator, now)
             said = self.book.say("handoff.taken", operator=operator.name)
             message = self._append(tx, moved, Author.BOT, said.chat, data={"voice": said.voice, "script": said.script})
             if moved.channel is Channel.PHONE and not _must_be_heard(tx, before, now):

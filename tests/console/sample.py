@@ -14,6 +14,7 @@ from console import Audio, Health, build_console
 from dialogue.conference import Conferences
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.line import Callbacks
+from dialogue.passing_on import PassingOn
 from dialogue.pictures import Pictures
 from dialogue.recordings import Recordings
 from dialogue.script_book import ScriptBook
@@ -311,6 +312,7 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
         "recordings": Recordings(store, folder, clock),
         "pictures": Pictures(store, SoundFolder(photographs, ".jpg"), BOOK, clock),
         "book": BOOK,
+        "passing_on": PassingOn(store, BOOK, STANDARD.queue, clock),
     } | more
     app.register_blueprint(
         build_console(

@@ -330,3 +330,48 @@ def test_a_residents_photograph_is_shown_to_operators_and_to_nobody_else(
     shown.close()
     assert app.test_client().get(found[1]).status_code in {302, 303, 401}
     assert xiaoli.get(f"/pictures/{'0' * 32}").status_code == 404
+
+
+def test_a_chat_is_passed_on_and_the_case_keeps_its_owner(
+    xiaoli: Person, zhuguan: Person, store: FakeStore, day: Day
+) -> None:
+    """W6e: only somebody who is there gets it, a late press moves nothing, and the reason is told to colleagues alone."""
+    xiaoli.post(f"/conversations/{day.waiting}/take-over")
+    zhuguan.get("/")
+    form = xiaoli.get(f"/conversations/{day.waiting}/colleagues").text
+    assert "周主管" in form
+    assert "小李" not in form
+    with store.read() as tx:
+        epoch = tx.conversation(day.waiting).epoch
+    path = f"/conversations/{day.waiting}/pass-on"
+    assert "状态已变化" in xiaoli.told(xiaoli.post(path, to="3", epoch=epoch))  # the administrator is not there
+    assert "已不由您处理" in zhuguan.told(zhuguan.post(path, to="2", epoch=epoch))
+    assert xiaoli.told(xiaoli.post(path, to="2", epoch=epoch, why="要主管答复")) == "会话已转接"
+    for to in ("2", "queue"):
+        assert "已不由您处理" in xiaoli.told(xiaoli.post(path, to=to, epoch=epoch))
+    with store.read() as tx:
+        now = tx.conversation(day.waiting)
+        assert (now.floor, now.operator_id) == (Floor.OPERATOR, 2)
+        assert [n.text for n in tx.private_notes(day.waiting)] == ["转给周主管:要主管答复"]
+        assert not [m for m in tx.messages(day.waiting) if "要主管答复" in m.text]
+        assert [m.text for m in tx.messages(day.waiting)][-1] == "您好!周主管为您服务。"
+    assert zhuguan.told(zhuguan.post(path, to="queue", epoch=now.epoch)) == "会话已转接"
+    with store.read() as tx:
+        assert tx.conversation(day.waiting).floor is Floor.QUEUE
+
+
+def test_a_supervisor_takes_a_chat_from_its_holder(xiaoli: Person, zhuguan: Person, store: FakeStore, day: Day) -> None:
+    xiaoli.post(f"/conversations/{day.waiting}/take-over")
+    with store.read() as tx:
+        epoch = tx.conversation(day.waiting).epoch
+    path = f"/conversations/{day.waiting}/take-from"
+    assert xiaoli.post(path, epoch=epoch).status_code == 403
+    assert "由我接手" not in xiaoli.get(f"/conversations/{day.held}").text
+    assert "由我接手" in zhuguan.get(f"/conversations/{day.waiting}").text
+    assert zhuguan.told(zhuguan.post(path, epoch=epoch)) == "会话已由您接手"
+    assert "已不由您处理" in zhuguan.told(zhuguan.post(path, epoch=epoch))
+    sent = xiaoli.post(f"/conversations/{day.waiting}/answer", live=True, text="还在吗", client_id="late")
+    assert sent.status_code == 409
+    with store.read() as tx:
+        assert tx.conversation(day.waiting).operator_id == 2
+        assert [n.text for n in tx.private_notes(day.waiting)] == ["从小李接手"]
