@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.understanding import EMERGENCIES, Understanding
+from bot.understanding import EMERGENCIES, EntityKind, Understanding
 from dialogue.conversation import Channel, Expect, QuickReply, Then
 from dialogue.decision import Command, Decision, LearnAddress, OpenTicket, RequestHandoff, Say
 from dialogue.facts import Facts, Home, Matter
@@ -17,6 +17,8 @@ from dialogue.state import DialogueState, merge
 from fulfillment.company import OtherUnit
 from fulfillment.standard import TicketKind
 
+#: Questions in whose answers every time is the time of a visit.
+_ABOUT_A_VISIT = frozenset({"visit_time", "read_back", "what_is_wrong"})
 #: Coordinates between all others when nobody more precise is known (12345).
 FALLBACK_UNIT = "government"
 #: The bot's last reply once more, and the last sentence of it alone: a question stands last.
@@ -57,6 +59,9 @@ class Draft:
         self.address_changed = merged.slots.address != state.slots.address
         self.say: list[Say] = []
         self.commands: list[Command] = []
+        time = heard.first(EntityKind.TIME)
+        if time is not None and state.asked not in _ABOUT_A_VISIT and tables.phrases.is_no_appointment(time.text):
+            self.set_slots(visit_time=state.slots.visit_time)
         if state.asked and (name := tables.phrases.name(heard.text)):
             self.set_slots(name=name)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _MARKS = " 。,,!!??、…~."
-_WHOLE = ("nod", "pause", "hello", "never_mind")
+_WHOLE = ("nod", "pause", "hello", "never_mind", "no_appointment")
 _PARTS = ("yes", "no", "what_if", "outage", "care_for", "nobody_to_care_for", "name", "no_name", "bare_number")
 
 
@@ -74,6 +74,10 @@ class Phrases:
     def is_no_name(self, text: str) -> bool:
         """An answer to "what is your name?" that speaks of something else."""
         return self.parts["no_name"].search(text) is not None
+
+    def is_no_appointment(self, time: str) -> bool:
+        """A time that says when it is cold, rather than when somebody is at home, unless that was asked."""
+        return self.whole["no_appointment"].fullmatch(time) is not None
 
     def bare_number(self, text: str) -> str:
         """The number that the whole utterance is, in Arabic digits; "" if it is something else."""

@@ -619,3 +619,13 @@ def test_an_address_is_no_story() -> None:
     talk.understander.table["阳光花园"] = replace(means("阳光花园", Intent.INFORM), entities=(where,))
     talk.turn(text="阳光花园")
     assert talk.scripts == ["ask.what_happened"]
+
+
+@pytest.mark.parametrize("time", ["现在", "晚上"])
+def test_when_it_is_cold_is_not_when_somebody_is_at_home(time: str) -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says(f"家里{time}才十五度", Intent.COLD_ROOM, temperature="15", part="radiator", time=time)
+    talk.says("是的", Intent.AFFIRM)
+    assert talk.scripts == ["ask.visit_time"]
+    talk.says(time, Intent.INFORM, time=time)
+    assert talk.tickets[0].details["visit_time"] == time
