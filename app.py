@@ -39,6 +39,7 @@ from dialogue.passing_on import PassingOn
 from dialogue.phone_number import as_said
 from dialogue.pictures import Pictures
 from dialogue.policy import Policy
+from dialogue.ratings import Ratings
 from dialogue.recordings import CallRecordings, RecordingDeliveries, Recordings
 from dialogue.script_book import ScriptBook
 from dialogue.sweep import Sweep
@@ -361,7 +362,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(build_sounds())
     app.register_blueprint(
         build_webchat(
-            ChatRooms(rooms.hotline, rooms.store, rooms.pictures, rooms.book, rooms.clock),
+            ChatRooms(
+                rooms.hotline,
+                rooms.store,
+                rooms.pictures,
+                Ratings(rooms.store, rooms.clock),
+                rooms.book,
+                rooms.clock,
+            ),
             limiter,
             ChatConfig(
                 secret=settings.secret_key.get_secret_value(),

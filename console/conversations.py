@@ -45,6 +45,8 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
         settled, tail, row, reached, notes = _transcript(rooms, conversation_id, 0)
         home, tickets = board.read_home(rooms, row.conversation)
         known = board.read_known(rooms, row.conversation)
+        with rooms.store.read() as tx:
+            rating = tx.rating(conversation_id)
         log.info("audit.conversation_opened", operator=me().login, operator_id=me().id, conversation=conversation_id)
         return render_template(
             "console/conversation.html",
@@ -58,6 +60,7 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
             client_id=uuid.uuid4().hex,
             open_conversation=conversation_id,
             reached=reached,
+            rating=rating,
             talk_version=board.talk_version(row.conversation, tail, reached, notes),
             notes=by_message(notes),
             floor_version=board.floor_version(row.conversation),

@@ -6,6 +6,7 @@ and a call that still listens to the bot is fetched by an outbox row of the same
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from dialogue.conference import leave_conference, somebody_talks, talk_of
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
@@ -92,7 +93,7 @@ class Handoff:
             conversation = self._held(tx, conversation_id, operator_id)
             name = tx.operator(operator_id).name
             tx.operator_seen(conversation_id, operator_id, self.clock.now())
-            data = {"operator": name}
+            data: dict[str, Any] = {"operator": name, "operator_id": operator_id}
             if talk_of(tx, conversation).caller is not None:
                 data["spoken"] = "noted"  # he is on the telephone: a note, not to be read out when the talk is over
             return self._append(tx, conversation, Author.OPERATOR, words, data=data, client_id=f"op:{client_id}")

@@ -6,6 +6,7 @@
     POST /chat/api/pictures   ?conversation=&client_id=&after=N, body: the picture -> the same
     GET  /chat/api/pictures/<id> -> image/jpeg
     POST /chat/api/end        {conversation}          -> the same
+    POST /chat/api/rating     {conversation, stars, words, after} -> the same; once the chat has ended
     POST /chat/api/receipts   {conversation, delivered, read} -> {}: up to which seq messages have reached the page, and eyes
     GET  /chat/api/events     ?key=&after=N           -> events "message" (id: seq) and "state"
 
@@ -63,6 +64,7 @@ class ChatApi:
         self._hotline = rooms.hotline
         self._store = rooms.store
         self._pictures = rooms.pictures
+        self._ratings = rooms.ratings
         self._dark_room = DarkRoom()
         self._scripts = rooms.scripts
         self._identity = identity
@@ -91,6 +93,8 @@ class ChatApi:
         blueprint.add_url_rule("/api/pictures", "api_take_picture", picture, methods=["POST"])
         blueprint.add_url_rule("/api/pictures/<picture_id>", "api_picture", look, methods=["GET"])
         receipts = limiter.limit(limits.reads_per_visitor, key_func=by_visitor)(self.receipts)
+        rate = limiter.limit(limits.messages_per_visitor, key_func=by_visitor)(self.rate)
+        blueprint.add_url_rule("/api/rating", "api_rate", rate, methods=["POST"])
         blueprint.add_url_rule("/api/receipts", "api_receipts", receipts, methods=["POST"])
         blueprint.add_url_rule("/api/events", "api_events", events, methods=["GET"])
 
@@ -193,6 +197,23 @@ class ChatApi:
         with self._store.read() as tx:
             conversation = self._own(tx, body.get("conversation"), visitor)
         self._hotline.hang_up(conversation.id)
+        with self._store.read() as tx:
+            return _json(self._since(tx, conversation.id, after))
+
+    def rate(self) -> Response:
+        """One to five stars and, if he likes, a line. The first word stands."""
+        visitor = self._visitor()
+        body = self._body()
+        after, stars, words = (
+            _whole_number(body.get("after", 0)),
+            _whole_number(body.get("stars")),
+            body.get("words", ""),
+        )
+        if not isinstance(words, str):
+            raise BadInput("words are a string")
+        with self._store.read() as tx:
+            conversation = self._own(tx, body.get("conversation"), visitor)
+        self._ratings.rate(conversation.id, stars, _CONTROL.sub("", words).strip())
         with self._store.read() as tx:
             return _json(self._since(tx, conversation.id, after))
 

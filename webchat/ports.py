@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from dialogue.chat import Receipt, Side
+from dialogue.chat import Rating, Receipt, Side
 from dialogue.conversation import Channel, Conversation, Message, Reply, Said, Turn
 from dialogue.pictures import Photograph
 from fulfillment.company import Operator
@@ -39,6 +39,12 @@ class Pictures(Protocol):
         ...
 
 
+class Ratings(Protocol):
+    """dialogue.ratings.Ratings."""
+
+    def rate(self, conversation_id: str, stars: int, words: str) -> None: ...
+
+
 class TellsWaiting(Protocol):
     """Where somebody who waits for a person stands, in words for the page; "" for everybody else (dialogue.line)."""
 
@@ -58,6 +64,7 @@ class ChatTx(Protocol):
     def messages(self, conversation_id: str, after: int = 0, limit: int = 200) -> Sequence[Message]: ...
     def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None: ...
     def operator(self, operator_id: int) -> Operator: ...
+    def rating(self, conversation_id: str) -> Rating | None: ...
     def receipts(self, conversation_id: str) -> Mapping[Side, Receipt]: ...
     def note_receipt(self, conversation_id: str, side: Side, receipt: Receipt) -> bool: ...
 
@@ -77,5 +84,6 @@ class ChatRooms:
     hotline: Hotline
     store: ChatStore
     pictures: Pictures
+    ratings: Ratings
     scripts: Scripts
     clock: Clock

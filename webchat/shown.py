@@ -41,7 +41,7 @@ def messages_json(messages: Sequence[Message]) -> list[JsonObject]:
 
 def state_json(tx: ChatTx, conversation: Conversation, waiting: TellsWaiting) -> JsonObject:
     """Who has the floor, with the operator's name as the resident may know it, where he stands who waits for one, and
-    up to which message a person of the house has looked (0: nobody yet).
+    up to which message a person of the house has looked (0: nobody yet), how it was rated (0: not yet).
     """
     operator = ""
     if conversation.floor is Floor.OPERATOR and conversation.operator_id is not None:
@@ -54,5 +54,6 @@ def state_json(tx: ChatTx, conversation: Conversation, waiting: TellsWaiting) ->
         "floor": conversation.floor.value,
         "operator": operator,
         "waiting": waiting(tx, conversation),
+        "stars": rating.stars if (rating := tx.rating(conversation.id)) else 0,
         "read": tx.receipts(conversation.id)[Side.HOUSE].read_seq,
     }

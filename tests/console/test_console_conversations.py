@@ -12,7 +12,7 @@ import pytest
 import structlog
 from flask import Flask
 
-from dialogue.chat import Receipt, Side
+from dialogue.chat import Rating, Receipt, Side
 from dialogue.conversation import Author, Floor
 from dialogue.pictures import Photograph, Pictures
 from dialogue.state import DialogueState, Slots
@@ -375,3 +375,13 @@ def test_a_supervisor_takes_a_chat_from_its_holder(xiaoli: Person, zhuguan: Pers
     with store.read() as tx:
         assert tx.conversation(day.waiting).operator_id == 2
         assert [n.text for n in tx.private_notes(day.waiting)] == ["从小李接手"]
+
+
+def test_what_the_resident_thought_of_it_stands_above_the_conversation(
+    xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day
+) -> None:
+    assert "住户评价" not in xiaoli.get(f"/conversations/{day.held}").text
+    with store.write() as tx:
+        tx.rate(Rating(day.held, 2, "<b>太慢</b>", clock.now()))
+    page = xiaoli.get(f"/conversations/{day.held}").text
+    assert "住户评价 2 星: &lt;b&gt;太慢&lt;/b&gt;" in page

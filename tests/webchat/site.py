@@ -14,6 +14,7 @@ from werkzeug.serving import make_server
 
 from dialogue.conversation import Said
 from dialogue.pictures import Pictures
+from dialogue.ratings import Ratings
 from dialogue.script_book import ScriptBook
 from fulfillment.company import Operator, OperatorRole
 from kernel.clock import Clock, SystemClock
@@ -60,7 +61,7 @@ def site(config: ChatConfig = CONFIG, clock: Clock | None = None, *, thinks: flo
     app = Flask("tests.webchat")
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
     pictures = Pictures(store, SoundFolder(Path(tempfile.mkdtemp(prefix="pictures-")), ".jpg"), BOOK, clock)
-    rooms = ChatRooms(hotline, store, pictures, FakeScripts(), clock)
+    rooms = ChatRooms(hotline, store, pictures, Ratings(store, clock), FakeScripts(), clock)
     app.register_blueprint(build_webchat(rooms, limiter, config))
     return Site(app, store, hotline, operator)
 

@@ -132,6 +132,7 @@ class TestWhoIsWho:
             "operator": "",
             "waiting": "",
             "read": 0,
+            "stars": 0,
         }
         answer = visitor.session(fresh=True)
         assert answer["conversation"]["id"] != first
@@ -385,3 +386,34 @@ class TestReceipts:
         with place.store.write() as tx:
             tx.note_receipt(visitor.conversation, Side.HOUSE, Receipt(end, end))
         assert visitor.messages()["conversation"]["read"] == end
+
+
+class TestRating:
+    def rate(self, visitor: Visitor, stars: object, words: str = "", status: int = 200) -> dict[str, Any]:
+        return visitor.post("rating", {"conversation": visitor.conversation, "stars": stars, "words": words}, status)
+
+    def test_a_chat_is_rated_when_it_is_over_and_the_first_word_stands(self, place: Site, visitor: Visitor) -> None:
+        self.rate(visitor, 5, status=400)
+        with place.store.write() as tx:
+            said = {"operator": "张敏", "operator_id": place.operator.id}
+            tx.add_message(
+                visitor.conversation, author=Author.OPERATOR, text="修好了", at=SystemClock().now(), data=said
+            )
+        visitor.say("再见")
+        assert self.rate(visitor, 2, " 来得太晚 ")["conversation"]["stars"] == 2
+        assert self.rate(visitor, 5)["conversation"]["stars"] == 2
+        with place.store.read() as tx:
+            rating = tx.rating(visitor.conversation)
+        assert rating is not None
+        assert (rating.stars, rating.words, rating.operator_id) == (2, "来得太晚", place.operator.id)
+
+    @pytest.mark.parametrize("stars", [0, 6, -1, "x", None, 2.5])
+    def test_there_are_five_stars(self, visitor: Visitor, stars: object) -> None:
+        visitor.say("再见")
+        self.rate(visitor, stars, status=400)
+
+    def test_nobody_rates_for_somebody_else(self, place: Site, visitor: Visitor) -> None:
+        visitor.say("再见")
+        stranger = Visitor(place)
+        stranger.session()
+        stranger.post("rating", {"conversation": visitor.conversation, "stars": 1}, 404)

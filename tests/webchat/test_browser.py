@@ -263,6 +263,23 @@ def test_a_photograph_waits_without_network_is_sent_once_and_seen_in_full(
     expect(photo).to_be_focused()
 
 
+def test_after_the_end_the_resident_says_how_it_was_and_is_asked_once(page: Page, address: str, place: Site) -> None:
+    greet(page, address)
+    say(page, "再见")
+    expect(page.locator("#rate")).to_be_visible()
+    expect(page.locator("#rate-send")).to_be_disabled()
+    page.get_by_label("4星").focus()
+    page.keyboard.press("Space")
+    page.get_by_label("说说原因").fill("很快就来了")
+    page.get_by_role("button", name="提交评价").click()
+    expect(page.locator("#rated")).to_have_text("感谢您的评价")
+    expect(page.locator("#rate")).to_be_hidden()
+    page.reload()
+    expect(page.locator("#rated")).to_be_visible()
+    [rating] = place.store.tables.ratings.values()
+    assert (rating.stars, rating.words) == (4, "很快就来了")
+
+
 def test_what_is_no_picture_is_not_even_sent(page: Page, address: str, place: Site, tmp_path: Path) -> None:
     chosen = tmp_path / "账单.jpg"
     chosen.write_bytes(b"%PDF-1.7")

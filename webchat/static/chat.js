@@ -151,6 +151,8 @@ function showState(conversation) {
     if (follow) scrollTo(null); // the notice takes its room from the talk
   }
   $("end").hidden = over;
+  $("rate").hidden = Boolean(conversation.stars);
+  $("rated").hidden = !conversation.stars;
   if (over) showReplies(null);
   marks();
   tellReceipt();
@@ -513,6 +515,22 @@ $("end").addEventListener("click", async () => {
   try {
     take(await api.post("api/end", { conversation: chat.conversation.id, after: chat.level }));
   } catch (error) {
+    if (error instanceof Refusal) view.note(error.message, true);
+    else network(true);
+  }
+});
+$("rate").addEventListener("change", () => { $("rate-send").disabled = !$("rate").elements.stars.value; });
+$("rate").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const stars = Number($("rate").elements.stars.value);
+  if (!stars || !chat.conversation) return;
+  $("rate-send").disabled = true;
+  try {
+    const words = $("rate-words").value;
+    take(await api.post("api/rating", { conversation: chat.conversation.id, stars, words, after: chat.level }));
+    $("rate").reset();
+  } catch (error) {
+    $("rate-send").disabled = false;
     if (error instanceof Refusal) view.note(error.message, true);
     else network(true);
   }
