@@ -245,6 +245,8 @@ class TicketPage:
     owner: str
     staff: Sequence[Staff]
     recordings: Sequence[Recording]
+    alike: tuple[TicketRow, ...]  # open ones of the same home, conversation or number
+    merged_into: Ticket | None
 
     @property
     def version(self) -> str:
@@ -325,7 +327,15 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
             owner=operators.get(ticket.owner_id or 0, ""),
             staff=[s for s in tx.all_staff() if s.active],
             recordings=tx.recordings(ticket_id=ticket_id),
+            alike=tuple(_rows(rooms, tx, [t for t in _alike(tx, ticket) if t.id != ticket_id], now)),
+            merged_into=tx.ticket(ticket.merged_into_id) if ticket.merged_into_id else None,
         )
+
+
+def _alike(tx: DialogueTx, ticket: Ticket) -> Sequence[Ticket]:
+    return tx.open_tickets(
+        household_id=ticket.household_id, conversation_id=ticket.conversation_id, contact_phone=ticket.contact_phone
+    )
 
 
 def read_ticket_list(rooms: Rooms, wanted: TicketFilter, *, page: int, size: int) -> tuple[list[TicketRow], bool]:

@@ -77,6 +77,9 @@ class _Actions:
             "assign": self._assign,
             "note": self._note,
             "nudge": self._nudge,
+            "undo-nudge": self._undo_nudge,
+            "merge": self._merge,
+            "split": self._split,
         }
 
     def _acknowledge(self, ticket_id: int, by: str) -> str:
@@ -121,6 +124,26 @@ class _Actions:
         if request.form.get("seen", type=int) in (None, known):
             self._desk.nudge(ticket_id, by=by)
         return "nudged"
+
+    def _undo_nudge(self, ticket_id: int, by: str) -> str:
+        """Pressed twice, it is undone once, as above."""
+        with self._store.read() as tx:
+            known = tx.ticket(ticket_id).nudges
+        if request.form.get("seen", type=int) in (None, known):
+            self._desk.undo_nudge(ticket_id, by=by)
+        return "nudge_undone"
+
+    def _merge(self, ticket_id: int, by: str) -> str:
+        """The other ticket, named by the form, ends in this one."""
+        other = request.form.get("other", type=int)
+        if other is None:
+            raise BadInput("which ticket?")
+        self._desk.merge(other, ticket_id, by=by)
+        return "merged"
+
+    def _split(self, ticket_id: int, by: str) -> str:
+        self._desk.split(ticket_id, by=by)
+        return "split"
 
 
 def _words(name: str) -> str:

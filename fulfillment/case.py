@@ -83,6 +83,15 @@ class Case:
         for clock, _rule in self._running():
             self.tx.save_clock(voided(clock, self.now))
 
+    def resume(self, stopped_at: datetime) -> None:
+        """The clocks that ended at that instant run on, with the ends they had; what was promised is told anew."""
+        for clock in self.tx.clocks([self.ticket.id])[self.ticket.id]:
+            rule = self.standard.rules.get(clock.rule)
+            if clock.stopped_at == stopped_at and rule is not None:
+                running = replace(clock, state=ClockState.RUNNING, stopped_at=None, rev=clock.rev + 1)
+                self.tx.save_clock(running)
+                self._enqueue(rule, running)
+
     def replan(self) -> None:
         """Details or the calendar changed: clocks that no longer apply end, new ones run from the opening, others move."""
         for clock, rule in self._running():

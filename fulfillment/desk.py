@@ -3,12 +3,13 @@
 All raise NotFound for an unknown ticket and StoreBusy; `by` is a person's name, for the timeline.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from fulfillment.calling import call_now, stop_calls
 from fulfillment.case import Case
 from fulfillment.clocks import ClockEvent
+from fulfillment.duplicates import merge, split, undo_nudge
 from fulfillment.open_ticket import Learned, learn_address, nudge
 from fulfillment.ports import FulfillmentStore
 from fulfillment.resident_calls import Purpose, ResidentCall
@@ -120,6 +121,33 @@ class Desk:
         with self._case(ticket_id) as case:
             nudge(case, by=by)
         return case.ticket
+
+    def undo_nudge(self, ticket_id: int, *, by: str) -> Ticket:
+        """It was no second request. Raises Conflict if there is none."""
+        with self._case(ticket_id) as case:
+            undo_nudge(case, by=by)
+        return case.ticket
+
+    def merge(self, ticket_id: int, into_id: int, *, by: str) -> Ticket:
+        """The same matter twice: the first ticket ends in the second. Raises Conflict if that would lose anything."""
+        return self._both(merge, ticket_id, into_id, by)
+
+    def split(self, ticket_id: int, *, by: str) -> Ticket:
+        """A merged ticket is a case of its own again. Raises Conflict if it is not merged."""
+        with self._store.read() as tx:
+            into_id = tx.ticket(ticket_id).merged_into_id
+        if into_id is None:
+            raise Conflict(f"ticket {ticket_id} is not merged")
+        return self._both(split, ticket_id, into_id, by)
+
+    def _both(self, change: Callable[..., None], ticket_id: int, into_id: int, by: str) -> Ticket:
+        with self._store.write() as tx:
+            locked = {n: tx.ticket(n, for_update=True) for n in sorted({ticket_id, into_id})}  # always in one order
+            one, other = (
+                Case(tx, locked[n], standard=self._standard, now=self._clock.now()) for n in (ticket_id, into_id)
+            )
+            change(one, other, by=by)
+        return one.ticket
 
     @contextmanager
     def _case(self, ticket_id: int) -> Iterator[Case]:

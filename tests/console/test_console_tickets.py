@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 from flask import Flask
 
-from fulfillment.ticket import ClockState, Ticket, TicketState, TimelineEntry
+from fulfillment.ticket import ClockState, Ticket, TicketClock, TicketState, TimelineEntry
 from tests.console.conftest import Person
 from tests.console.sample import Day
 from tests.fakes import FakeStore, FixedClock
@@ -172,3 +173,51 @@ def test_a_kind_the_standard_no_longer_has_is_still_shown(
     with store.write() as tx:
         tx.save_ticket(replace(tx.ticket(day.cold), kind="of_last_year"))
     assert "of_last_year" in xiaoli.get("/").text
+
+
+def test_a_nudge_is_undone_once(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    for _ in range(2):
+        assert xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/undo-nudge", seen="2")) == "已撤销一次催办"
+    assert ticket(store, day.cold).nudges == 1
+    xiaoli.post(f"/tickets/{day.cold}/undo-nudge", seen="1")
+    assert "撤销催办" not in xiaoli.get(f"/tickets/{day.cold}").text
+    assert "状态已变化" in xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/undo-nudge", seen="0"))
+
+
+def test_a_duplicate_is_merged_and_split_off_as_it_was(
+    xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day
+) -> None:
+    with store.write() as tx:
+        twin = tx.add_ticket(replace(tx.ticket(day.cold), id=0, number="", owner_id=1, nudges=0, symptom="还是冷"))
+        due = clock.now() + timedelta(minutes=20)
+        running = tx.add_clock(TicketClock(0, twin.id, "repair_contact", "B6", clock.now(), due))
+    assert "可能重复" in xiaoli.get(f"/tickets/{day.cold}").text
+    for _ in range(2):
+        assert xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/merge", other=twin.id)) == "已合并到本单"
+    kept, gone = ticket(store, day.cold), ticket(store, twin.id)
+    assert (kept.nudges, kept.owner_id) == (3, 1)
+    assert (gone.state, gone.merged_into_id) == (TicketState.CANCELLED, day.cold)
+    with store.read() as tx:
+        assert tx.clock(running.id).state is ClockState.VOID
+        assert tx.timeline(day.cold)[-1].params == {"number": twin.number, "symptom": "还是冷"}
+    assert f"工单 {kept.number}</a>" in xiaoli.get(f"/tickets/{twin.id}").text
+
+    clock.advance(minutes=5)
+    assert xiaoli.told(xiaoli.post(f"/tickets/{twin.id}/split")) == "已拆分, 时限照旧"
+    assert "状态已变化" in xiaoli.told(xiaoli.post(f"/tickets/{twin.id}/split"))
+    assert (ticket(store, twin.id).state, ticket(store, twin.id).merged_into_id) == (TicketState.NEW, None)
+    assert ticket(store, day.cold).nudges == 2
+    with store.read() as tx:
+        again = tx.clock(running.id)
+        assert (again.state, again.due_by, again.stopped_at) == (ClockState.RUNNING, due, None)
+        assert [e.key for e in tx.timeline(twin.id)][-2:] == ["merged_into", "split_off"]
+
+
+def test_an_alarm_is_never_merged_away(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    """G7e: an emergency ends its alarm by a named human's acceptance only; and nothing is merged into what is over."""
+    assert "状态已变化" in xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/merge", other=day.leak))
+    assert ticket(store, day.leak).needs_acknowledgement
+    xiaoli.post(f"/tickets/{day.leak}/acknowledge")
+    assert xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/merge", other=day.leak)) == "已合并到本单"
+    for other in (day.cold, day.leak, 6, ""):
+        assert "操作未执行" in xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/merge", other=other)) or other == day.leak
