@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from bot.understanding import EMERGENCIES, EntityKind, Intent, Source, Understanding
 from dialogue.conversation import Channel, Expect
-from dialogue.decision import Decision, LeaveQueue, OpenTicket, Say
+from dialogue.decision import Decision, LearnAddress, LeaveQueue, OpenTicket, Say
 from dialogue.draft import REPEAT_ALL, Tables, announced
 from dialogue.facts import Facts, Matter
 from dialogue.matters import Matters
@@ -296,6 +296,18 @@ class _Turn(Matters):
         self.learn_address(corrected=True)
         return self.anything_else("address corrected")
 
+    def time_afterwards(self) -> Decision | None:
+        """When he is at home, said after the ticket was opened ("come tomorrow"): it reaches whoever comes."""
+        newest = next((c for c in self.facts.open_cases if c.id in self.state.ticket_ids[-1:]), None)
+        told = self.before.slots.visit_time != self.state.slots.visit_time
+        if newest is None or not told or self.asked != "more" or self.is_new_matter:
+            return None
+        if "visit_time" not in self.tables.kinds[newest.kind].asks:
+            return None
+        self.commands.append(LearnAddress(newest.id))
+        self.tell("outgoing.visit_noted")
+        return self.anything_else("time for a visit, afterwards")
+
     def not_understood(self) -> Decision:
         """Never a shrug: the keypad menu without a model, "did you mean" with one, then the question again."""
         if self.names_who_comes_first and (self.state.matter or not self.asked):
@@ -519,6 +531,7 @@ RULES: tuple[_Rule, ...] = (
     _Turn.what_if,
     _Turn.answer,
     _Turn.correction,
+    _Turn.time_afterwards,
     _Turn.new_matter,
     _Turn.not_understood,
 )

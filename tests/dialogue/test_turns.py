@@ -629,3 +629,17 @@ def test_when_it_is_cold_is_not_when_somebody_is_at_home(time: str) -> None:
     assert talk.scripts == ["ask.visit_time"]
     talk.says(time, Intent.INFORM, time=time)
     assert talk.tickets[0].details["visit_time"] == time
+
+
+def test_a_time_said_after_the_ticket_was_opened_reaches_whoever_comes() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("家里不暖和", Intent.COLD_ROOM, temperature="16", part="radiator", time="今晚")
+    talk.says("是的", Intent.AFFIRM)
+    talk.says("还是后天上午吧", Intent.INFORM, time="后天上午")
+    assert talk.scripts == ["outgoing.visit_noted", "greeting.anything_else"]
+    assert talk.tickets[0].details["visit_time"] == "后天上午"
+    leak = Talk(peer=KNOWN, call="CA2")
+    leak.says("暖气爆了", Intent.LEAK_INSIDE)
+    leak.says("是的", Intent.AFFIRM)
+    leak.says("后天上午", Intent.INFORM, time="后天上午")
+    assert "outgoing.visit_noted" not in leak.scripts
