@@ -51,6 +51,9 @@ class _JudgedOnce(DangerWords):
             self._judged[text] = self._words.judge(text)
         return self._judged[text]
 
+    def perhaps_in_another_language(self, text: str) -> bool:
+        return self._words.perhaps_in_another_language(text)
+
 
 class _NoWords(DangerWords):
     """For the figures of the model alone."""
@@ -60,6 +63,9 @@ class _NoWords(DangerWords):
 
     def judge(self, text: str) -> DangerFound:  # noqa: ARG002 - the signature is DangerWords'
         return DangerFound(Danger.NO)
+
+    def perhaps_in_another_language(self, text: str) -> bool:  # noqa: ARG002 - see above
+        return False
 
 
 class _NoEntities(EntityWords):
