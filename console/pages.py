@@ -90,7 +90,7 @@ def add_error_pages(blueprint: Blueprint) -> None:
     blueprint.register_error_handler(NotFound, lambda _: _error_page(404, "not_found"))
     blueprint.register_error_handler(StoreBusy, lambda _: _error_page(503, "busy"))
     blueprint.register_error_handler(CSRFError, _tell_token_missing)
-    for code, key in ((403, "forbidden"), (404, "not_found"), (405, "not_found"), (429, "too_many")):
+    for code, key in ((403, "forbidden"), (404, "not_found"), (405, "not_found"), (429, "too_many"), (500, "busy")):
         blueprint.register_error_handler(code, _page_of(code, key))
 
 

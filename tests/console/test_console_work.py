@@ -84,6 +84,20 @@ def test_health_page(store: FakeStore, clock: FixedClock, app: Flask) -> None:
     assert "1 项任务逾期未执行" in page
 
 
+def test_a_fault_of_ours_has_a_page_in_the_operators_language(day: Day, store: FakeStore, clock: FixedClock) -> None:
+    assert day
+
+    def broken() -> Health:
+        raise ZeroDivisionError
+
+    ill = build_app(store, clock, health=broken)
+    ill.config["PROPAGATE_EXCEPTIONS"] = ill.testing = False
+    answer = sign_in(ill, "xiaoli").get("/health")
+    assert answer.status_code == 500
+    assert "系统正忙, 请稍后再试" in answer.text
+    assert "返回工作台" in answer.text
+
+
 def test_simulated_network_is_said_on_every_page(store: FakeStore, clock: FixedClock, app: Flask, day: Day) -> None:
     banner = "当前为本机模拟电话网, 未接入真实运营商"
     person = sign_in(build_app(store, clock, carrier_is_real=False), "admin")
