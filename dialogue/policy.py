@@ -229,7 +229,7 @@ class _Turn(Matters):
                 if not self.state.matter and self.heard.source is not Source.CHOICE:
                     self.set(symptom=self.heard.text)  # "a person please, my account ...": whoever calls back reads it
                 return self.to_a_person("asked for a person")
-            case Intent.REPEAT:
+            case Intent.REPEAT if not self.is_filler:  # "er, that ..." sounds like it to the model
                 self.say = [Say(REPEAT_ALL)]
                 return self.done(options=self.before.options, expect=expect_of(self.asked), reason="repeat")
             case Intent.GOODBYE if self.asked == "still":  # "no, nothing more" is an answer

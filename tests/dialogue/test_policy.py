@@ -295,7 +295,7 @@ def test_a_nod_answers_a_yes_no_question(place: type[Line], follows: str, nod: s
 
 def test_hesitation_is_given_time_but_not_for_ever() -> None:
     line = at_home()
-    assert line.says("那个").scripts == ["hearing.take_your_time"]
+    assert line.says("那个", Intent.REPEAT).scripts == ["hearing.take_your_time"], "to the model it sounds like: again"
     assert line.says("等一下", Intent.TICKET_NUDGE).scripts == ["hearing.take_your_time"]
     assert line.says("我找找").scripts == ["hearing.not_heard", "repeat.question"]
 
