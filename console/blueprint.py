@@ -19,6 +19,7 @@ from console import (
     passing,
     private_notes,
     resident_calls,
+    supervision,
     ticket_list,
     tickets,
     waiting,
@@ -110,6 +111,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     work.add_routes(blueprint, rooms)
     waiting.add_routes(blueprint, rooms)
     conversations.add_routes(blueprint, rooms)
+    supervision.add_routes(blueprint, rooms)
     passing.add_routes(blueprint, rooms)
     private_notes.add_routes(blueprint, rooms)
     calls.add_routes(blueprint, rooms)

@@ -14,6 +14,7 @@ from fulfillment.clocks import ClockEvent
 from fulfillment.company import OperatorRole
 from fulfillment.desk import MILESTONES
 from fulfillment.ticket import NEXT_STATES, OPEN_STATES, TicketState
+from kernel.clock import local
 from kernel.errors import BadInput
 
 log = structlog.get_logger()
@@ -35,6 +36,19 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.OPERATOR)
     def ticket_part(ticket_id: int, part: str) -> ResponseReturnValue:
         return render_template(f"console/parts/ticket_{part}.html", **_page(rooms, ticket_id))
+
+    @blueprint.get("/tickets/<int:ticket_id>/sheet")
+    @allow(OperatorRole.OPERATOR)
+    def ticket_sheet(ticket_id: int) -> ResponseReturnValue:
+        """To be printed: whoever goes there needs the full number, so that it is on record who had it (N17)."""
+        log.info("audit.number_revealed", operator=me().login, operator_id=me().id, what="ticket", subject=ticket_id)
+        return render_template(
+            "console/sheet.html",
+            **_page(rooms, ticket_id),
+            at_the_door=rooms.book.say("work_order.at_the_door").chat,
+            before_a_visit=rooms.book.say("work_order.before_a_visit").chat,
+            now=f"{local(rooms.clock.now()):%Y-%m-%d %H:%M}",
+        )
 
     @blueprint.post("/tickets/<int:ticket_id>/<action>")
     @allow(OperatorRole.OPERATOR)

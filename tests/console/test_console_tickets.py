@@ -221,3 +221,21 @@ def test_an_alarm_is_never_merged_away(xiaoli: Person, store: FakeStore, day: Da
     assert xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/merge", other=day.leak)) == "已合并到本单"
     for other in (day.cold, day.leak, 6, ""):
         assert "操作未执行" in xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/merge", other=other)) or other == day.leak
+
+
+def test_the_sheet_to_print_has_what_the_butler_needs_on_paper(xiaoli: Person, day: Day) -> None:
+    page = xiaoli.get(f"/tickets/{day.leak}").text
+    assert f"/tickets/{day.leak}/sheet" in page
+    assert "138 0000 0001" not in page
+    sheet = xiaoli.get(f"/tickets/{day.leak}/sheet").text
+    for words in (
+        "1122-0001",
+        "阳光花园3号楼2单元501",
+        "138 0000 0001",
+        "F16",
+        "为您提供维修服务",
+        "住户签字",
+        "紧急 · ",
+    ):
+        assert words in sheet, words
+    assert xiaoli.get("/tickets/999/sheet").status_code == 404
