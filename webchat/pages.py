@@ -1,10 +1,13 @@
 """The page, the widget's script, and a company page to try the widget on."""
 
+from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, render_template, request, send_from_directory, url_for
 
 from webchat.config import ChatConfig
+
+_HERE = Path(__file__).resolve().parent
 
 
 class ChatPages:
@@ -17,6 +20,7 @@ class ChatPages:
     def register(self, blueprint: Blueprint) -> None:
         blueprint.add_url_rule("/", "page", self.page)
         blueprint.add_url_rule("/demo", "demo", self.demo)
+        blueprint.add_url_rule("/api/openapi.json", "openapi", self.openapi)
         blueprint.add_url_rule("/widget.js", "widget", self.widget)
 
     def page(self) -> str:
@@ -36,6 +40,10 @@ class ChatPages:
             company=self._config.company_name,
             hotline_phone=self._config.hotline_phone,
         )
+
+    def openapi(self) -> Response:
+        """The interface of webchat.api for whoever writes another page; a test holds both to each other."""
+        return send_from_directory(_HERE, "openapi.json", mimetype="application/json")
 
     def widget(self) -> Response:
         """Addresses are relative to the script's own, so the tag works behind any proxy and from any site."""
