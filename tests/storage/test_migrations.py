@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
@@ -151,3 +152,24 @@ def test_a_migration_that_orphans_rows_is_refused(
     with Store(url) as store, store.read() as tx:
         assert store.is_current()
         assert len(tx.stations()) == 1
+
+
+def test_tickets_from_before_the_search_are_found(empty_url: str) -> None:
+    url = engines.parse(empty_url)
+    engine = engines.for_migration(url)
+    empty = ("building", "unit", "room", "address_text", "contact_phone", "acknowledged_by")
+    values = dict.fromkeys(empty, "") | {"number": "0105-0001", "kind": "leak_inside", "state": "closed"}
+    values |= {"contact_name": "陈静", "symptom": "客厅漏水", "opened_at": "2026-01-05 08:00:00+00:00", "details": "{}"}
+    with engine.begin() as connection:
+        command.upgrade(migrate._config(connection, migrate.MIGRATIONS), "0009")
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        connection.execute(
+            sa.text(f"INSERT INTO ticket (emergency, nudges, rev, {names}) VALUES (true, 0, 0, {marks})"),
+            values,
+        )
+    engine.dispose()
+    migrate.upgrade(url)
+    with Store(empty_url) as store, store.read() as tx:
+        hits = {word: [t.number for t in tx.tickets(search=word)] for word in ("漏水", "0105-0001", "陈静", "水漏")}
+    assert hits == {"漏水": ["0105-0001"], "0105-0001": ["0105-0001"], "陈静": ["0105-0001"], "水漏": []}
