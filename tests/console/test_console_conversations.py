@@ -63,6 +63,17 @@ def test_what_a_stranger_said_of_himself_is_shown(xiaoli: Person, store: FakeSto
     assert "郑先生" in page
 
 
+def test_of_a_call_is_shown_what_was_spoken(xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day) -> None:
+    with store.write() as tx:
+        for talk in (day.phone, day.waiting):
+            data = {"voice": "回电话请按1", "script": "handoff.waiting"}
+            tx.add_message(talk, author=Author.BOT, text="可以点“给我回电话”", at=clock.now(), data=data)
+    heard, read = (html.unescape(xiaoli.get(f"/conversations/{talk}").text) for talk in (day.phone, day.waiting))
+    assert "回电话请按1" in heard
+    assert "可以点“给我回电话”" not in heard
+    assert "可以点“给我回电话”" in read
+
+
 def test_residents_words_stay_words(xiaoli: Person, store: FakeStore, day: Day) -> None:
     with store.write() as tx:
         tx.upsert_household(replace(tx.household(3), name=HOSTILE))
