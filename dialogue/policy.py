@@ -121,12 +121,12 @@ class _Turn(Matters):
 
     @property
     def is_what_was_asked_for(self) -> bool:
-        """The open question has its answer in these words: the kind of entity, or a clear story about something else."""
+        """The open question has its answer in these words: the kind of entity, or a story that is believed to be about something else."""
         question = QUESTIONS.get(self.asked)
         if question is None:
             return False
         if question.free_text:
-            return self.heard.confidence >= SURE_OF_NEW_MATTER
+            return self.heard.intent is not Intent.FALLBACK
         return any(e.kind in question.answered_by for e in self.heard.entities)
 
     # --- the rules, in order -----------------------------------------------------------------------------------

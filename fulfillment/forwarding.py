@@ -11,7 +11,7 @@ waits for a turn on the line has his message meanwhile.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import structlog
@@ -19,7 +19,7 @@ import structlog
 from fulfillment.case import Case
 from fulfillment.company import Community
 from fulfillment.dispatch import Company, Rung, ladder, next_rung, next_step_at
-from fulfillment.notice import DECIDED, TASK_OF, VOICE
+from fulfillment.notice import DECIDED, LISTED_WITHIN, TASK_OF, VOICE
 from fulfillment.outbox import NewTask, Rank, Task
 from fulfillment.ports import AlarmSender, FulfillmentStore, FulfillmentTx
 from fulfillment.standard import Standard
@@ -117,7 +117,8 @@ class Forwarding:
         # step 0 is no alarm: what staff are told of clocks and residents goes its own way
         under_way = [a for a in case.tx.unfinished_attempts([rung.staff.id]) if a.step > 0]
         rank = _rank(case)
-        attempts = [self._attempt(case, rung, VOICE, number, _call_to_join(under_way))]
+        likely = [a for a in under_way if not _probably_never_happened(a, case.now)]
+        attempts = [self._attempt(case, rung, VOICE, number, _call_to_join(likely))]
         for sender in self._senders:
             waiting = [a for a in under_way if a.channel == sender.channel and a.outcome is AttemptOutcome.INTENDED]
             attempt = self._attempt(case, rung, sender.channel, number, waiting[-1] if waiting else None)
@@ -174,6 +175,14 @@ def _rank(case: Case) -> Rank:
     """Second rungs wait until every alarm has been somebody's first."""
     earlier = [a for a in case.tx.attempts(case.ticket.id) if a.channel == VOICE]
     return Rank.FURTHER if any(a.outcome is not AttemptOutcome.FAILED for a in earlier) else Rank.FIRST
+
+
+def _probably_never_happened(attempt: Attempt, now: datetime) -> bool:
+    """Of a call that was refused an answer nothing was heard since: an alarm that joined it would wait with it for nothing.
+    Price: if it does ring after all, the same person is rung twice.
+    """
+    in_doubt = attempt.outcome is AttemptOutcome.UNKNOWN and not attempt.provider_sid
+    return in_doubt and now - attempt.started_at > LISTED_WITHIN
 
 
 def _call_to_join(under_way: Sequence[Attempt]) -> Attempt | None:

@@ -8,7 +8,7 @@ Facts have a rank and never fall back: everything may arrive twice and out of or
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from fulfillment.case import Case
@@ -17,6 +17,10 @@ from fulfillment.outbox import TaskKind
 from fulfillment.ports import FulfillmentTx
 from fulfillment.standard import Standard
 from fulfillment.ticket import Attempt, AttemptOutcome
+
+#: A call that was placed is listed by then (their list is immediate). One that is not did not happen: until it is given up, the
+#: alarms that come after it join it, and nobody rings.
+LISTED_WITHIN = timedelta(seconds=5)
 
 VOICE, TEXT, ROBOT = "voice", "text", "robot"
 #: The task that sends what an attempt of this channel leads.

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from fulfillment.notice import TEXT, VOICE, Notice
+from fulfillment.notice import LISTED_WITHIN, TEXT, VOICE, Notice
 from fulfillment.outbox import NewTask, Task, TaskKind, lane_of
 from fulfillment.ports import Alarm, AlarmSender, AlarmText, Carrier, FulfillmentStore, FulfillmentTx
 from fulfillment.standard import Standard
@@ -99,21 +99,23 @@ class Telling:
         with self._store.read() as tx:
             attempt = tx.attempt(attempt_id)
             up = any(a.finished_at is None for a in tx.carried_by(attempt.call_id))
-        status, sid, failure = "", attempt.provider_sid, ""
+        status, sid, failure, failed = "", attempt.provider_sid, "", False
         if up:
             try:
                 sid = sid or self._find_call(attempt)
                 status = self._carrier.call_status(sid) if sid else ""
                 failure = "" if sid else "the carrier lists no such call"
             except CarrierError as exc:
-                failure = f"{type(exc).__name__}: {exc}"
+                failure, failed = f"{type(exc).__name__}: {exc}", True
         with self._store.write() as tx:
             notice = Notice.opened(tx, attempt_id, standard=self._standard, now=self._clock.now())
             if status:
                 notice.call_status(status, sid)
             since = datetime.fromisoformat(task.payload.get("since", attempt.started_at.isoformat()))
-            if notice.unfinished and notice.now < since + self._patience(notice, status, sid):
-                tx.task_again(task, notice.now + _WATCH_AGAIN, failure)
+            not_listed = up and not sid and not failed and attempt.outcome is AttemptOutcome.UNKNOWN
+            patience = LISTED_WITHIN if not_listed else self._patience(notice, status, sid)
+            if notice.unfinished and notice.now < since + patience:
+                tx.task_again(task, notice.now + (_LOOK_UP_AFTER if not_listed else _WATCH_AGAIN), failure)
                 return
             notice.end(AttemptOutcome.UNKNOWN)
             tx.task_done(task)

@@ -40,8 +40,8 @@ def accept_whoever_rings(town: Town, ticket_id: int) -> str:
     [
         ("busy", "carrier_busy"),  # the call and its text are refused: the same person again
         ("error", "call_unknown"),  # perhaps it rang: looked up, and the next one is rung
-        ("lost", "call_unknown"),  # it does ring, only nobody said so
-        ("hang", "call_unknown"),
+        ("lost", "call_ringing"),  # it does ring, only the answer said nothing of it
+        ("hang", "call_ringing"),
     ],
 )
 def test_somebody_is_rung_all_the_same(town: Town, fault: str, told: str) -> None:
