@@ -54,7 +54,9 @@ def test_whoever_hangs_up_at_the_leak_question_is_alarmed_for(town: Town, nlu: F
 
 def test_whoever_hangs_up_waiting_for_a_person_is_called_back(town: Town) -> None:
     call = Call(town)
-    assert "人工" in call.say("转人工")  # "one moment", or that nobody is on duty: whose page was open a minute ago counts
+    assert "人工" in call.say(
+        "转人工"
+    )  # "one moment", or that nobody is on duty: whose page was open a minute ago counts
     call.silence()
     call.hang_up()
     left = ticket_of(town, conversation_of(town, call.sid).id)
