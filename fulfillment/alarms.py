@@ -7,7 +7,7 @@ A call may tell of several alarms, one by one: each has an attempt of its own, a
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fulfillment.case import Case
+from fulfillment.case import Case, community_name
 from fulfillment.company import Staff
 from fulfillment.notice import DECIDED, VOICE, Notice
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
@@ -148,12 +148,11 @@ class Alarms:
         notice = self._notice(tx, attempt_id)
         attempt = next(a for a in notice.attempts if a.id == attempt_id)
         ticket = tx.ticket(attempt.ticket_id)
-        community_id = ticket.address.community_id
         return AlarmBrief(
             attempt=attempt,
             ticket=ticket,
             staff=notice.staff,
-            community_name="" if community_id is None else tx.community(community_id).name,
+            community_name=community_name(tx, ticket),
             still_open=ticket.needs_acknowledgement,
             accepted_by=ticket.acknowledged_by,
             to_tell=len(notice.to_tell()),

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import structlog
 
-from fulfillment.case import Case
+from fulfillment.case import Case, community_name
 from fulfillment.clocks import ClockEvent
 from fulfillment.company import Household
 from fulfillment.dissatisfied import promise_word
@@ -262,7 +262,6 @@ def errand_of(tx: FulfillmentTx, one: ResidentTry, standard: Standard) -> Errand
     call = tx.resident_call(one.call_id)
     ticket = tx.ticket(call.ticket_id)
     home = None if ticket.household_id is None else tx.household(ticket.household_id)
-    community_id = ticket.address.community_id
     return Errand(
         call=call,
         one=one,
@@ -270,7 +269,7 @@ def errand_of(tx: FulfillmentTx, one: ResidentTry, standard: Standard) -> Errand
         title=standard.kinds[ticket.kind].title if ticket.kind in standard.kinds else "",
         name=ticket.contact_name or (home.name if home else ""),
         home=home,
-        community_name="" if community_id is None else tx.community(community_id).name,
+        community_name=community_name(tx, ticket),
     )
 
 

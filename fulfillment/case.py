@@ -28,6 +28,12 @@ def forward_key(ticket_id: int, step: int) -> str:
     return f"forward-{ticket_id}-{step}"
 
 
+def community_name(tx: FulfillmentTx, ticket: Ticket) -> str:
+    """The name of the ticket's community, "" if it is not known."""
+    community_id = ticket.address.community_id
+    return "" if community_id is None else tx.community(community_id).name
+
+
 class Case:
     """Holds the ticket as last written (`.ticket`). Lives no longer than its transaction.
 

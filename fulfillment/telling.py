@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from fulfillment.case import community_name
 from fulfillment.notice import LISTED_WITHIN, TEXT, VOICE, Notice
 from fulfillment.outbox import NewTask, Task, TaskKind, lane_of
 from fulfillment.ports import Alarm, AlarmSender, AlarmText, Carrier, FulfillmentStore, FulfillmentTx
@@ -262,6 +263,4 @@ def _watch_key(lead: Attempt) -> str:
 
 def _alarm(tx: FulfillmentTx, attempt: Attempt) -> Alarm:
     ticket = tx.ticket(attempt.ticket_id)
-    community_id = ticket.address.community_id
-    name = "" if community_id is None else tx.community(community_id).name
-    return Alarm(attempt, ticket, name)
+    return Alarm(attempt, ticket, community_name(tx, ticket))

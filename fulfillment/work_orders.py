@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from fulfillment.case import Case
+from fulfillment.case import Case, community_name
 from fulfillment.company import Staff
 from fulfillment.desk import Desk
 from fulfillment.ports import FulfillmentStore
@@ -50,8 +50,7 @@ class WorkOrders:
     def order(self, ticket_id: int) -> Order:
         with self._store.read() as tx:
             ticket = tx.ticket(ticket_id)
-            community_id = ticket.address.community_id
-            name = "" if community_id is None else tx.community(community_id).name
+            name = community_name(tx, ticket)
         kind = self._standard.kinds.get(ticket.kind)
         return Order(ticket, kind.title if kind else "", name)
 

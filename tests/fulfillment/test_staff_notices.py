@@ -12,7 +12,8 @@ from fulfillment.desk import Desk
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.ports import Deliverer
-from fulfillment.staff_notices import NO_STEP, Occasion, StaffNotice, StaffNotices
+from fulfillment.staff_message import NO_STEP
+from fulfillment.staff_notices import Occasion, StaffNotice, StaffNotices
 from fulfillment.ticket import Attempt, AttemptOutcome, Ticket, TicketState
 from fulfillment.worker import Worker
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown
