@@ -38,8 +38,8 @@ class CallTx(Protocol):
         """The carrier's ids of all calls to a resident's number that belong to a try."""
         ...
 
-    def resident_is_rung(self, phone: str) -> bool:
-        """A try to this number is under way."""
+    def resident_is_rung(self, phone: str, since: datetime) -> bool:
+        """A try to this number that began at `since` or later is under way."""
         ...
 
     def taken_callback(self, ticket_id: int) -> int | None:

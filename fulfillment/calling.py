@@ -208,7 +208,7 @@ class ResidentRinging:
         if call.next_at > now:
             return call.next_at
         plan, calendar = self._standard.outgoing, self._standard.calendar
-        if tx.resident_is_rung(phone):
+        if tx.resident_is_rung(phone, now - _WATCH_AT_MOST):
             now += _ON_THE_LINE
         elif plan.may_ring(call.purpose, calendar, now):
             return None

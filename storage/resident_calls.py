@@ -71,9 +71,11 @@ class ResidentCallRows(CompanyRows):
         rows = self._all(select(columns.provider_sid).where(columns.phone == phone))
         return frozenset(row["provider_sid"] for row in rows if row["provider_sid"])
 
-    def resident_is_rung(self, phone: str) -> bool:
+    def resident_is_rung(self, phone: str, since: datetime) -> bool:
         columns = schema.resident_try.c
-        under_way = select(columns.id).where(columns.phone == phone, columns.finished_at.is_(None))
+        under_way = select(columns.id).where(
+            columns.phone == phone, columns.finished_at.is_(None), columns.started_at >= since
+        )
         return self._first(under_way.limit(1)) is not None
 
     def taken_callback(self, ticket_id: int) -> int | None:

@@ -69,8 +69,9 @@ class FakeCallTx:
         tries = self._t.of_calls.tries.values()
         return frozenset(t.provider_sid for t in tries if t.phone == phone and t.provider_sid)
 
-    def resident_is_rung(self, phone: str) -> bool:
-        return any(t.phone == phone and t.finished_at is None for t in self._t.of_calls.tries.values())
+    def resident_is_rung(self, phone: str, since: datetime) -> bool:
+        tries = self._t.of_calls.tries.values()
+        return any(t.phone == phone and t.finished_at is None and t.started_at >= since for t in tries)
 
     def taken_callback(self, ticket_id: int) -> int | None:
         taken = [w.id for w in self._t.waits.values() if w.ticket_id == ticket_id and w.state is WaitState.TAKEN]

@@ -18,3 +18,4 @@ if (document.body.dataset.events) {
   startSoftphone();
   startLive();
 }
+document.body.dataset.ready = "yes"; // from here on keys and buttons are heard

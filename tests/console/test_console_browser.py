@@ -63,7 +63,7 @@ def sign_in(browser: Browser, port: int, login: str, faults: list[str]) -> Page:
     page.get_by_label("登录名").fill(login)
     page.get_by_label("密码").fill(PASSWORD)
     page.get_by_role("button", name="登录").click()
-    page.wait_for_selector("#queue")
+    page.wait_for_selector("body[data-ready] #queue")
     return page
 
 

@@ -50,8 +50,9 @@ def test_a_try_is_made_once(store: DialogueStore) -> None:
         assert tx.resident_tries(call) == [first, ended]
         assert tx.resident_try("b" * 32) == ended
         assert tx.resident_sids(PHONE) == {"CA2"}
-        assert tx.resident_is_rung(PHONE)
-        assert not tx.resident_is_rung("+8613800000002")
+        assert tx.resident_is_rung(PHONE, NOW)
+        assert not tx.resident_is_rung("+8613800000002", NOW)
+        assert not tx.resident_is_rung(PHONE, NOW + MINUTE), "a try without an end blocks nobody for ever"
         with pytest.raises(NotFound):
             tx.resident_try("c" * 32)
     with pytest.raises((HotlineError, AssertionError)), store.write() as tx:
