@@ -7,7 +7,7 @@ VENV := .venv/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help setup run doctor nlu test check bench drills nlu-report lock screens clean
+.PHONY: help setup run doctor nlu test check standard bench drills nlu-report lock screens clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -33,6 +33,10 @@ check: prerequisites ## lint, types, import floors
 	@$(VENV)/ruff format --check .
 	@$(VENV)/mypy
 	@$(VENV)/lint-imports
+
+standard: prerequisites ## the service standard clause by clause: what keeps it, what proves it, what is not kept yet
+	@$(PYTHON) ops/setup.py dev
+	@$(VENV)/python -m ops.standard
 
 doctor: prerequisites ## what would keep an emergency from reaching somebody: carrier, numbers, rota, robots, model, database, clock, disk
 	@$(PYTHON) ops/setup.py app settings database

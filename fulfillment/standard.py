@@ -15,6 +15,7 @@ import yaml
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 from fulfillment.business_calendar import BusinessCalendar, MonthDay, Season, Span
+from fulfillment.clause import Clause
 from fulfillment.clocks import Calendar, ClockPlan, ClockRule
 from fulfillment.company import OtherUnit
 from fulfillment.dispatch import LadderPlan
@@ -60,6 +61,12 @@ class _ClockFile:
     plans: Mapping[str, ClockPlan]
     rules: tuple[ClockRule, ...]
     elsewhere: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _ClauseFile:
+    sources: Mapping[str, str]
+    clauses: tuple[Clause, ...]
 
 
 def _month_day(text: str) -> MonthDay:
@@ -146,6 +153,9 @@ class Standard:
         self.kinds: Mapping[str, TicketKind] = self._by_key(
             "ticket_kinds.yml", self._read("ticket_kinds.yml", tuple[TicketKind, ...])
         )
+        register = self._read("clauses.yml", _ClauseFile)
+        self.sources: Mapping[str, str] = register.sources
+        self.clauses: Mapping[str, Clause] = self._by_key("clauses.yml", register.clauses)
         self.ladder: LadderPlan = self._read("ladder.yml", LadderPlan)
         self.directory: Mapping[str, OtherUnit] = self._by_key(
             "directory.yml", self._read("directory.yml", tuple[OtherUnit, ...])
@@ -154,6 +164,7 @@ class Standard:
         self.queue: QueueRules = self._read("queue.yml", QueueRules)
         self.calendar = self._calendar()
         self.outgoing: OutgoingPlan = self._outgoing()
+        self._check_clauses()
         self._check_rules()
         self._check_plans()
         self._check_kinds()
@@ -231,6 +242,16 @@ class Standard:
                 raise self._wrong(name, key, "is there twice")
             found[key] = row
         return found
+
+    def _check_clauses(self) -> None:
+        for clause in self.clauses.values():
+            if clause.key[0] not in self.sources:
+                raise self._wrong("clauses.yml", clause.key, "its document is not among sources")
+            if bool(clause.kept_by) != bool(clause.proof) or not (clause.kept_by or clause.not_yet):
+                raise self._wrong("clauses.yml", clause.key, "kept_by needs proof, and without them not_yet says why")
+        for rule in self.rules.values():
+            if rule.clause not in self.clauses:
+                raise self._wrong("clocks.yml", rule.key, f"clause {rule.clause} is not in clauses.yml")
 
     def _check_rules(self) -> None:
         for rule in self.rules.values():

@@ -379,6 +379,16 @@ def test_card_number_only_for_the_registered_number() -> None:
     assert stranger.scripts == ["knowledge.bill_card_number", "ask.contact_phone"]
 
 
+def test_butler_and_station_only_for_the_registered_number() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("我家管家是谁", Intent.ASK_BUTLER)
+    assert "王管家" in talk.voice
+    assert "东城站" in talk.voice
+    stranger = Talk(Channel.CHAT, peer="")
+    stranger.says("我家管家是谁", Intent.ASK_BUTLER)
+    assert "王管家" not in stranger.voice
+
+
 def test_suspension_is_explained_and_noted_on_request() -> None:
     talk = Talk(peer=KNOWN)
     talk.says("想报停", Intent.BILL_SUSPEND)

@@ -177,6 +177,33 @@ def test_the_standards_wording_stands_letter_by_letter(clause: str) -> None:
         assert expected in said.voice or _spelled(expected) in said.voice, key
 
 
+def _cell(clause: str) -> str:
+    if not STANDARD_PAGE.exists():
+        pytest.skip("../shared/STANDARD.md is not here: the wording cannot be compared")
+    rows = STANDARD_PAGE.read_text(encoding="utf-8").splitlines()
+    return next(line for line in rows if line.startswith(f"| {clause}")).split("|")[3].strip()
+
+
+def test_the_hotlines_own_wording_stands_letter_by_letter() -> None:
+    """W6a (the greeting itself is G4a's), the offer of G8, and B3 as a whole on the butler's work order."""
+    _greeting, need, wait = _cell("W6a").split(" · ")
+    assert need in BOOK.say("greeting.help").voice
+    assert wait in BOOK.say("handoff.waiting", line="").voice
+    offer = re.search(r"then the offer: ([^)]+)\)", _cell("G8"))
+    assert offer
+    assert BOOK.say("scope.offer_coordination").voice == offer[1]
+    assert BOOK.say("work_order.at_the_door").chat == _cell("B3").replace("{company}", "华暖")
+
+
+def test_what_the_standard_forbids_is_held_back() -> None:
+    """W6b, W6c, N17, N13: each phrase that the row quotes is caught in the middle of a sentence."""
+    rules = Standard(HOME / "data").never_said
+    quoted = re.findall("“([^”]+)”", _cell("W6b"))
+    assert len(quoted) == 3
+    for phrase in quoted:
+        assert unsayable(f"这个{phrase.replace('{x}', '物业')}吧", rules), phrase
+
+
 def _spelled(text: str) -> str:
     """Digits and letters of a number are spoken one by one."""
     return re.sub(r"\{(phone)\}", lambda m: " ".join(m[1]), text)
