@@ -44,6 +44,7 @@ from dialogue.recordings import CallRecordings, RecordingDeliveries, Recordings
 from dialogue.script_book import ScriptBook
 from dialogue.sweep import Sweep
 from dialogue.tables import load_knowledge
+from dialogue.ticket_cards import TicketCards
 from fulfillment.accounts import give_first_passwords, set_password
 from fulfillment.alarms import Alarms
 from fulfillment.calling import ResidentCalls, ResidentRinging
@@ -379,6 +380,7 @@ def create_app(settings: Settings | None = None) -> Flask:
                 frame_ancestors=settings.chat_embed_sites,
                 limits=ChatLimits(streams=settings.web_threads // 2),
                 waiting=partial(waiting_words, words=LineWords(rooms.book, rooms.standard, rooms.clock)),
+                tickets=TicketCards(rooms.book, rooms.standard),
             ),
         )
     )

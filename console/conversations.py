@@ -13,9 +13,10 @@ from console.gate import allow, me
 from console.ports import Rooms
 from console.private_notes import by_message
 from dialogue.chat import Receipt, Side
-from dialogue.conversation import Conversation, Message
+from dialogue.conversation import Conversation, Floor, Message
 from dialogue.ports import DialogueTx
 from dialogue.private_note import PrivateNote
+from dialogue.typing_mark import typing_topic
 from fulfillment.company import OperatorRole
 from kernel.errors import BadInput, Conflict, StaleEpoch
 
@@ -92,6 +93,16 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
         with rooms.store.write() as tx:
             seq = max(0, min(seq, tx.conversation(conversation_id).last_seq))
             tx.note_receipt(conversation_id, Side.HOUSE, Receipt(seq, seq))
+        return "", 204
+
+    @blueprint.post("/conversations/<conversation_id>/typing")
+    @allow(OperatorRole.OPERATOR)
+    def conversation_typing(conversation_id: str) -> ResponseReturnValue:
+        """The holder writes: the resident sees it for a few seconds. From anybody else it says nothing."""
+        with rooms.store.read() as tx:
+            conversation = tx.conversation(conversation_id)
+        if conversation.floor is Floor.OPERATOR and conversation.operator_id == me().id:
+            rooms.store.signal(typing_topic(conversation_id, Side.HOUSE))
         return "", 204
 
     @blueprint.get("/conversations/<conversation_id>/side")

@@ -19,6 +19,7 @@ from console.gate import allow, me
 from console.ports import Rooms
 from console.presence import Presence
 from dialogue.chat import Side
+from dialogue.typing_mark import typing_topic
 from fulfillment.company import OperatorRole
 from kernel.errors import BadInput, Conflict, NotFound
 
@@ -130,12 +131,19 @@ def add_routes(blueprint: Blueprint, rooms: Rooms, streams: Streams, presence: P
         return "", 204
 
 
+def _resident_of(topics: list[str]) -> str:
+    """What is signalled while the resident of the open conversation writes."""
+    talk = next((subject for name, _, subject in (topic.partition(":") for topic in topics) if name == "talk"), "")
+    return typing_topic(talk, Side.RESIDENT)
+
+
 def _stream(rooms: Rooms, topics: Topics, wanted: list[str], seat: Seat, seen_by: Callable[[], None]) -> Iterator[str]:
     ends_at = time.monotonic() + LIFE_SECONDS
     next_beat = time.monotonic() + BEAT_SECONDS
     sent: dict[str, str] = {}
     try:
         yield "retry: 1000\n\n"
+        writing, heard = _resident_of(wanted), time.monotonic()
         change = rooms.store.wait_for_change(0, 0)  # taken before the first look: nothing falls in between
         while time.monotonic() < ends_at:
             now = topics.versions(wanted, change)
@@ -143,7 +151,10 @@ def _stream(rooms: Rooms, topics: Topics, wanted: list[str], seat: Seat, seen_by
             if news:
                 sent = now
                 yield f"event: versions\ndata: {json.dumps(news)}\n\n"
-            seen, change = change, rooms.store.wait_for_change(change, BEAT_SECONDS)
+            seen, change = change, rooms.store.wait_for_change(change, BEAT_SECONDS, writing, heard)
+            if (typed := rooms.store.signalled(writing)) > heard:
+                heard = typed
+                yield "event: typing\ndata: typing\n\n"
             if seen != change:
                 time.sleep(_BREATH_SECONDS)
             if time.monotonic() >= next_beat:

@@ -37,7 +37,7 @@ from dialogue.decision import (
 from dialogue.draft import REPEAT_ALL, REPEAT_QUESTION
 from dialogue.facts import Facts, Home, Notice, OpenCase
 from dialogue.line import company, is_attended, standing, watch_queue
-from dialogue.options import understand_choice, understand_digits
+from dialogue.options import number_on_card, understand_choice, understand_digits
 from dialogue.outgoing import our_answer
 from dialogue.outgoing_facts import our_call_of
 from dialogue.phone_number import as_said, to_e164
@@ -257,7 +257,7 @@ class Hotline:
             if conversation.floor is Floor.ENDED:
                 step.reopen()
             if step.conversation.floor is Floor.OPERATOR:
-                decision = step.with_operator(heard)
+                decision = step.with_operator(heard, choice)
             elif step.conversation.floor is Floor.QUEUE:
                 decision = step.in_queue(heard, choice)
             else:
@@ -314,7 +314,9 @@ class _Step:
         moved = self.tx.move_floor(
             self.conversation.id, to=Floor.BOT, operator_id=None, epoch=self.conversation.epoch, at=self.now
         )
-        self.conversation = replace(moved or self.tx.conversation(self.conversation.id), state={})
+        before = self.state
+        fresh = DialogueState(earlier_ticket_ids=(*before.earlier_ticket_ids, *before.ticket_ids))
+        self.conversation = replace(moved or self.tx.conversation(self.conversation.id), state=fresh.to_json())
 
     # --- who has the floor ---
 
@@ -323,7 +325,7 @@ class _Step:
         ours = our_answer(our_call_of(self.tx, state, self.kit.standard), state, heard, choice)
         return ours or self.kit.policy.decide(state, heard, self.facts(state, heard), choice)
 
-    def with_operator(self, heard: Understanding) -> Decision:
+    def with_operator(self, heard: Understanding, choice: str) -> Decision:
         """The bot is silent, but not about an emergency: its ticket opens, the operator is told, and the safety words are said.
 
         Nobody is talked over: these words were heard in the hold loop (or read in the chat), where the operator types. While
@@ -331,7 +333,8 @@ class _Step:
         """
         state = self.state
         if not heard.emergency or state.emergency_ticket_id is not None:
-            return Decision(state, (), options=state.options, then=Then.WAIT, reason="operator has the floor")
+            nudges = tuple(NudgeTicket(case.id) for case in self.cases_on_card(choice, heard))
+            return Decision(state, (), nudges, state.options, then=Then.WAIT, reason="operator has the floor")
         slots = merge(state.slots, heard).slots
         kind = heard.intent.value if heard.category == "leak" else Intent.LEAK_INSIDE.value
         state = self.act(OpenTicket(kind, heard.text), replace(state, slots=slots))
@@ -362,6 +365,11 @@ class _Step:
             facts = self.facts(state, heard)
             return self.kit.policy.leave_queue(state, facts, callback=wish == "callback")
         say: tuple[Say, ...] = ()
+        nudged = self.cases_on_card(choice, heard)
+        if nudged:
+            say = tuple(Say("ticket.nudged", {"number": case.number, "ticket_id": case.id}) for case in nudged)
+            nudges = tuple(NudgeTicket(case.id) for case in nudged)
+            return Decision(state, say, nudges, state.options, then=Then.WAIT, reason="nudged by its card")
         if wish == "message" and on_the_phone:
             return Decision(
                 state, (Say(VOICEMAIL),), options=state.options, then=Then.RECORD, reason="leaves a message"
@@ -374,6 +382,11 @@ class _Step:
                 return self.kit.policy.leave_queue(state, self.facts(state, heard), callback=True)
             say = (Say(told.script),) if told.script else ()
         return Decision(state, say, options=state.options, then=Then.WAIT, reason="waits for a person")
+
+    def cases_on_card(self, choice: str, heard: Understanding) -> Sequence[OpenCase]:
+        """The open case whose card has the button that was pressed; none for any other button."""
+        number = number_on_card(choice)
+        return [case for case in self.facts(self.state, heard).open_cases if case.number == number] if number else ()
 
     def after_message(self, left: LeftMessage) -> Decision:
         """The bot goes on where the caller is with it, or waits; whoever talks with a person, or has gone, hears nothing."""

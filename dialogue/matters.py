@@ -6,7 +6,8 @@ from bot.understanding import EntityKind, Intent
 from dialogue.asking import Asking
 from dialogue.decision import Decision, NudgeTicket
 from dialogue.facts import Matter
-from dialogue.options import MENU
+from dialogue.options import MENU, number_on_card
+from dialogue.questions import expect_of
 
 #: Reported as a cold home, these are an outage if the heating was on and stopped (F18): its clocks are shorter.
 PERHAPS_OUTAGE = frozenset({"no_heat", "cold_room"})
@@ -93,12 +94,16 @@ class Matters(Asking):
         return None
 
     def tell_cases(self, *, nudge: bool) -> Decision:
-        if not self.facts.open_cases:
+        number = number_on_card(self.choice)
+        cases = [case for case in self.facts.open_cases if number in ("", case.number)]
+        if not cases:
             self.tell("ticket.none_open")
-        for case in self.facts.open_cases[:3]:
+        for case in cases[:3]:
             if nudge:
                 self.commands.append(NudgeTicket(case.id))
             self.tell("ticket.nudged" if nudge else "ticket.status", number=case.number, ticket_id=case.id)
+        if number:  # pressed on a card, beside whatever is being talked about
+            return self.done(options=self.before.options, expect=expect_of(self.asked), reason="nudged by its card")
         return self.resume_or_more("asked about tickets")
 
     def go_on(self, reason: str = "something else") -> Decision:

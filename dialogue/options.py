@@ -36,6 +36,12 @@ _A_NUMBER = re.compile(r"[A-Z]?\d{1,6}")
 _KEYED = {"key_building": EntityKind.BUILDING, "key_unit": EntityKind.UNIT, "key_room": EntityKind.ROOM}
 
 
+def number_on_card(choice: str) -> str:
+    """The ticket whose card has this button (`nudge:<number>`); "" if it is another button."""
+    head, _, number = choice.partition(":")
+    return number if head == "nudge" else ""
+
+
 def understand_choice(choice: str, text: str) -> Understanding:
     """A key or a tapped button: nothing to guess. Unknown choices are understood as nothing."""
     intent = Intent.FALLBACK

@@ -157,6 +157,17 @@ class DialogueStore(FulfillmentStore, Protocol):
 
     def write(self) -> AbstractContextManager[DialogueTx]: ...
     def read(self) -> AbstractContextManager[DialogueTx]: ...
+    def wait_for_change(self, seen: int, timeout: float, topic: str = "", heard: float = 0.0) -> int:
+        """As below, and returns too when `topic` was signalled after `heard`."""
+        ...
+
+    def signal(self, topic: str) -> None:
+        """Something that is stored nowhere happened: wakes who listens to the topic, in every process that can be reached."""
+        ...
+
+    def signalled(self, topic: str) -> float:
+        """When that was last, on this machine's monotonic clock; 0: not lately."""
+        ...
 
 
 class Understands(Protocol):

@@ -61,6 +61,7 @@ class DialogueState:
     home_confirmed: bool = False
     home_denied: bool = False
     ticket_ids: tuple[int, ...] = ()
+    earlier_ticket_ids: tuple[int, ...] = ()  # from before the conversation was ended and written to again
     emergency_ticket_id: int | None = None
     alarmed: tuple[str, ...] = ()  # emergency kinds of this conversation, oldest first
     care_for: str = ""  # who must come first (J1), in the resident's own word
@@ -78,7 +79,15 @@ class DialogueState:
     def from_json(cls, data: dict[str, Any]) -> "DialogueState":
         """The inverse of `to_json`; an empty mapping is a fresh state, keys of an older release are dropped."""
         known = {k: v for k, v in data.items() if k in cls.__dataclass_fields__}
-        for name in ("already_asked", "candidates", "ticket_ids", "alarmed", "announced", "answered"):
+        for name in (
+            "already_asked",
+            "candidates",
+            "ticket_ids",
+            "earlier_ticket_ids",
+            "alarmed",
+            "announced",
+            "answered",
+        ):
             known[name] = tuple(known.get(name, ()))
         known["suspended"] = tuple((m, s) for m, s in known.get("suspended", ()))
         known["slots"] = Slots(**known.get("slots", {}))

@@ -6,6 +6,7 @@ themselves. Nobody may conclude anything from a number but that the tables are w
 """
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import closing
@@ -20,6 +21,9 @@ from kernel.errors import HotlineError
 from storage.door import translated
 
 CHANNEL = "hotline_change"
+SIGNALS = "hotline_signal"
+_MOST_SIGNALS = 1000  # topics remembered before old ones are forgotten
+_SIGNAL_LASTS_SECONDS = 30.0
 #: How late another process's commit is noticed at most on SQLite. PRAGMA data_version costs microseconds.
 POLL_SECONDS = 0.05
 _LISTEN_SECONDS = 0.2  # between two looks whether to stop
@@ -34,6 +38,7 @@ class Changes:
     def __init__(self, watcher: Callable[["Changes"], "Watcher"]) -> None:
         self._number = 0
         self._changed = threading.Condition()
+        self._signals: dict[str, float] = {}
         self._make_watcher = watcher
         self._watcher: Watcher | None = None
         self._closed = False
@@ -43,13 +48,28 @@ class Changes:
             self._number += 1
             self._changed.notify_all()
 
-    def wait(self, seen: int, timeout: float) -> int:
-        """Returns at once if the number is not `seen` any more, or after close."""
+    def signal(self, topic: str) -> None:
+        """Something happened that is written nowhere: whoever listens to the topic wakes, nobody reads a table for it."""
+        now = time.monotonic()
+        with self._changed:
+            if len(self._signals) >= _MOST_SIGNALS:
+                self._signals = {name: at for name, at in self._signals.items() if now - at < _SIGNAL_LASTS_SECONDS}
+            self._signals[topic] = now
+            self._changed.notify_all()
+
+    def signalled(self, topic: str) -> float:
+        """When the topic was signalled last, on the monotonic clock; 0: not lately."""
+        return self._signals.get(topic, 0.0)
+
+    def wait(self, seen: int, timeout: float, topic: str = "", heard: float = 0.0) -> int:
+        """Returns at once if the number is not `seen` any more, or the topic was signalled after `heard`, or after close."""
         with self._changed:
             if self._watcher is None and not self._closed:
                 self._watcher = self._make_watcher(self)
                 self._watcher.start()
-            self._changed.wait_for(lambda: self._number != seen or self._closed, timeout)
+            self._changed.wait_for(
+                lambda: self._number != seen or self._signals.get(topic, 0.0) > heard or self._closed, timeout
+            )
             return self._number
 
     def close(self) -> None:
@@ -127,9 +147,15 @@ class PostgresWatcher(Watcher):
         if not isinstance(connection, psycopg.Connection):
             raise TypeError(f"psycopg expected, not {type(connection)}")
         connection.autocommit = True
-        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+        for channel in (CHANNEL, SIGNALS):
+            connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
         self._changes.announce()
         while not self._stopping.is_set():
             for notification in connection.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
-                if notification.payload != self._own:
+                process, _, topic = notification.payload.partition(" ")
+                if process == self._own:
+                    continue
+                if notification.channel == SIGNALS:
+                    self._changes.signal(topic)
+                else:
                     self._changes.announce()

@@ -23,7 +23,7 @@ from fulfillment.outbox import Lane, Rank, Task, is_due
 from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from storage import engines, migrate
 from storage.announcements import AnnouncementRows
-from storage.changes import CHANNEL, Changes, PostgresWatcher, SqliteWatcher, Watcher
+from storage.changes import CHANNEL, SIGNALS, Changes, PostgresWatcher, SqliteWatcher, Watcher
 from storage.chats import ChatRows
 from storage.conferences import ConferenceRows
 from storage.conversations import ConversationRows
@@ -238,9 +238,25 @@ class Store:
 
     # --- news
 
-    def wait_for_change(self, seen: int, timeout: float) -> int:
-        """Blocks until anybody committed a write after change number `seen` (start with 0), or `timeout` seconds."""
-        return self._changes.wait(seen, timeout)
+    def wait_for_change(self, seen: int, timeout: float, topic: str = "", heard: float = 0.0) -> int:
+        """Blocks until anybody committed a write after change number `seen` (start with 0), or signalled `topic` after
+        `heard`, or `timeout` seconds.
+        """
+        return self._changes.wait(seen, timeout, topic, heard)
+
+    def signal(self, topic: str) -> None:
+        """Wakes whoever listens to the topic, in every process of this database (on SQLite: in this one). Written nowhere."""
+        self._changes.signal(topic)
+        if not self._engines.is_sqlite:
+            with translated(), self._engines.write.begin() as connection:
+                connection.execute(
+                    text("SELECT pg_notify(:channel, :payload)"),
+                    {"channel": SIGNALS, "payload": f"{self._process} {topic}"},
+                )
+
+    def signalled(self, topic: str) -> float:
+        """When that was last, on this machine's monotonic clock; 0: not lately."""
+        return self._changes.signalled(topic)
 
     def _watcher(self, changes: Changes) -> Watcher:
         if self._engines.is_sqlite:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta
+from time import monotonic
 from typing import Any, TypeVar
 
 from bot.understanding import Intent, Source, Understanding
@@ -249,6 +250,7 @@ class FakeStore:
         self.write_failures: list[Exception | None] = []
         self.after_commit: Any = None
         self.commits = 0
+        self.signals: dict[str, float] = {}
         self._lock = threading.RLock()
         self._changed = threading.Condition()
         self._local = threading.local()
@@ -323,10 +325,18 @@ class FakeStore:
             self._committed()
         return len(held)
 
-    def wait_for_change(self, seen: int, timeout: float) -> int:
+    def wait_for_change(self, seen: int, timeout: float, topic: str = "", heard: float = 0.0) -> int:
         with self._changed:
-            self._changed.wait_for(lambda: self.commits > seen, timeout)
+            self._changed.wait_for(lambda: self.commits > seen or self.signals.get(topic, 0.0) > heard, timeout)
             return self.commits
+
+    def signal(self, topic: str) -> None:
+        with self._changed:
+            self.signals[topic] = monotonic()
+            self._changed.notify_all()
+
+    def signalled(self, topic: str) -> float:
+        return self.signals.get(topic, 0.0)
 
     def _pending(self, lane: Lane) -> list[StoredTask]:
         return [r for r in self.tables.tasks.values() if r.state == "pending" and lane_of(r.task.kind) is lane]

@@ -8,7 +8,8 @@
     POST /chat/api/end        {conversation}          -> the same
     POST /chat/api/rating     {conversation, stars, words, after} -> the same; once the chat has ended
     POST /chat/api/receipts   {conversation, delivered, read} -> {}: up to which seq messages have reached the page, and eyes
-    GET  /chat/api/events     ?key=&after=N           -> events "message" (id: seq) and "state"
+    POST /chat/api/typing     {conversation}          -> {}: the resident writes; kept nowhere
+    GET  /chat/api/events     ?key=&after=N           -> events "message" (id: seq), "state" and "typing"
 
 The token goes as `Authorization: Bearer`, or as the cookie where a browser keeps no local storage. `level` is the seq
 up to which the answer is complete: ask again with after=level while `more`.
@@ -26,12 +27,13 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, TooManyReq
 
 from dialogue.chat import Receipt, Side
 from dialogue.conversation import Channel, Conversation, Floor, Turn
+from dialogue.typing_mark import typing_topic
 from kernel.errors import BadInput, Conflict, NotAllowed, NotFound, StoreBusy
 from webchat.config import ChatConfig
 from webchat.identity import Identity, external_id, round_of
 from webchat.photographs import DarkRoom, NotAPicture, PictureTooBig
 from webchat.ports import ChatRooms, ChatTx
-from webchat.shown import messages_json, state_json
+from webchat.shown import Beside, messages_json, state_json
 from webchat.stream import Seats, follow
 
 COOKIE = "webchat_visitor"
@@ -70,7 +72,7 @@ class ChatApi:
         self._identity = identity
         self._seats = seats
         self._config = config
-        self._waiting = config.waiting
+        self._beside = Beside(config.waiting, config.tickets)
 
     def register(self, blueprint: Blueprint, limiter: Limiter) -> None:
         limits = self._config.limits
@@ -96,6 +98,8 @@ class ChatApi:
         rate = limiter.limit(limits.messages_per_visitor, key_func=by_visitor)(self.rate)
         blueprint.add_url_rule("/api/rating", "api_rate", rate, methods=["POST"])
         blueprint.add_url_rule("/api/receipts", "api_receipts", receipts, methods=["POST"])
+        typing = limiter.limit(limits.reads_per_visitor, key_func=by_visitor)(self.typing)
+        blueprint.add_url_rule("/api/typing", "api_typing", typing, methods=["POST"])
         blueprint.add_url_rule("/api/events", "api_events", events, methods=["GET"])
 
     def session(self) -> Response:
@@ -228,6 +232,16 @@ class ChatApi:
             tx.note_receipt(conversation.id, Side.RESIDENT, Receipt(delivered, min(read, delivered)))
         return _json({})
 
+    def typing(self) -> Response:
+        """Told to whoever has the floor or may take it; the bot does not look up."""
+        visitor = self._visitor()
+        body = self._body()
+        with self._store.read() as tx:
+            conversation = self._own(tx, body.get("conversation"), visitor)
+        if conversation.floor in (Floor.QUEUE, Floor.OPERATOR):
+            self._store.signal(typing_topic(conversation.id, Side.RESIDENT))
+        return _json({})
+
     def events(self) -> Response:
         key = self._identity.opened_stream_key(request.args.get("key", ""))
         if key is None:
@@ -241,7 +255,7 @@ class ChatApi:
             response.headers["Retry-After"] = str(_RETRY_STREAM_SECONDS)
             return response
         response = Response(
-            follow(self._store, key.conversation_id, after, self._config.pace, self._waiting),
+            follow(self._store, key.conversation_id, after, self._config.pace, self._beside),
             mimetype="text/event-stream",
         )
         response.call_on_close(self._seats.give_back)
@@ -253,7 +267,7 @@ class ChatApi:
         conversation = tx.conversation(conversation_id)
         news = tx.messages(conversation_id, after, page)
         return {
-            "conversation": state_json(tx, conversation, self._waiting),
+            "conversation": state_json(tx, conversation, self._beside),
             "messages": messages_json(news),
             "level": news[-1].seq if news else after,
             "more": len(news) == page,

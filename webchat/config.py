@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from webchat.ports import TellsWaiting, nobody_waits
+from webchat.ports import TellsTickets, TellsWaiting, no_tickets, nobody_waits
 from webchat.stream import Pace
 
 
@@ -38,3 +38,4 @@ class ChatConfig:
     pace: Pace = field(default_factory=Pace)
     limits: ChatLimits = field(default_factory=ChatLimits)
     waiting: TellsWaiting = nobody_waits  # where somebody who waits for a person stands
+    tickets: TellsTickets = no_tickets  # their cards

@@ -51,6 +51,17 @@ class TellsWaiting(Protocol):
     def __call__(self, tx: Any, conversation: Conversation, /) -> str: ...
 
 
+class TellsTickets(Protocol):
+    """The tickets of a conversation as cards, as they are now (dialogue.ticket_cards.TicketCards)."""
+
+    def __call__(self, tx: Any, conversation: Conversation, /) -> Sequence[dict[str, Any]]: ...
+
+
+def no_tickets(_tx: Any, _conversation: Conversation, /) -> Sequence[dict[str, Any]]:
+    """For a chat whose hotline opens none."""
+    return ()
+
+
 def nobody_waits(_tx: Any, _conversation: Conversation, /) -> str:
     """For a chat without operators."""
     return ""
@@ -74,7 +85,9 @@ class ChatStore(Protocol):
 
     def write(self) -> AbstractContextManager[ChatTx]: ...
     def read(self) -> AbstractContextManager[ChatTx]: ...
-    def wait_for_change(self, seen: int, timeout: float) -> int: ...
+    def wait_for_change(self, seen: int, timeout: float, topic: str = "", heard: float = 0.0) -> int: ...
+    def signal(self, topic: str) -> None: ...
+    def signalled(self, topic: str) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)

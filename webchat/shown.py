@@ -1,12 +1,13 @@
 """What of a conversation leaves the house: a list of what may be shown, so that a new key in `data` stays inside."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dialogue.chat import Side
 from dialogue.conversation import Author, Conversation, Floor, Message
 from kernel.errors import NotFound
-from webchat.ports import ChatTx, TellsWaiting
+from webchat.ports import ChatTx, TellsTickets, TellsWaiting, no_tickets, nobody_waits
 
 JsonObject = dict[str, Any]
 
@@ -39,9 +40,17 @@ def messages_json(messages: Sequence[Message]) -> list[JsonObject]:
     return [message_json(m) for m in messages if m.author is not Author.SYSTEM or m.data.get("audience") == "resident"]
 
 
-def state_json(tx: ChatTx, conversation: Conversation, waiting: TellsWaiting) -> JsonObject:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is shown beside the messages and is told by rooms below: a place in line, tickets."""
+
+    waiting: TellsWaiting = nobody_waits
+    tickets: TellsTickets = no_tickets
+
+
+def state_json(tx: ChatTx, conversation: Conversation, beside: Beside) -> JsonObject:
     """Who has the floor, with the operator's name as the resident may know it, where he stands who waits for one, and
-    up to which message a person of the house has looked (0: nobody yet), how it was rated (0: not yet).
+    up to which message a person of the house has looked (0: nobody yet), how it was rated (0: not yet), its tickets.
     """
     operator = ""
     if conversation.floor is Floor.OPERATOR and conversation.operator_id is not None:
@@ -53,7 +62,8 @@ def state_json(tx: ChatTx, conversation: Conversation, waiting: TellsWaiting) ->
         "id": conversation.id,
         "floor": conversation.floor.value,
         "operator": operator,
-        "waiting": waiting(tx, conversation),
+        "waiting": beside.waiting(tx, conversation),
         "stars": rating.stars if (rating := tx.rating(conversation.id)) else 0,
         "read": tx.receipts(conversation.id)[Side.HOUSE].read_seq,
+        "tickets": list(beside.tickets(tx, conversation)),
     }

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from dialogue.chat import Side
 from dialogue.conversation import Conversation, Floor
+from dialogue.typing_mark import typing_topic
 from kernel.errors import StoreBusy
-from webchat.ports import ChatStore, TellsWaiting, nobody_waits
-from webchat.shown import messages_json, state_json
+from webchat.ports import ChatStore
+from webchat.shown import Beside, messages_json, state_json
 
 _PAGE = 100
+NOTHING_BESIDE = Beside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Seats:
 
 
 def follow(
-    store: ChatStore, conversation_id: str, after: int, pace: Pace, waiting: TellsWaiting = nobody_waits
+    store: ChatStore, conversation_id: str, after: int, pace: Pace, beside: Beside = NOTHING_BESIDE
 ) -> Iterator[str]:
     """Everything with seq > after, then everything as it happens, until the conversation has ended or time is up.
 
@@ -47,9 +50,11 @@ def follow(
     until = time.monotonic() + pace.longest
     state: dict[str, Any] = {}
     seen = store.wait_for_change(0, 0)
+    topic = typing_topic(conversation_id, Side.HOUSE)
+    heard = time.monotonic()
     while True:
         try:
-            conversation, news, new_state = _read(store, conversation_id, after, waiting)
+            conversation, news, new_state = _read(store, conversation_id, after, beside)
         except StoreBusy:
             return  # the browser reconnects with the last id it has
         for seq, shown in news:
@@ -64,19 +69,25 @@ def follow(
         left = until - time.monotonic()
         if conversation.floor is Floor.ENDED or left <= 0:
             return
-        now_seen = store.wait_for_change(seen, min(pace.keep_alive, left))
+        now_seen = store.wait_for_change(seen, min(pace.keep_alive, left), topic, heard)
+        while (
+            now_seen == seen and time.monotonic() < until and (typed := store.signalled(topic)) > heard
+        ):  # nothing is read for it
+            heard = typed
+            yield _event("typing", {})
+            now_seen = store.wait_for_change(seen, min(pace.keep_alive, left), topic, heard)
         if now_seen == seen:
             yield ": still here\n\n"
         seen = now_seen
 
 
 def _read(
-    store: ChatStore, conversation_id: str, after: int, waiting: TellsWaiting
+    store: ChatStore, conversation_id: str, after: int, beside: Beside
 ) -> tuple[Conversation, list[tuple[int, dict[str, Any] | None]], dict[str, Any]]:
     with store.read() as tx:
         conversation = tx.conversation(conversation_id)
         news = tx.messages(conversation_id, after, _PAGE)
-        state = state_json(tx, conversation, waiting)
+        state = state_json(tx, conversation, beside)
     return conversation, [(m.seq, next(iter(messages_json([m])), None)) for m in news], state
 
 

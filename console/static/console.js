@@ -7,12 +7,14 @@ import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startSoftphone } from "./softphone.js";
 import { startTranscript } from "./transcript.js";
+import { startTypingMarks } from "./typing_marks.js";
 
 startClocks();
 startKeys();
 if (document.body.dataset.events) {
   startAlarm();
   startTranscript();
+  startTypingMarks();
   startCallBar();
   startCanned();
   startSoftphone();

@@ -79,6 +79,7 @@ function openStream() {
       worry = window.setTimeout(startPolling, PATIENCE_MS);
     }
   });
+  source.addEventListener("typing", () => document.dispatchEvent(new Event("resident-writes")));
   // Timers of a hidden page are slowed to one a minute; what arrives on the stream is not.
   source.addEventListener("beat", beat);
 }

@@ -12,7 +12,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from console import live
+from dialogue.chat import Side
 from dialogue.conversation import Author, Floor
+from dialogue.typing_mark import typing_topic
 from kernel.clock import SystemClock
 from tests.console.sample import PASSWORD, Day, build_app, sample_day
 from tests.fakes import FakeStore
@@ -238,3 +240,29 @@ def test_a_canned_reply_by_keyboard_alone(browser: Browser, lively: tuple[FakeSt
         expect(page.get_by_label("回复内容")).to_have_value("怎么又是您")
         assert operator_words(store, day.waiting) == [wanted]
     assert faults == []
+
+
+def test_each_side_sees_that_the_other_writes_and_nothing_is_kept(
+    browser: Browser, lively: tuple[FakeStore, Day, Flask]
+) -> None:
+    store, day, app = lively
+    with serving(app) as server:
+        page = sign_in(browser, server.server_port, "xiaoli", [])
+        page.locator(f"#talk-{day.waiting}").click()
+        page.get_by_role("button", name="接手会话").click()
+        expect(page.get_by_label("回复内容")).to_be_focused()
+        with page.expect_response("**/typing"):
+            page.get_by_label("回复内容").press_sequentially("您好")
+        assert store.signalled(typing_topic(day.waiting, Side.HOUSE))
+        with page.expect_response("**/events*"):
+            page.reload()
+        expect(page.locator("#writes")).to_be_hidden()
+        deadline = time.monotonic() + 5
+        while page.locator("#writes").is_hidden() and time.monotonic() < deadline:
+            store.signal(typing_topic(day.waiting, Side.RESIDENT))  # until the stream is there to hear it
+            page.wait_for_timeout(50)
+        expect(page.locator("#writes")).to_have_text("住户正在输入")
+        assert operator_words(store, day.waiting) == []
+        write(store, day.waiting, "还是不热")
+        expect(page.locator("#transcript")).to_contain_text("还是不热")
+        expect(page.locator("#writes")).to_be_hidden(timeout=2000)

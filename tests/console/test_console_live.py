@@ -9,7 +9,9 @@ from flask import Flask
 from werkzeug.test import TestResponse, create_environ
 
 from console import live
+from dialogue.chat import Side
 from dialogue.conversation import Author
+from dialogue.typing_mark import typing_topic
 from tests.console.conftest import Person, sign_in
 from tests.console.sample import Day, build_app
 from tests.fakes import FakeStore, FixedClock
@@ -136,3 +138,11 @@ def test_a_closed_account_gets_no_stream(app: Flask, xiaoli: Person, store: Fake
     with store.write() as tx:
         tx.upsert_operator(replace(tx.operator(1), active=False))
     assert xiaoli.get("/events?topics=queue").status_code == 401
+
+
+def test_only_the_holder_s_writing_is_told(xiaoli: Person, zhuguan: Person, store: FakeStore, day: Day) -> None:
+    topic = typing_topic(day.held, Side.HOUSE)
+    assert xiaoli.post(f"/conversations/{day.held}/typing").status_code == 204
+    assert store.signalled(topic) == 0.0
+    assert zhuguan.post(f"/conversations/{day.held}/typing").status_code == 204
+    assert store.signalled(topic) > 0.0

@@ -210,6 +210,17 @@ class TestNews:
             tx.add_message("c1", author=Author.BOT, text=str(1 // 0), at=NOW)
         assert talking.wait_for_change(seen, 0.3) == seen
 
+    def test_a_signal_wakes_its_listener_and_writes_nothing(self, talking: DialogueStore) -> None:
+        seen, started = settled(talking), time.monotonic()
+        with ThreadPoolExecutor(2) as pool:
+            listens = pool.submit(talking.wait_for_change, seen, 10, "typing:a:house", started)
+            listens_elsewhere = pool.submit(talking.wait_for_change, seen, 0.5, "typing:b:house", started)
+            talking.signal("typing:a:house")
+            assert listens.result(5) == seen
+            assert listens_elsewhere.result(5) == seen
+        assert talking.signalled("typing:a:house") > started
+        assert talking.signalled("typing:b:house") == 0.0
+
 
 def settled(store: DialogueStore) -> int:
     """The change number once nothing has changed for a while (the watcher announces its own start)."""
@@ -293,3 +304,16 @@ def two_let_go_together(url: str, what: str) -> Iterator[list[tuple[BaseProcess,
         for _, pipe in (one, other):
             pipe.send("go")
         yield [one, other]
+
+
+@pytest.mark.postgres
+def test_a_signal_reaches_the_other_processes_of_a_postgres_database(new_url: Callable[..., str]) -> None:
+    url = new_url("postgres", stocked=True)
+    with Store(url) as here, Store(url) as there:
+        settled(there)
+        started = time.monotonic()
+        with ThreadPoolExecutor(1) as pool:
+            listens = pool.submit(there.wait_for_change, there.wait_for_change(0, 0), 10, "typing:a:house", started)
+            here.signal("typing:a:house")
+            listens.result(8)
+        assert there.signalled("typing:a:house") > started

@@ -4,8 +4,9 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from flask import Flask
 from flask_limiter import Limiter
@@ -41,6 +42,7 @@ class Site:
     store: FakeStore
     hotline: FakeHotline
     operator: Operator
+    tickets: list[dict[str, Any]] = field(default_factory=list)  # what the hotline tells of them
 
 
 CONFIG = ChatConfig(
@@ -62,8 +64,10 @@ def site(config: ChatConfig = CONFIG, clock: Clock | None = None, *, thinks: flo
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
     pictures = Pictures(store, SoundFolder(Path(tempfile.mkdtemp(prefix="pictures-")), ".jpg"), BOOK, clock)
     rooms = ChatRooms(hotline, store, pictures, Ratings(store, clock), FakeScripts(), clock)
+    place = Site(app, store, hotline, operator)
+    config = replace(config, tickets=lambda _tx, _conversation: place.tickets)
     app.register_blueprint(build_webchat(rooms, limiter, config))
-    return Site(app, store, hotline, operator)
+    return place
 
 
 def with_limits(**limits: object) -> ChatConfig:

@@ -133,6 +133,7 @@ class TestWhoIsWho:
             "waiting": "",
             "read": 0,
             "stars": 0,
+            "tickets": [],
         }
         answer = visitor.session(fresh=True)
         assert answer["conversation"]["id"] != first

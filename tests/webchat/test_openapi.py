@@ -65,6 +65,7 @@ def test_a_whole_chat_is_as_it_is_described(place: Site) -> None:
         tx.add_message(mine, author=Author.OPERATOR, text="好", at=SystemClock().now(), data={"operator": "张敏"})
         tx.note_receipt(mine, Side.HOUSE, Receipt(3, 3))
     ask("POST", "receipts", json={"conversation": mine, "delivered": 3, "read": 3})
+    ask("POST", "typing", json={"conversation": mine})
     ask("POST", "end", json={"conversation": mine, "after": 0})
     ask("POST", "rating", json={"conversation": mine, "stars": 4, "words": "好", "after": 0})
     page = ask("GET", "messages", query_string={"conversation": mine, "after": 0})

@@ -1,8 +1,10 @@
 /* The resident's page: what is typed goes through the outbox, what happened comes from the log, "after N" until level. */
 
 import { Api, Refusal } from "./api.js";
+import { callAttention, startAttention } from "./attention.js";
 import * as outbox from "./outbox.js";
 import { bytes, shrink } from "./photo.js";
+import { startTools } from "./tools.js";
 import { View } from "./view.js";
 import { fill } from "./words.js";
 
@@ -11,6 +13,8 @@ const POLL = 4000; // ms between looks while no stream is to be had
 const STREAM_AGAIN = 30000;
 const KEY_FRESH = 3600 * 1000; // the server takes a stream key for two hours
 const TYPING_AFTER = 300;
+const TYPED_LASTS = 6000; // how long a person's mark stands
+const TELL_TYPING = 4000;
 const NEAR_BOTTOM = 140;
 
 const $ = (id) => document.getElementById(id);
@@ -21,7 +25,7 @@ const pictures = {
   load: (id) => api.picture(id).then((blob) => URL.createObjectURL(blob)),
   open: openPicture,
 };
-const view = new View($("log"), strings, body.dataset.images, pictures);
+const view = new View($("log"), strings, body.dataset.images, pictures, nudge);
 const embedded = body.classList.contains("embedded");
 const title = document.title;
 const input = $("text");
@@ -134,9 +138,12 @@ function showMessages(messages) {
   showReplies(last);
   marks();
   tellReceipt();
+  if (last.author === "operator") typed(false);
+  view.standing([]);
   if (chat.started && foreign && !visible()) {
     chat.unread += foreign;
     tellUnread();
+    callAttention(title, messages[messages.length - 1].text);
   }
   if (follow || !chat.started) scrollTo(chat.started ? first : null);
   else if (foreign) $("jump").hidden = false;
@@ -154,6 +161,7 @@ function showState(conversation) {
   $("rate").hidden = Boolean(conversation.stars);
   $("rated").hidden = !conversation.stars;
   if (over) showReplies(null);
+  view.standing(conversation.tickets);
   marks();
   tellReceipt();
   status();
@@ -182,20 +190,44 @@ async function tellReceipt() {
   }
 }
 
+/* The bot thinks, or a person writes. */
 let typingTimer = 0;
+let typedTimer = 0;
 function typing() {
   clearTimeout(typingTimer);
+  if (typedTimer) return;
   const busy = () => chat.sending && !chat.lost && chat.conversation && chat.conversation.floor === "bot";
   if (!busy()) {
     $("typing").hidden = true;
     return;
   }
   typingTimer = setTimeout(() => {
-    if (!busy() || !$("typing").hidden) return;
-    const follow = atBottom();
-    $("typing").hidden = false;
-    if (follow) scrollTo(null);
+    if (busy() && $("typing").hidden) showTyping("bot", strings.typing);
   }, TYPING_AFTER);
+}
+
+function showTyping(who, words) {
+  const follow = atBottom();
+  $("typing-who").src = `${body.dataset.images}${who}.svg`;
+  $("typing").querySelector("[role=status]").setAttribute("aria-label", words);
+  $("typing").hidden = false;
+  if (follow) scrollTo(null);
+}
+
+function typed(now) {
+  clearTimeout(typedTimer);
+  typedTimer = 0;
+  if (!now) return typing();
+  showTyping("operator", strings.typing_operator);
+  typedTimer = setTimeout(() => typed(false), TYPED_LASTS);
+}
+
+let toldTyping = 0;
+function tellTyping() {
+  const floor = chat.conversation && chat.conversation.floor;
+  if (!input.value.trim() || (floor !== "queue" && floor !== "operator") || Date.now() - toldTyping < TELL_TYPING) return;
+  toldTyping = Date.now();
+  api.post("api/typing", { conversation: chat.conversation.id }).catch(() => {}); // a mark: gone is gone
 }
 
 /* ---- what happens ---- */
@@ -315,7 +347,8 @@ async function flush() {
 async function deliver(entry) {
   try {
     if (!chat.conversation) await start();
-    if (chat.conversation.floor === "ended") await start({ fresh: true });
+    const aboutOldCase = entry.choice.startsWith("nudge:"); // a card's button belongs to its own chat, over or not
+    if (chat.conversation.floor === "ended" && !aboutOldCase) await start({ fresh: true });
     chat.sending = true;
     typing();
     const id = chat.conversation.id;
@@ -376,6 +409,9 @@ function listen() {
       source.close();
       chat.source = null;
     }
+  });
+  source.addEventListener("typing", () => {
+    if (chat.conversation.id === id && chat.conversation.floor === "operator") typed(true);
   });
   source.addEventListener("error", () => {
     if (source.readyState !== EventSource.CLOSED || chat.source !== source) return; // the browser tries again by itself
@@ -468,7 +504,10 @@ $("composer").addEventListener("submit", (event) => {
   submit();
   input.focus({ preventScroll: true });
 });
-input.addEventListener("input", fit);
+input.addEventListener("input", () => {
+  fit();
+  tellTyping();
+});
 input.addEventListener("keydown", (event) => {
   // isComposing: the Enter that picks a pinyin candidate sends nothing
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
@@ -476,6 +515,18 @@ input.addEventListener("keydown", (event) => {
     submit();
   }
 });
+
+function nudge(number) {
+  send(fill(strings.ticket_nudge_said, { number }), `nudge:${number}`);
+}
+
+function write(words) {
+  const start = input.selectionStart;
+  input.value = input.value.slice(0, start) + words + input.value.slice(input.selectionEnd);
+  input.setSelectionRange(start + words.length, start + words.length);
+  fit();
+  tellTyping();
+}
 
 function setLarge(on) {
   document.documentElement.classList.toggle("large", on);
@@ -580,6 +631,8 @@ window.addEventListener("resize", () => {
 });
 
 setLarge(outbox.keep.get("webchat.large") === "1");
+startTools(strings, write, (words) => { view.note(words, true); scrollTo(null); });
+startAttention(strings);
 for (const entry of outbox.waiting()) view.wait(entry);
 fit();
 start().then(flush);

@@ -53,13 +53,29 @@ function withNumbers(node, text) {
 }
 
 export class View {
-  /* `pictures`: {load(id) -> promise of an address, open(address, button)}. */
-  constructor(log, strings, images, pictures) {
+  /* `pictures`: {load(id) -> promise of an address, open(address, button)}; `nudge(number)`: the button of a card. */
+  constructor(log, strings, images, pictures, nudge) {
     this.pictures = pictures;
+    this.nudge = nudge;
     this.log = log;
     this.strings = strings;
     this.images = images;
     this.pending = new Map(); // client_id -> row
+    this.tickets = new Map(); // number -> the ticket as it is now; a card shows that, whatever it was when it was said
+  }
+
+  /* The tickets have changed: cards that are on the page show how they stand, the newest of each can be pressed. */
+  standing(tickets) {
+    for (const info of tickets) this.tickets.set(info.number, info);
+    const newest = new Map();
+    for (const card of this.log.querySelectorAll(".card_ticket")) newest.set(card.dataset.number, card);
+    for (const card of this.log.querySelectorAll(".card_ticket")) {
+      const info = this.tickets.get(card.dataset.number);
+      const version = info && JSON.stringify([info, newest.get(info.number) === card]);
+      if (!info || card.dataset.version === version) continue;
+      card.dataset.version = version;
+      this.fillTicket(card, info, newest.get(info.number) === card);
+    }
   }
 
   clear() {
@@ -97,6 +113,9 @@ export class View {
     for (const row of this.log.querySelectorAll("[data-seq]")) row.removeAttribute("data-seq");
     const old = this.log.querySelector(".under_seen");
     if (old) old.parentNode.removeChild(old);
+    this.tickets.clear();
+    for (const card of this.log.querySelectorAll(".card_ticket")) card.removeAttribute("data-number");
+    for (const foot of this.log.querySelectorAll(".nudge")) foot.parentNode.removeChild(foot);
   }
 
   /* Words that are not stored yet. */
@@ -282,24 +301,33 @@ export class View {
       const call = el("a", "call");
       call.href = dial(String(message.card.phone));
       call.appendChild(icon("phone"));
-      call.appendChild(el("span", "", fill(this.strings.call, { phone: message.card.phone })));
+      const phone = String(message.card.phone).replace(/-/g, "\u2011"); // a number is not broken in two
+      call.appendChild(el("span", "", fill(this.strings.call, { phone })));
       card.appendChild(call);
     }
     return card;
   }
 
   ticket(message) {
-    const strings = this.strings;
-    const info = message.card;
     const card = el("section", "card card_ticket");
-    const head = el("h2", "card__head");
-    head.appendChild(el("span", "", info.title || strings.ticket_title));
-    if (info.state) head.appendChild(el("span", "card__state", info.state));
-    card.appendChild(head);
-    const body = el("div", "card__body");
-    withNumbers(body, message.text);
-    card.appendChild(body);
-    const facts = el("dl", "facts");
+    card.dataset.number = message.card.number;
+    const head = card.appendChild(el("h2", "card__head"));
+    head.appendChild(el("span", "", message.card.title || this.strings.ticket_title));
+    head.appendChild(el("span", "card__state"));
+    withNumbers(card.appendChild(el("div", "card__body")), message.text);
+    card.appendChild(el("dl", "facts"));
+    this.fillTicket(card, this.tickets.get(message.card.number) || message.card, false);
+    return card;
+  }
+
+  /* State, clocks, and the button for whoever has waited long enough. */
+  fillTicket(card, info, pressable) {
+    const strings = this.strings;
+    const state = card.querySelector(".card__state");
+    state.textContent = info.state || "";
+    state.hidden = !info.state;
+    const facts = card.querySelector(".facts");
+    facts.textContent = "";
     const number = facts.appendChild(el("div", "fact fact_number"));
     number.appendChild(el("dt", "", strings.ticket_number));
     number.appendChild(el("dd", "", info.number));
@@ -310,7 +338,18 @@ export class View {
       const time = dueLabel(Date.parse(clock.due_by), Date.now(), strings);
       fact.appendChild(el("dd", "", fill(strings.ticket_by, { time })));
     }
-    card.appendChild(facts);
-    return card;
+    const old = card.querySelector(".nudge");
+    const hadFocus = old && old.contains(document.activeElement);
+    if (old) card.removeChild(old);
+    if (!pressable || !info.open) return;
+    const foot = card.appendChild(el("p", "nudge"));
+    foot.appendChild(el("span", "nudge__count", info.nudges ? fill(strings.ticket_nudged, { count: info.nudges }) : ""));
+    const button = foot.appendChild(el("button", "nudge__button", strings.ticket_nudge));
+    button.type = "button";
+    button.addEventListener("click", () => {
+      button.disabled = true; // until the ticket says that it was heard
+      this.nudge(info.number);
+    });
+    if (hadFocus) button.focus({ preventScroll: true });
   }
 }

@@ -65,6 +65,7 @@
       if (frame) return;
       frame = document.createElement("iframe");
       frame.title = words.frame;
+      frame.allow = "geolocation; microphone"; // asked for by the browser when the resident presses their buttons
       frame.onload = tell;
       frame.src = origin + config.page;
       panel.appendChild(frame);
