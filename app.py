@@ -54,6 +54,7 @@ from fulfillment.desk import Desk
 from fulfillment.dissatisfied import WordOfDissatisfaction
 from fulfillment.forwarding import Forwarding
 from fulfillment.importing import ImportReport, RobotAddress, import_company, load_words
+from fulfillment.incident_watch import IncidentWatch
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.pins import Pins
 from fulfillment.ports import AlarmSender, Deliverer
@@ -310,6 +311,7 @@ class Rooms:
             TaskKind.FETCH_RECORDING: recordings.fetch,
             TaskKind.DELETE_RECORDING: recordings.delete,
             TaskKind.SWEEP: self.sweep.sweep,
+            TaskKind.SPOT_INCIDENT: IncidentWatch(self.store, self.standard, self.clock).spot,
         }
 
 

@@ -14,6 +14,7 @@ from console import (
     calls,
     conversations,
     gate,
+    incidents,
     live,
     pages,
     passing,
@@ -120,4 +121,5 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     resident_calls.add_routes(blueprint, rooms)
     administration.add_routes(blueprint, rooms)
     announcements.add_routes(blueprint, rooms)
+    incidents.add_routes(blueprint, rooms)
     return blueprint

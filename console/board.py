@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from console.incident_board import IncidentRow, incident_rows
 from console.ports import Rooms
 from dialogue.chat import Receipt
 from dialogue.conference import talk_of
@@ -138,6 +139,7 @@ class Board:
     on_duty: tuple[OnDuty, ...]
     waiting: tuple[Waiter, ...]
     present: int  # operators whose pages are open
+    incidents: tuple[IncidentRow, ...]  # suggested and running
 
     def on(self, floor: str) -> list[ConversationRow]:
         """Emergencies first, then whoever comes first by J1, else in the store's order: the longest wait first."""
@@ -182,6 +184,7 @@ class Board:
                 ],
                 self.forwarding_overdue,
             ),
+            "incidents": digest([row.shown for row in self.incidents]),
         }
 
 
@@ -283,6 +286,7 @@ def read_board(rooms: Rooms) -> Board:
             on_duty=_on_duty(tx, now),
             waiting=_waiting(rooms, tx, conversations, now),
             present=len(tx.present_operators(now - rooms.standard.queue.present_within)),
+            incidents=tuple(incident_rows(rooms, tx, tx.live_incidents(), now)),
         )
 
 

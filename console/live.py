@@ -1,6 +1,6 @@
 """Live pages: the server says what changed, the page fetches it. The tables are the truth, the stream is a hint.
 
-A page names topics: `queue`, `running`, `duty`, `alarms`, `talk:<id>`, `floor:<id>`, `side:<id>`, `call:<id>`, `rings:<operator>`, `ticket:<id>`. For each, the stream sends a version; a part of
+A page names topics: `queue`, `running`, `duty`, `alarms`, `incidents`, `talk:<id>`, `floor:<id>`, `side:<id>`, `call:<id>`, `rings:<operator>`, `ticket:<id>`. For each, the stream sends a version; a part of
 the page that shows another version fetches itself anew. So a page that was cut off for any time is right again with
 the first message, and a restarted server needs to remember nothing.
 """
@@ -27,7 +27,7 @@ BEAT_SECONDS = 8.0  # also how often a holder's page tells that it is still open
 LIFE_SECONDS = 300.0  # then the page reconnects, and a session that has ended since gets 401
 _BREATH_SECONDS = 0.2  # at most five looks a second and page, however busy the database is
 _RETRY_AFTER_SECONDS = 15
-_MAX_TOPICS = 8
+_MAX_TOPICS = 10
 
 
 class Streams:
@@ -71,7 +71,7 @@ class Topics:
         name, _, subject = topic.partition(":")
         try:
             match name:
-                case "queue" | "running" | "duty" | "alarms":
+                case "queue" | "running" | "duty" | "alarms" | "incidents":
                     return self._shared.versions(change)[name]
                 case "talk" | "floor" | "side":
                     return self._conversation(name, subject)
@@ -108,7 +108,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms, streams: Streams, presence: P
     def events() -> ResponseReturnValue:
         wanted = [t for t in request.args.get("topics", "").split(",") if t]
         if not wanted or len(wanted) > _MAX_TOPICS:
-            raise BadInput("between one and eight topics")
+            raise BadInput("between one and ten topics")
         seen = partial(presence.seen, me().id)
         first = topics.versions(wanted, rooms.store.wait_for_change(0, 0))
         if "now" in request.args:

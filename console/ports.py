@@ -12,6 +12,7 @@ from dialogue.passing_on import PassingOn
 from dialogue.ports import DialogueStore
 from dialogue.script_book import ScriptBook
 from fulfillment.clocks import ClockEvent
+from fulfillment.incident import IncidentRules
 from fulfillment.manners import NeverSaid
 from fulfillment.recording import Recording
 from fulfillment.resident_calls import Purpose, ResidentCall
@@ -107,6 +108,8 @@ class Standard(Protocol):
 
     @property
     def queue(self) -> QueueRules: ...
+    @property
+    def incidents(self) -> IncidentRules: ...
     @property
     def never_said(self) -> Sequence[NeverSaid]: ...
     @property

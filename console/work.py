@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 
 def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
-    """/ with its parts queue, tickets and duty; the alarm bar; the health page; a number revealed."""
+    """/ with its parts queue, tickets and duty; the bars of alarms and incidents; the health page; a number revealed."""
 
     @blueprint.get("/")
     @allow(OperatorRole.OPERATOR)
@@ -24,7 +24,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.get("/parts/<part>")
     @allow(OperatorRole.OPERATOR)
     def part(part: str) -> ResponseReturnValue:
-        if part not in ("queue", "running", "duty", "alarms"):
+        if part not in ("queue", "running", "duty", "alarms", "incidents"):
             raise BadInput(f"no part {part[:20]}")
         return render_template(
             f"console/parts/{part}.html", board=read_board(rooms), open_conversation=request.args.get("open", "")

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from fulfillment.case import Case
 from fulfillment.clocks import ClockEvent
 from fulfillment.company import Household
+from fulfillment.incident_watch import promise_look
 from fulfillment.ports import FulfillmentTx
 from fulfillment.standard import Standard, TicketKind
 from fulfillment.ticket import Address, Ticket, TicketState
@@ -60,6 +61,7 @@ def open_ticket(tx: FulfillmentTx, request: TicketRequest, *, standard: Standard
     case.happened(ClockEvent.OPENED)
     if stored.emergency:
         _start_ladder(case)
+    promise_look(case)
     return case.ticket, True
 
 
@@ -89,6 +91,7 @@ def learn_address(tx: FulfillmentTx, ticket_id: int, learned: Learned, *, standa
     case = Case(tx, tx.save_ticket(changed), standard=standard, now=now)
     if moved:
         case.tell("address_learned", actor=learned.actor, **_spoken_parts(tx, address))
+        promise_look(case)
     elif ticket.details.keys() - details.keys():  # "perhaps the caller's home" became certain
         case.tell("address_confirmed", actor=learned.actor)
     if details.items() - ticket.details.items():

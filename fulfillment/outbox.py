@@ -43,6 +43,7 @@ class TaskKind(StrEnum):
     FETCH_RECORDING = "fetch_recording"  # {recording_id}: bring the sound into our own folder
     DELETE_RECORDING = "delete_recording"  # {recording_id}: at the carrier and here
     SWEEP = "sweep"  # {}: close silent chats, delete what is kept too long; promises the next sweep
+    SPOT_INCIDENT = "spot_incident"  # {ticket_id}: does this report belong to an incident, or suggest one?
     RELEASE_CONVERSATION = "release_conversation"  # {conversation_id, epoch}: an operator who vanished loses the floor
 
 

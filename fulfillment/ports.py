@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from fulfillment.announcement import Announcement
 from fulfillment.call_ports import CallTx
 from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
+from fulfillment.incident_ports import IncidentTx
 from fulfillment.outbox import Lane, NewTask, Rank, Task
 from fulfillment.recording import Recording
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TimelineEntry
@@ -16,7 +17,7 @@ from fulfillment.ticket_filter import TicketFilter
 from fulfillment.waiting import InLine, Wait, WaitState
 
 
-class FulfillmentTx(CallTx, Protocol):
+class FulfillmentTx(CallTx, IncidentTx, Protocol):
     """One open transaction. Everything written through it commits together or not at all.
 
     Reads inside a write transaction see the transaction's own writes. On SQLite it holds the write lock from its start;

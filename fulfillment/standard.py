@@ -19,6 +19,7 @@ from fulfillment.clause import Clause
 from fulfillment.clocks import Calendar, ClockPlan, ClockRule
 from fulfillment.company import OtherUnit
 from fulfillment.dispatch import LadderPlan
+from fulfillment.incident import IncidentRules, Level
 from fulfillment.manners import NeverSaid
 from fulfillment.pin_tries import PinRules
 from fulfillment.resident_calls import OutgoingPlan, Purpose, PurposePlan, ShortAnswer
@@ -162,6 +163,7 @@ class Standard:
         )
         self.never_said: tuple[NeverSaid, ...] = self._read("never_said.yml", tuple[NeverSaid, ...])
         self.queue: QueueRules = self._read("queue.yml", QueueRules)
+        self.incidents: IncidentRules = self._read("incidents.yml", IncidentRules)
         self.calendar = self._calendar()
         self.outgoing: OutgoingPlan = self._outgoing()
         self._check_clauses()
@@ -170,6 +172,7 @@ class Standard:
         self._check_kinds()
         self._check_ladder()
         self._check_queue()
+        self._check_incidents()
 
     def kind(self, key: str) -> TicketKind:
         """Raises NotFound for a kind that no table knows."""
@@ -310,6 +313,20 @@ class Standard:
         for name, value in asdict(self.queue).items():
             if isinstance(value, timedelta | int) and not isinstance(value, bool) and not value:
                 raise self._wrong("queue.yml", name, "must be more than nothing")
+
+    def _check_incidents(self) -> None:
+        rules = self.incidents
+        if not rules.window or rules.widens_by < 1:
+            raise self._wrong("incidents.yml", "window, widens_by", "a window of time, and at least 1")
+        for category in self._by_key("incidents.yml", rules.categories).values():
+            unknown = {*category.suggested_by, *category.attaches} - set(self.kinds)
+            if unknown:
+                raise self._wrong("incidents.yml", category.key, f"kinds {sorted(unknown)} are not in ticket_kinds.yml")
+            if set(category.homes) != set(Level) or min(category.homes.values()) < 2:  # noqa: PLR2004 - one home is a ticket
+                raise self._wrong("incidents.yml", category.key, f"homes: at least 2 for each of {sorted(Level)}")
+        for notice in self._by_key("incidents.yml", rules.notices).values():
+            if notice.told_ahead is None and notice.told_within is None:
+                raise self._wrong("incidents.yml", notice.key, "told_ahead or told_within: by when?")
 
     def _wrong(self, name: str, key: str, what: str) -> ConfigurationError:
         return ConfigurationError(f"{self._dir / name}: {key}: {what}")

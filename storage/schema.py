@@ -25,6 +25,8 @@ from dialogue.chat import Side
 from dialogue.conversation import Author, Channel, Floor
 from dialogue.leg import LegMode, LegRole, LegState
 from fulfillment.company import OperatorRole, StaffRole
+from fulfillment.incident import IncidentState, Recheck
+from fulfillment.incident_news import Occasion, ToldState
 from fulfillment.outbox import Lane
 from fulfillment.pin_tries import PinVerdict
 from fulfillment.recording import RecordingKind, RecordingState
@@ -380,6 +382,88 @@ attempt = Table(
 )
 UNFINISHED = attempt.c.finished_at.is_(None)
 Index("ix_attempt_unfinished", attempt.c.staff_id, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
+
+# --- incidents: one cause, many tickets -------------------------------------------------------------------------------
+
+incident = Table(
+    "incident",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("category", Words, nullable=False),
+    Column("state", words_of(IncidentState), nullable=False),
+    Column("community_ids", JSON, nullable=False),
+    Column("station_id", ForeignKey(station.c.id)),
+    Column("buildings", JSON, nullable=False),
+    Column("unit", Words, nullable=False),
+    Column("spotted_at", UtcDateTime, nullable=False),
+    Column("begins_at", UtcDateTime, nullable=False),
+    Column("spot", Words, nullable=False),
+    Column("title", Words, nullable=False),
+    Column("cause", Words, nullable=False),
+    Column("expected_end", UtcDateTime),
+    Column("planned", Boolean, nullable=False),
+    Column("author", Words, nullable=False),
+    Column("announcement_id", ForeignKey(announcement.c.id)),
+    Column("announced_at", UtcDateTime),
+    Column("settled_at", UtcDateTime, index=True),
+    Column("reason", Words, nullable=False),
+    Column("merged_into_id", ForeignKey("incident.id")),
+    Column("revision", Integer, nullable=False),
+    Column("rev", Integer, nullable=False),
+)
+IS_SUGGESTED = incident.c.state == literal_column("'suggested'")
+Index("uq_incident_suggested", incident.c.spot, unique=True, sqlite_where=IS_SUGGESTED, postgresql_where=IS_SUGGESTED)
+
+incident_ticket = Table(
+    "incident_ticket",
+    metadata,
+    Column("incident_id", ForeignKey(incident.c.id), primary_key=True),
+    Column("ticket_id", ForeignKey(ticket.c.id), primary_key=True),
+    Column("attached_at", UtcDateTime, nullable=False),
+    Column("attached_by", Words, nullable=False),
+    Column("detached_at", UtcDateTime),
+    Column("detached_by", Words, nullable=False),
+    Column("recheck", words_of(Recheck), nullable=False),
+    Column("answered_at", UtcDateTime),
+    Column("answered_by", Words, nullable=False),
+)
+IS_ATTACHED = incident_ticket.c.detached_at.is_(None)
+Index(
+    "uq_incident_ticket_attached",
+    incident_ticket.c.ticket_id,
+    unique=True,
+    sqlite_where=IS_ATTACHED,
+    postgresql_where=IS_ATTACHED,
+)
+
+incident_told = Table(
+    "incident_told",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("incident_id", ForeignKey(incident.c.id), nullable=False),
+    Column("occasion", words_of(Occasion), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("recipient", Words, nullable=False),
+    Column("promised_at", UtcDateTime, nullable=False),
+    Column("ticket_id", ForeignKey(ticket.c.id)),
+    Column("household_id", ForeignKey(household.c.id)),
+    Column("state", words_of(ToldState), nullable=False),
+    Column("channel", Words, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("sid", Words, nullable=False),
+    UniqueConstraint("incident_id", "occasion", "revision", "recipient"),
+)
+
+incident_log = Table(
+    "incident_log",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("incident_id", ForeignKey(incident.c.id), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("key", Words, nullable=False),
+    Column("params", JSON, nullable=False),
+)
 
 # --- calls to residents, and staff who call in ------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from storage.chats import ChatRows
 from storage.conferences import ConferenceRows
 from storage.conversations import ConversationRows
 from storage.door import translated
+from storage.incidents import IncidentRows
 from storage.outbox import OutboxRows
 from storage.private_notes import PrivateNoteRows
 from storage.recordings import RecordingRows
@@ -45,6 +46,7 @@ class Tx(
     AnnouncementRows,
     RecordingRows,
     ResidentCallRows,
+    IncidentRows,
 ):
     """One open transaction: every method of `dialogue.ports.DialogueTx`.
 

@@ -55,7 +55,7 @@ class TicketRows(CompanyRows, TicketSearchRows):
         row = self._first(self._locked(statement) if for_update else statement)
         if row is None:
             raise NotFound(f"no ticket {ticket_id}")
-        return _ticket(row)
+        return ticket_of(row)
 
     def unaccepted(self, ticket_ids: Collection[int]) -> frozenset[int]:
         columns = schema.ticket.c
@@ -85,7 +85,7 @@ class TicketRows(CompanyRows, TicketSearchRows):
         if not matches:
             return []
         statement = select(schema.ticket).where(or_(*matches), schema.IS_OPEN)
-        return [_ticket(row) for row in self._all(statement.order_by(columns.opened_at.desc(), columns.id.desc()))]
+        return [ticket_of(row) for row in self._all(statement.order_by(columns.opened_at.desc(), columns.id.desc()))]
 
     def tickets(
         self, *, only_open: bool = False, kind: str | None = None, search: str = "", limit: int = 100, offset: int = 0
@@ -100,7 +100,7 @@ class TicketRows(CompanyRows, TicketSearchRows):
         newest = (columns.opened_at.desc(), columns.id.desc())
         rest = select(schema.ticket).where(~schema.IS_OPEN, *conditions).order_by(*newest)
         if wanted.standing is Standing.CLOSED:
-            return [_ticket(row) for row in self._all(rest.limit(limit).offset(offset))]
+            return [ticket_of(row) for row in self._all(rest.limit(limit).offset(offset))]
 
         earliest = (
             select(func.min(schema.clock.c.due_by))
@@ -117,10 +117,10 @@ class TicketRows(CompanyRows, TicketSearchRows):
             .offset(offset)
         )
         if wanted.standing is Standing.OPEN or len(page) == limit:
-            return [_ticket(row) for row in page]
+            return [ticket_of(row) for row in page]
         counted = self._first(select(func.count().label("n")).select_from(open_ones.subquery()))
         before = max(0, offset - counted["n"]) if counted else 0
-        return [_ticket(row) for row in (*page, *self._all(rest.limit(limit - len(page)).offset(before)))]
+        return [ticket_of(row) for row in (*page, *self._all(rest.limit(limit - len(page)).offset(before)))]
 
     def _conditions(self, wanted: TicketFilter) -> list[ColumnElement[bool]]:
         columns = schema.ticket.c
@@ -242,7 +242,7 @@ def _ticket_values(ticket: Ticket) -> dict[str, Any]:
     return values_of(ticket, "id", "number", "address") | address
 
 
-def _ticket(row: RowMapping) -> Ticket:
+def ticket_of(row: RowMapping) -> Ticket:
     address = Address(**{name: row[column] for name, column in _ADDRESS_COLUMNS.items()})
     values = {name: row[name] for name in row if name not in _ADDRESS_COLUMNS.values()}
     return Ticket(**values, address=address)

@@ -30,6 +30,7 @@ from fulfillment.waiting import InLine, Wait, WaitKind, WaitState
 from kernel.clock import local
 from kernel.errors import Conflict, NotFound, StaleEpoch
 from tests.fake_calls import CallTables, FakeCallTx
+from tests.fake_incidents import FakeIncidentTx, IncidentTables
 
 #: A Sunday morning in the heating season, 10:00 in Shijiazhuang.
 A_WINTER_DAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -231,6 +232,7 @@ class _Tables:
     in_browser: dict[int, bool] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
     of_calls: CallTables = field(default_factory=CallTables)
+    of_incidents: IncidentTables = field(default_factory=IncidentTables)
 
     def copy(self) -> "_Tables":
         copied = {f.name: getattr(self, f.name).copy() for f in dataclasses.fields(self)}
@@ -356,7 +358,7 @@ def _require(row: Row | None, what: str) -> Row:
     return row
 
 
-class FakeTx(FakeCallTx):
+class FakeTx(FakeCallTx, FakeIncidentTx):
     """dialogue.ports.DialogueTx over copied tables."""
 
     def __init__(self, tables: _Tables, *, writable: bool) -> None:

@@ -1,6 +1,6 @@
 """Serves the console with sample data for looking at it: `.venv/bin/python -m tests.console.preview [port]`.
 
-Logins xiaoli, zhuguan and admin, password as in sample.py. `exhausted` as second word: nobody answers the alarm and the worker is silent.
+Logins xiaoli, zhuguan and admin, password as in sample.py. `exhausted` as second word: nobody answers the alarm and the worker is silent; `incidents`: one is suggested, one runs.
 """
 
 import sys
@@ -11,6 +11,7 @@ from console import Health
 from fulfillment.outbox import NewTask, TaskKind
 from kernel.clock import SystemClock
 from tests.console.sample import build_app, sample_day
+from tests.console.sample_incidents import sample_incidents
 from tests.fakes import FakeStore
 
 
@@ -22,6 +23,9 @@ def main() -> None:
             tx.save_ticket(replace(tx.ticket(day.leak), alarm_exhausted_at=clock.now()))
             due = clock.now() - timedelta(minutes=2)
             tx.enqueue(NewTask(TaskKind.FORWARD_EMERGENCY, "forward:1:4", due, {"ticket_id": day.leak}, day.leak))
+
+    if "incidents" in sys.argv:
+        sample_incidents(store, clock)
 
     def health() -> Health:
         with store.read() as tx:

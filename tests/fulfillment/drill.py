@@ -14,6 +14,7 @@ from fulfillment.alarms import Alarms
 from fulfillment.clock_watch import ClockWatch
 from fulfillment.desk import Desk
 from fulfillment.forwarding import Forwarding
+from fulfillment.incident_watch import IncidentWatch
 from fulfillment.open_ticket import Learned, TicketRequest, learn_address, open_ticket
 from fulfillment.outbox import TURNS_COUNTED, Lane, Task, TaskKind
 from fulfillment.ports import Alarm, Deliverer
@@ -76,6 +77,7 @@ class Drill:
                 TaskKind.WATCH_ATTEMPT: self.telling.watch,
                 TaskKind.WARN_CLOCK: self.watch.warn,
                 TaskKind.BREACH_CLOCK: self.watch.breach,
+                TaskKind.SPOT_INCIDENT: IncidentWatch(self.store, standard(), self.clock).spot,
             }
         )
 

@@ -40,6 +40,7 @@ class Office:
             TaskKind.BREACH_CLOCK: watch.breach,
             TaskKind.NOTICE_BY_TEXT: notices.deliver,
             TaskKind.NOTICE_BY_ROBOT: notices.deliver,
+            TaskKind.SPOT_INCIDENT: lambda _task: None,
         }
         self.worker = Worker(self.store, table, self.clock, name="w1")
 
@@ -54,7 +55,9 @@ class Office:
     def open(self, kind: str = "cold_room") -> Ticket:
         with self.store.write() as tx:
             request = TicketRequest(kind, "不热", None, Learned(address=GARDEN))
-            return open_ticket(tx, request, standard=standard(), now=self.clock.now())[0]
+            ticket, _ = open_ticket(tx, request, standard=standard(), now=self.clock.now())
+        self.worker.deliver_one(Lane.ORDINARY)  # the look for an incident, which is not what is tested here
+        return ticket
 
     def run_for(self, **units: float) -> None:
         end = self.clock.now() + timedelta(**units)
