@@ -38,6 +38,13 @@ class NudgeTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteMisunderstood:
+    """The resident says that his words did not mean this intent: for the operator, and for whoever improves the model."""
+
+    intent: str
+
+
+@dataclass(frozen=True, slots=True)
 class RequestHandoff:
     """The resident waits for a person from now on."""
 
@@ -76,6 +83,7 @@ Command = (
     OpenTicket
     | LearnAddress
     | NudgeTicket
+    | NoteMisunderstood
     | RequestHandoff
     | LeaveQueue
     | NoteIdentified

@@ -10,10 +10,10 @@ from bot.understanding import EMERGENCIES, EntityKind, Understanding
 from dialogue.conversation import Channel, Expect, QuickReply, Then
 from dialogue.decision import Command, Decision, LearnAddress, OpenTicket, RequestHandoff, Say
 from dialogue.facts import Facts, Home, Matter
-from dialogue.options import waiting_options
+from dialogue.options import NOT_THIS, waiting_options
 from dialogue.phrases import Phrases
 from dialogue.questions import QUESTIONS, expect_of
-from dialogue.state import DialogueState, merge
+from dialogue.state import DialogueState, Taken, merge
 from fulfillment.company import OtherUnit
 from fulfillment.standard import TicketKind
 
@@ -49,13 +49,16 @@ class Draft:
         self, tables: Tables, state: DialogueState, heard: Understanding, facts: Facts, choice: str = ""
     ) -> None:
         self.tables = tables
-        self.before = state
+        # The way back is offered once, whatever else of the last reply is offered again.
+        self.before = replace(state, options=tuple(o for o in state.options if o.choice != NOT_THIS.choice))
         self.heard = heard
         self.facts = facts
         self.choice = choice
         merged = merge(state.slots, heard)
         self.doubtful = merged.doubtful
-        self.state = replace(state, slots=merged.slots, care_for=state.care_for or tables.phrases.care_for(heard.text))
+        self.state = replace(
+            state, taken=Taken(), slots=merged.slots, care_for=state.care_for or tables.phrases.care_for(heard.text)
+        )
         self.address_changed = merged.slots.address != state.slots.address
         self.say: list[Say] = []
         self.commands: list[Command] = []

@@ -27,6 +27,7 @@ from dialogue.decision import (
     LearnAddress,
     LeaveQueue,
     NoteIdentified,
+    NoteMisunderstood,
     NoteWords,
     NudgeTicket,
     OpenTicket,
@@ -309,6 +310,17 @@ class _Step:
             data["speech_confidence"] = turn.confidence
         self.tx.set_message_data(self.conversation.id, message.seq, data)
 
+    def note_misunderstood(self, intent: str) -> None:
+        """The utterance that was taken for this keeps what was understood, marked as wrong."""
+        last_seq = self.tx.conversation(self.conversation.id).last_seq
+        recent = self.tx.messages(self.conversation.id, after=max(0, last_seq - _LOOK_BACK))
+        for message in reversed(recent):
+            understood = message.data.get("understanding", {})
+            if understood.get("intent") == intent and understood.get("source") == Source.MODEL:
+                data = {**message.data, "understanding": {**understood, "denied": True}}
+                self.tx.set_message_data(self.conversation.id, message.seq, data)
+                return
+
     def reopen(self) -> None:
         """A resident who writes again after the end is never ignored."""
         moved = self.tx.move_floor(
@@ -490,6 +502,8 @@ class _Step:
                 case = Case(tx, tx.ticket(command.ticket_id, for_update=True), standard=standard, now=now)
                 nudge(case, by="resident")
                 self.ticket = case.ticket
+            case NoteMisunderstood():
+                self.note_misunderstood(command.intent)
             case RequestHandoff():
                 watch_queue(tx, self._move(Floor.QUEUE), now, standard.queue)
             case LeaveQueue():

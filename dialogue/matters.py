@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
-from bot.understanding import EntityKind, Intent
+from bot.understanding import EntityKind, Intent, Source
 from dialogue.asking import Asking
-from dialogue.decision import Decision, NudgeTicket
+from dialogue.conversation import QuickReply, Then
+from dialogue.decision import Decision, NoteMisunderstood, NudgeTicket
 from dialogue.facts import Matter
-from dialogue.options import MENU, number_on_card
+from dialogue.options import MENU, NOT_THIS, number_on_card
 from dialogue.questions import expect_of
+from dialogue.state import Taken
 
 #: Reported as a cold home, these are an outage if the heating was on and stopped (F18): its clocks are shorter.
 PERHAPS_OUTAGE = frozenset({"no_heat", "cold_room"})
@@ -38,6 +40,38 @@ class Matters(Asking):
             return self.start("outage")
         # an emergency intent that reaches this point is below its operating point: asked about like any case
         return self.start(matter.ticket or matter.emergency)
+
+    def with_way_back(self, decision: Decision) -> Decision:
+        """In the chat, "not this" under the first answer to what the model took the words for. Not where somebody may be
+        in danger, and not where something was done already.
+        """
+        matter = self.matter_heard
+        if matter is None or matter.emergency or matter.safety or self.heard.source is not Source.MODEL:
+            return decision
+        if self.is_phone or self.is_urgent or decision.commands or decision.then is not Then.LISTEN:
+            return decision
+        kind = decision.state.matter if decision.state.matter != self.before.matter else ""
+        taken = Taken(matter.intent, kind, self.heard.runner_up or "")
+        options = (*decision.options, NOT_THIS)
+        return replace(decision, options=options, state=replace(decision.state, options=options, taken=taken))
+
+    def not_this(self) -> Decision | None:
+        """What was understood is dropped and noted as wrong; what else it may be is offered, and any words will do."""
+        taken = self.before.taken
+        if self.choice != NOT_THIS.choice or not taken.intent:
+            return None
+        self.commands.append(NoteMisunderstood(taken.intent))
+        self.set(answered=tuple(i for i in self.state.answered if i != taken.intent), guess="")
+        if taken.kind:
+            self.set(matter="", symptom="")
+        if not self.state.matter:
+            self.set(asked="", tries=0, silences=0)
+        self.tell("hearing.not_this")
+        nearly = self.tables.matters.get(taken.otherwise)
+        first = (QuickReply(f"intent:{nearly.intent}", nearly.title),) if nearly else ()
+        wrong = f"intent:{taken.intent}"
+        menu = (o for o in MENU if o.choice not in (wrong, *(f.choice for f in first)))
+        return self.done(options=(*first, *menu), reason=f"was not {taken.intent}")
 
     def understood_as(self, matter: Matter, text: str) -> Decision | None:
         self.heard = replace(self.heard, intent=Intent(matter.intent), confidence=1.0, text=text, emergency=False)

@@ -27,6 +27,7 @@ FEE_MENU = (
 )
 MORE = (QuickReply("no", "words.that_is_all"), HUMAN)
 
+NOT_THIS = QuickReply("not_this", "words.not_this")  # in the chat, under the first answer to what was understood
 GO_ON = QuickReply("go_on", "words.go_on", "1")
 CALLBACK = QuickReply("callback", "words.callback", "2")
 

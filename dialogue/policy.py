@@ -82,7 +82,7 @@ class Policy:
         for rule in RULES:
             decision = rule(turn)
             if decision is not None:
-                return turn.with_news(decision)
+                return turn.with_news(turn.with_way_back(decision) if rule is _Turn.new_matter else decision)
         raise AssertionError  # not_understood always decides
 
     def leave_queue(self, state: DialogueState, facts: Facts, *, callback: bool) -> Decision:
@@ -522,6 +522,7 @@ _Rule = Callable[[_Turn], Decision | None]
 
 RULES: tuple[_Rule, ...] = (
     _Turn.fee_menu,
+    _Turn.not_this,
     _Turn.silence,
     _Turn.emergency,
     _Turn.perhaps_emergency,

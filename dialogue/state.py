@@ -39,6 +39,15 @@ class Slots:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What the resident's last words were taken for, as long as he can say that it is not this."""
+
+    intent: str = ""  # "" = nothing that can be taken back
+    kind: str = ""  # the ticket kind that is asked about since; "" = only an answer was given
+    otherwise: str = ""  # the intent that was nearly as likely; "" = none
+
+
+@dataclass(frozen=True, slots=True)
 class DialogueState:
     """JSON between turns. `asked` is the question that waits for its answer ("" = none)."""
 
@@ -56,6 +65,7 @@ class DialogueState:
     suspect: str = ""  # words that perhaps mean a leak, while "is it a leak?" is open
     suspect_intent: str = ""  # what they were understood as otherwise
     guess: str = ""  # intent of "did you mean"
+    taken: Taken = field(default_factory=Taken)
     home_id: int | None = None  # Household.id the caller seems to be
     home_guessed: bool = False  # taken from the number that calls; nobody has said this address yet
     home_confirmed: bool = False
@@ -90,6 +100,7 @@ class DialogueState:
         ):
             known[name] = tuple(known.get(name, ()))
         known["suspended"] = tuple((m, s) for m, s in known.get("suspended", ()))
+        known["taken"] = Taken(**known.get("taken", {}))
         known["slots"] = Slots(**known.get("slots", {}))
         known["options"] = tuple(QuickReply(**o) for o in known.get("options", ()))
         return cls(**known)

@@ -109,6 +109,7 @@ function showReplies(message) {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = reply.label;
+    if (reply.choice === "not_this") button.className = "replies__aside";
     button.addEventListener("click", (event) => {
       box.textContent = "";
       send(reply.label, reply.choice);
