@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property, partial
 from pathlib import Path
@@ -69,6 +70,7 @@ from fulfillment.work_orders import WorkOrders
 from fulfillment.worker import Worker
 from ivr.alarm_text import alarm_text
 from ivr.blueprint import Residents, StaffLine, build_ivr
+from ivr.carrier import TwilioCarrier
 from ivr.conference_carrier import TwilioConferences
 from ivr.dissatisfied_text import dissatisfied_message, dissatisfied_text
 from ivr.line import PhoneLine
@@ -157,12 +159,25 @@ class Rooms:
             auth_token=self.settings.twilio_auth_token.get_secret_value(),
             number=self.settings.twilio_from_number,
             duty_phone=self.settings.duty_phone,
+            emergency_token=self.settings.emergency_auth_token.get_secret_value(),
         )
 
     @cached_property
     def carrier(self) -> TwilioConferences:
         base = str(self.settings.twilio_api_base_url).rstrip("/")
-        return TwilioConferences(self.line, account_sid=self.settings.twilio_account_sid, api_base_url=base)
+        return TwilioConferences(
+            self.line, account_sid=self.settings.twilio_account_sid, api_base_url=base, clock=self.clock
+        )
+
+    @cached_property
+    def alarm_carrier(self) -> TwilioCarrier:
+        """Rings and texts staff about emergencies: on their own account, if there is one."""
+        settings = self.settings
+        if not settings.emergency_account_sid:
+            return self.carrier
+        line = replace(self.line, auth_token=self.line.emergency_token, number=settings.emergency_from_number)
+        base = str(settings.twilio_api_base_url).rstrip("/")
+        return TwilioCarrier(line, account_sid=settings.emergency_account_sid, api_base_url=base, clock=self.clock)
 
     @cached_property
     def conferences(self) -> Conferences:
@@ -229,7 +244,7 @@ class Rooms:
             raise ConfigurationError(msg)
         always = Listener(settings.duty_phone, address)
         words = sentinel_words(self.book)
-        return Sentinel(self.store, self.carrier, self.robots, self.clock, always=always, words=words)
+        return Sentinel(self.store, self.alarm_carrier, self.robots, self.clock, always=always, words=words)
 
     def safety_words(self, kind: str) -> str:
         """What an operator reads out about an emergency of this kind; "" for any other kind of ticket."""
@@ -269,9 +284,9 @@ class Rooms:
     def deliverers(self) -> dict[str, Deliverer]:
         """Who carries out which kind of task; the worker refuses to start if one is missing."""
         robot = RobotSender(self.store, self.robots, robot_text(self.book, self.work_order_links.url))
-        senders: list[AlarmSender] = [TextSender(self.carrier, alarm_text(self.book)), robot]
+        senders: list[AlarmSender] = [TextSender(self.alarm_carrier, alarm_text(self.book)), robot]
         forwarding = Forwarding(self.store, self.standard, self.clock, senders)
-        telling = Telling(self.store, self.carrier, self.standard, self.clock, senders)
+        telling = Telling(self.store, self.alarm_carrier, self.standard, self.clock, senders)
         watch = ClockWatch(self.store, self.standard, self.clock)
         words = {"text": notice_text(self.book), "robot": notice_message(self.book, self.work_order_links.url)}
         notices = StaffNotices(self.store, self.carrier, self.robots, self.standard, self.clock, words)
@@ -561,7 +576,15 @@ def doctor() -> None:
 
     def program() -> None:
         rooms = _rooms()
-        patient = Patient(rooms.settings, rooms.store, rooms.standard.ladder, rooms.carrier, rooms.rasa, rooms.clock)
+        patient = Patient(
+            rooms.settings,
+            rooms.store,
+            rooms.standard.ladder,
+            rooms.carrier,
+            rooms.alarm_carrier,
+            rooms.rasa,
+            rooms.clock,
+        )
         findings = []
         for finding in examine(patient):
             click.echo(finding)

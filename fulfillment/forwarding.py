@@ -158,7 +158,9 @@ class Forwarding:
             return attempt
         # whoever has decided about another alarm is on the telephone
         outcome = AttemptOutcome.ANSWERED if joined.outcome in DECIDED else joined.outcome
-        return replace(attempt, outcome=outcome, provider_sid=joined.provider_sid, lead_id=joined.call_id)
+        return replace(
+            attempt, outcome=outcome, provider_sid=joined.provider_sid, lead_id=joined.call_id, asked_at=joined.asked_at
+        )
 
     def _promise(self, case: Case, attempt: Attempt, rung: Rung, rank: Rank) -> None:
         key = f"tell-{attempt.call_id}"
@@ -182,7 +184,7 @@ def _probably_never_happened(attempt: Attempt, now: datetime) -> bool:
     Price: if it does ring after all, the same person is rung twice.
     """
     in_doubt = attempt.outcome is AttemptOutcome.UNKNOWN and not attempt.provider_sid
-    return in_doubt and now - attempt.started_at > LISTED_WITHIN
+    return in_doubt and attempt.asked_at is not None and now - attempt.asked_at > LISTED_WITHIN
 
 
 def _call_to_join(under_way: Sequence[Attempt]) -> Attempt | None:

@@ -156,7 +156,7 @@ class Telling:
     def _promise(self, notice: Notice, task: Task, wanted: Sequence[Attempt], *, in_doubt: bool) -> _Telling:
         lead, waited = notice.lead, notice.now - task.due_at
         for attempt in wanted:
-            notice.advance(attempt, AttemptOutcome.DIALLING)
+            notice.change(notice.advance(attempt, AttemptOutcome.DIALLING), asked_at=notice.now)
             if waited > _A_LONG_WAIT and not in_doubt:
                 notice.tell(attempt, "waited_for_line", actor="worker", seconds=round(waited.total_seconds()))
         if lead.channel == VOICE:
@@ -235,7 +235,7 @@ class Telling:
         wait = error.retry_after_seconds if isinstance(error, CarrierBusy) else 0.0
         for attempt in notice.unfinished:
             if attempt.outcome is AttemptOutcome.DIALLING:
-                notice.change(attempt, outcome=AttemptOutcome.INTENDED)
+                notice.change(attempt, outcome=AttemptOutcome.INTENDED, asked_at=None)
                 notice.tell(attempt, "carrier_busy")
         notice.tx.task_again(task, notice.now + timedelta(seconds=max(wait, 0.5)), "carrier busy")
 

@@ -155,6 +155,7 @@ class Attempt:
     provider_sid: str = ""
     finished_at: datetime | None = None  # of a call: when it was over
     lead_id: str = ""  # the attempt whose call or message tells this alarm, too; "" = this one
+    asked_at: datetime | None = None  # when the carrier was asked to place the call; None: it waits for its turn
 
     @property
     def call_id(self) -> str:

@@ -7,7 +7,7 @@ a 5xx or an answer nobody can read it may have happened: CarrierUnknown, and the
 import json
 import threading
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -21,12 +21,15 @@ from twilio.rest import Client
 
 from fulfillment.ports import Rung
 from ivr.line import PhoneLine
+from kernel.clock import Clock
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown
 
 LIMIT_SECONDS = 10
 EVENTS = ["initiated", "ringing", "answered", "completed"]
-#: The carrier's clock tells whole seconds and may differ from ours.
+#: The carrier's clock tells whole seconds, and the answer that told it was a moment on its way.
 _CLOCK_SKEW = timedelta(seconds=5)
+#: Nobody is told of alarms for longer; after that the call counts as over here too, and the person may be rung again.
+LONGEST_CALL = timedelta(minutes=30)
 _NEWEST = 50  # calls to one number: far more than fit into the minutes since an attempt
 _TOO_MANY, _TIMEOUT = 429, 408
 
@@ -35,9 +38,16 @@ class TwilioCarrier:
     """Safe to share between threads. `http` makes the transport (for tests); the default waits LIMIT_SECONDS in all."""
 
     def __init__(
-        self, line: PhoneLine, *, account_sid: str, api_base_url: str, http: Callable[[], HttpClient] | None = None
+        self,
+        line: PhoneLine,
+        *,
+        account_sid: str,
+        api_base_url: str,
+        clock: Clock,
+        http: Callable[[], HttpClient] | None = None,
     ) -> None:
         self._line = line
+        self._clock = clock
         self._account_sid = account_sid
         self._api_base_url = api_base_url
         # requests applies the limit to connecting and to the answer separately: half of it each.
@@ -59,6 +69,7 @@ class TwilioCarrier:
             status_callback_event=EVENTS,
             status_callback_method="POST",
             timeout=self._line.ring_seconds,
+            time_limit=round(LONGEST_CALL.total_seconds()),
         )
         return sid_of(call.sid)
 
@@ -98,17 +109,14 @@ class TwilioCarrier:
         """
         calls = f"{self._client.api.base_url}/2010-04-01/Accounts/{self._account_sid}/Calls.json"
         answer = self._client.request("GET", calls, params={"PageSize": 1})
-        try:
-            return parsedate_to_datetime((answer.headers or {})["Date"])
-        except (KeyError, ValueError):
-            return None
+        return _date(answer.headers)
 
     def find_call(self, attempt: Rung, others: Collection[str] = ()) -> str | None:
         """By number, newest first, and by time on our side: their filter on StartTime would leave out a call that is
         still queued, and dialling beside it would ring the same person twice.
         """
-        since = attempt.started_at - _CLOCK_SKEW
         calls = self._client.calls.list(to=attempt.phone, limit=_NEWEST)
+        since = attempt.started_at + self._of_thread.transport.ahead - _CLOCK_SKEW
         placed = [
             (c.date_created or c.start_time or attempt.started_at, c.sid)
             for c in calls
@@ -131,10 +139,11 @@ class TwilioCarrier:
     def _client(self) -> Client:
         client: Client | None = getattr(self._of_thread, "client", None)
         if client is None:
+            self._of_thread.transport = transport = TranslatingHttpClient(self._http(), self._clock)
             client = Client(
                 self._account_sid,
                 self._line.auth_token,
-                http_client=TranslatingHttpClient(self._http()),
+                http_client=transport,
                 # TWILIO_EDGE and TWILIO_REGION of the machine would rewrite the address; an empty mapping would not do,
                 # the client reads os.environ instead of it.
                 environment={"TWILIO_EDGE": "", "TWILIO_REGION": ""},
@@ -147,9 +156,12 @@ class TwilioCarrier:
 class TranslatingHttpClient(HttpClient):  # type: ignore[misc]  # the library is untyped
     """The door where foreign errors enter: raises CarrierBusy, CarrierRefused, CarrierUnknown, each with its cause."""
 
-    def __init__(self, inner: HttpClient) -> None:
+    def __init__(self, inner: HttpClient, clock: Clock) -> None:
         super().__init__(inner.logger, is_async=False, timeout=inner.timeout)
         self._inner = inner
+        self._clock = clock
+        #: How far the carrier's clock is ahead of ours, by its last answer that told the time.
+        self.ahead = timedelta(0)
 
     def request(self, method: str, uri: str, *args: Any, **kwargs: Any) -> Response:
         what = f"{method} {PurePosixPath(urlsplit(uri).path).name}"
@@ -159,6 +171,9 @@ class TranslatingHttpClient(HttpClient):  # type: ignore[misc]  # the library is
             msg = f"{what}: {type(exc).__name__}"
             raise CarrierUnknown(msg) from exc
         status = response.status_code
+        theirs = _date(response.headers)
+        if theirs is not None:
+            self.ahead = theirs - self._clock.now()
         body = _json(response.text)
         if status == _TOO_MANY:
             raise CarrierBusy(f"{what}: 429", _retry_after(response.headers))
@@ -175,6 +190,15 @@ def _json(text: str) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _date(headers: Mapping[str, str] | None) -> datetime | None:
+    """Aware, to the second; None if the answer does not say."""
+    try:
+        theirs = parsedate_to_datetime((headers or {})["Date"])
+    except (KeyError, ValueError):
+        return None
+    return theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
 
 
 def _code(body: Mapping[str, Any]) -> int | None:

@@ -84,6 +84,15 @@ class Settings(BaseSettings):
         description="API key with which operators answer in the browser; empty: by telephone only",
     )
     twilio_api_key_secret: SecretStr = Field(SecretStr(""), description="Secret of that API key")
+    emergency_account_sid: str = Field(
+        "",
+        pattern=r"^(AC[0-9a-f]{32})?$",
+        description="A carrier account for emergencies alone: its calls per second are shared with nothing; empty: the same account",
+    )
+    emergency_auth_token: SecretStr = Field(SecretStr(""), description="Token of that account")
+    emergency_from_number: str = Field(
+        "", pattern=r"^(\+\d{6,15})?$", description="A number of that account, E.164: whom staff see calling"
+    )
     twilio_from_number: str = Field(
         "+15005550006", pattern=r"^\+\d{6,15}$", description="The hotline's own number, E.164"
     )
@@ -139,6 +148,17 @@ class Settings(BaseSettings):
                 raise ValueError(msg)
         if bool(self.twilio_api_key_sid) != bool(self.twilio_api_key_secret.get_secret_value()):
             msg = "TWILIO_API_KEY_SID and TWILIO_API_KEY_SECRET belong together: give both, or neither"
+            raise ValueError(msg)
+        emergency = (
+            self.emergency_account_sid,
+            self.emergency_auth_token.get_secret_value(),
+            self.emergency_from_number,
+        )
+        if any(emergency) and not all(emergency):
+            msg = "EMERGENCY_ACCOUNT_SID, EMERGENCY_AUTH_TOKEN and EMERGENCY_FROM_NUMBER belong together: give all, or none"
+            raise ValueError(msg)
+        if self.emergency_account_sid == self.twilio_account_sid or self.emergency_from_number == self.duty_phone:
+            msg = "EMERGENCY_ACCOUNT_SID must be another account than TWILIO_ACCOUNT_SID, its number not DUTY_PHONE"
             raise ValueError(msg)
         if "\n" in self.database_url or not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
             msg = "DATABASE_URL must start with sqlite:/// or postgresql+psycopg://"

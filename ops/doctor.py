@@ -77,6 +77,7 @@ class Patient:
     store: Store
     ladder: LadderPlan
     carrier: AsksCarrier
+    alarm_carrier: AsksCarrier  # the same, unless emergencies have an account of their own
     rasa: AsksModel
     clock: Clock
 
@@ -105,6 +106,11 @@ class CompanyOnFile:
 def examine(patient: Patient) -> Iterator[Finding]:
     """One check after the other; one that fails in an unexpected way of the product's is a finding, not the end."""
     yield from _tried("carrier", lambda: carrier(patient.settings, patient.carrier, patient.clock))
+    if patient.settings.emergency_account_sid:
+        of_alarms = ("EMERGENCY_ACCOUNT_SID", "EMERGENCY_AUTH_TOKEN")
+        yield from _tried(
+            "carrier", lambda: carrier(patient.settings, patient.alarm_carrier, patient.clock, names=of_alarms)
+        )
     yield from _tried("numbers", lambda: numbers(patient.settings))
     yield from _tried("database", lambda: database(patient.store, patient.clock))
     try:
@@ -132,14 +138,20 @@ def _tried(check: str, look: Callable[[], Iterable[Finding]]) -> Sequence[Findin
         return [Finding(Level.LOST, check, f"{type(exc).__name__}: {exc}")]
 
 
-def carrier(settings: Settings, asked: AsksCarrier, clock: Clock) -> Iterator[Finding]:
+def carrier(
+    settings: Settings,
+    asked: AsksCarrier,
+    clock: Clock,
+    *,
+    names: tuple[str, str] = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN"),
+) -> Iterator[Finding]:
     """Account and token by a harmless request, and whose clock is right."""
     where = "Twilio" if settings.carrier_is_real else "the simulated network (not a real carrier)"
     before = clock.now()
     try:
         theirs = asked.present()
     except CarrierRefused as exc:
-        what = "TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN" if exc.code in _UNAUTHORIZED else "the request"
+        what = " and ".join(names) if exc.code in _UNAUTHORIZED else "the request"
         yield Finding(
             Level.LOST, "carrier", f"{where} refuses {what}: {exc}", "copy both from the carrier's console into .env"
         )
@@ -148,7 +160,7 @@ def carrier(settings: Settings, asked: AsksCarrier, clock: Clock) -> Iterator[Fi
         remedy = "check TWILIO_API_BASE_URL and the way to the Internet; without it nobody is rung"
         yield Finding(Level.LOST, "carrier", f"{where} does not answer: {exc}", remedy)
         return
-    yield Finding(Level.WELL, "carrier", f"{where} accepts the account")
+    yield Finding(Level.WELL, "carrier", f"{where} accepts {names[0]}")
     if theirs is not None:
         middle = before + (clock.now() - before) / 2
         yield from _skew("carrier", theirs - middle)
@@ -179,9 +191,10 @@ def numbers(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 Level.LOST, "numbers", f"{name} {number} is no telephone number", "give it with + and country code"
             )
-    if real and from_.startswith(_MAINLAND):
-        remedy = "rent a number of another country at Twilio and put it into TWILIO_FROM_NUMBER"
-        yield Finding(Level.LOST, "numbers", f"TWILIO_FROM_NUMBER {from_}: Twilio has no +86 numbers", remedy)
+    for name, number in (("TWILIO_FROM_NUMBER", from_), ("EMERGENCY_FROM_NUMBER", settings.emergency_from_number)):
+        if real and number.startswith(_MAINLAND):
+            remedy = f"rent a number of another country at Twilio and put it into {name}"
+            yield Finding(Level.LOST, "numbers", f"{name} {number}: Twilio has no +86 numbers", remedy)
     if duty.startswith(_MAINLAND) and real and not settings.duty_robot:
         remedy = "set DUTY_ROBOT (a chat group's webhook) or a DUTY_PHONE outside +86"
         yield Finding(Level.LOST, "numbers", "DUTY_PHONE is +86: neither calls nor texts of Twilio reach it", remedy)

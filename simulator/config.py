@@ -34,6 +34,15 @@ class PhoneEntry:
 
 
 @dataclass(frozen=True)
+class Account:
+    """Who calls and texts out, from which numbers; the token also signs the webhooks about it."""
+
+    sid: str
+    token: str
+    numbers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings of the network; every one is described in simulator/README.md.
 
@@ -58,6 +67,16 @@ class Config:
     withheld_as: str = WITHHELD
     twiml_xsd: Path | None = None
     phones: tuple[PhoneEntry, ...] = ()
+    second_account: Account | None = None
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        own = Account(self.account_sid, self.auth_token, self.hotline_numbers)
+        return (own, self.second_account) if self.second_account else (own,)
+
+    def account_of(self, number: str) -> Account:
+        """Whose number it is; the first account's whatever nobody owns (the caller of an incoming call)."""
+        return next((a for a in self.accounts if number in a.numbers), self.accounts[0])
 
 
 def read_config(env: Mapping[str, str]) -> Config:
@@ -73,7 +92,9 @@ def read_config(env: Mapping[str, str]) -> Config:
     xsd = env.get("TWIML_XSD", "")
     if xsd and not Path(xsd).is_file():
         raise ConfigError(f"TWIML_XSD: no file {xsd}: correct it or leave it out")
+    second = (env.get("EMERGENCY_ACCOUNT_SID", ""), env.get("EMERGENCY_AUTH_TOKEN", ""))
     return Config(
+        second_account=Account(*second, (env.get("EMERGENCY_FROM_NUMBER", ""),)) if all(second) else None,
         account_sid=account,
         auth_token=token,
         hotline_numbers=numbers,

@@ -55,7 +55,7 @@ class Network:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.pace = Pace(config.speed, config.patience)
-        self.webhooks = Webhooks(config.auth_token, config.webhook_limit)
+        self.webhooks = Webhooks({a.sid: a.token for a in config.accounts}, config.webhook_limit)
         self.grammar = Grammar(config.twiml_xsd)
         self.lock = threading.RLock()
         self.phones: dict[str, Phone] = {p.number: Phone(p.number, p.label, p.kind) for p in config.phones}
@@ -70,7 +70,7 @@ class Network:
         self.rest_seconds = 0.0  # how long the REST API takes over a request, half of it before anything is done
         self.revision = 0
         self._watchers = threading.Condition(self.lock)
-        self._next_slot = 0.0
+        self._next_slots: dict[str, float] = {}  # by account
         self._greeting: str = words()["voicemail_greeting"]
 
     def close(self) -> None:
@@ -260,7 +260,7 @@ class Network:
         leg = call.leg
         form = {
             "CallSid": call.sid,
-            "AccountSid": self.config.account_sid,
+            "AccountSid": self.config.account_of(leg.from_).sid,
             "From": leg.from_,
             "To": leg.to,
             "Caller": leg.from_,
@@ -320,8 +320,9 @@ class Network:
             return
         with self.lock:
             now = time.monotonic()
-            slot = max(now, self._next_slot)
-            self._next_slot = slot + self.pace.machine(1 / self.config.calls_per_second)
+            account = self.config.account_of(call.leg.from_).sid
+            slot = max(now, self._next_slots.get(account, 0.0))
+            self._next_slots[account] = slot + self.pace.machine(1 / self.config.calls_per_second)
             call.queue_ms = round((slot - now) * 1000)
         call.sleep(slot - now)
 
@@ -415,7 +416,7 @@ class Network:
         if not address:
             return
         form = {
-            "AccountSid": self.config.account_sid,
+            "AccountSid": self.config.account_of(call.leg.from_).sid,
             "CallSid": call.sid,
             "RecordingSid": made.sid,
             "RecordingUrl": self.media_url(made),
@@ -450,7 +451,7 @@ class Network:
         form = {
             "MessageSid": text.sid,
             "SmsSid": text.sid,
-            "AccountSid": self.config.account_sid,
+            "AccountSid": self.config.account_of(text.from_).sid,
             "From": text.from_,
             "To": text.to,
             "MessageStatus": text.status,

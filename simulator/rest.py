@@ -15,6 +15,7 @@ from simulator.rest_conferences import add_conferences
 from simulator.rest_recordings import add_recordings
 from simulator.rest_requests import (
     Refused,
+    asks,
     call_matches,
     form,
     given_source,
@@ -49,7 +50,6 @@ def rest_api(network: Network) -> Blueprint:
 
 
 def _guard(api: Blueprint, network: Network) -> None:
-    account_sid, auth_token = network.config.account_sid, network.config.auth_token
 
     @api.errorhandler(Refused)
     def refused(error: Refused) -> tuple[Response, int]:
@@ -67,12 +67,15 @@ def _guard(api: Blueprint, network: Network) -> None:
         known = (
             given is not None
             and given.type == "basic"
-            and hmac.compare_digest(given.username or "", account_sid)
-            and hmac.compare_digest(given.password or "", auth_token)
+            and any(
+                hmac.compare_digest(given.username or "", account.sid)
+                and hmac.compare_digest(given.password or "", account.token)
+                for account in network.config.accounts
+            )
         )
-        if not known:
+        if given is None or not known:
             raise Refused(20003, "Authenticate", HTTPStatus.UNAUTHORIZED)
-        if (request.view_args or {}).get("account") != account_sid:
+        if (request.view_args or {}).get("account") != given.username:
             raise not_found()
 
 
@@ -91,7 +94,9 @@ def _calls(api: Blueprint, network: Network) -> None:
     def list_calls(account: str) -> dict[str, Any]:  # noqa: ARG001 - checked by the guard
         asked = query("call_filters")
         newest_first = reversed(list(network.calls.values()))
-        matches = may_fail(network, lambda: [c for c in newest_first if call_matches(c, asked)])
+        matches = may_fail(
+            network, lambda: [c for c in newest_first if asks(network, c.leg.from_) and call_matches(c, asked)]
+        )
         return page_json("calls", (call_json(network, call) for call in matches), len(matches))
 
     @api.get(f"{_ACCOUNT}/Calls/<sid>.json")
@@ -125,7 +130,9 @@ def _messages(api: Blueprint, network: Network) -> None:
     @api.get(f"{_ACCOUNT}/Messages.json")
     def list_messages(account: str) -> dict[str, Any]:  # noqa: ARG001 - checked by the guard
         asked = query("message_filters")
-        matches = [t for t in reversed(list(network.texts.values())) if text_matches(t, asked)]
+        matches = [
+            t for t in reversed(list(network.texts.values())) if asks(network, t.from_) and text_matches(t, asked)
+        ]
         return page_json("messages", (text_json(network, text) for text in matches), len(matches))
 
     @api.get(f"{_ACCOUNT}/Messages/<sid>.json")

@@ -43,7 +43,7 @@ def page_json(name: str, rows: Iterable[dict[str, Any]], total: int) -> dict[str
 
 
 def call_json(network: Network, call: Call) -> dict[str, Any]:
-    leg, sid = call.leg, network.config.account_sid
+    leg, sid = call.leg, network.config.account_of(call.leg.from_).sid
     uri = f"/2010-04-01/Accounts/{sid}/Calls/{call.sid}"
     with network.lock:
         return {
@@ -77,7 +77,7 @@ def call_json(network: Network, call: Call) -> dict[str, Any]:
 
 
 def text_json(network: Network, text: Text) -> dict[str, Any]:
-    sid = network.config.account_sid
+    sid = network.config.account_of(text.from_).sid
     uri = f"/2010-04-01/Accounts/{sid}/Messages/{text.sid}"
     with network.lock:
         return {

@@ -53,6 +53,7 @@ def _refuse_unknown(given: Iterable[str], allowed: frozenset[str]) -> None:
 
 
 def new_leg(network: Network, form: Mapping[str, str]) -> Leg:
+    """Of the account that asks."""
     to, from_ = form.get("To", ""), form.get("From", "")
     if not to:
         raise Refused(21201, "No 'To' number is specified")
@@ -62,7 +63,7 @@ def new_leg(network: Network, form: Mapping[str, str]) -> Leg:
     if not browser and not _E164.fullmatch(to):
         raise Refused(21211, f"The phone number you are attempting to call, {to}, is not valid.")
     to = browser[1] if browser else to
-    if from_ not in network.config.hotline_numbers:
+    if from_ not in _own_numbers(network):
         raise Refused(21210, f"The source phone number provided, {from_}, is not yet verified for your account.")
     events = frozenset(request.form.getlist("StatusCallbackEvent")) or frozenset({"completed"})
     if events - _EVENTS:
@@ -84,6 +85,16 @@ def new_leg(network: Network, form: Mapping[str, str]) -> Leg:
         ring_seconds=_ring_seconds(form),
         record=dict(form),
     )
+
+
+def asks(network: Network, number: str) -> bool:
+    """Whether it is a matter of the account that asks: accounts do not see each other's calls and texts."""
+    return bool(network.config.account_of(number).sid == (request.view_args or {})["account"])
+
+
+def _own_numbers(network: Network) -> tuple[str, ...]:
+    account = (request.view_args or {})["account"]
+    return next(a.numbers for a in network.config.accounts if a.sid == account)
 
 
 def given_source(form: Mapping[str, str]) -> Source | None:
@@ -131,7 +142,7 @@ def new_text(network: Network, form: Mapping[str, str]) -> Text:
         raise Refused(21211, f"The 'To' number {to} is not a valid phone number.")
     if not from_:
         raise Refused(21603, "A 'From' phone number is required.")
-    if from_ not in network.config.hotline_numbers:
+    if from_ not in _own_numbers(network):
         raise Refused(21606, f"The From phone number {from_} is not a valid, SMS-capable inbound phone number.")
     if not body:
         raise Refused(21602, "Message body is required.")

@@ -77,8 +77,10 @@ def signature(auth_token: str, url: str, form: Mapping[str, str]) -> str:
 class Webhooks:
     """The network's side of every webhook. `fetch` waits for TwiML, `notify` reports and does not wait."""
 
-    def __init__(self, auth_token: str, limit_seconds: float) -> None:
-        self._auth_token = auth_token
+    def __init__(self, tokens: Mapping[str, str], limit_seconds: float) -> None:
+        """`tokens`: by account; each request is signed with that of the account that it is about."""
+        self._tokens = tokens
+        self._first_token = next(iter(tokens.values()))
         self._limit = limit_seconds
         self._closed = False
         self._closing = threading.Lock()
@@ -174,8 +176,10 @@ class Webhooks:
         form: Mapping[str, str] = request.params
         if request.method == "GET":
             url, form = url.copy_merge_params(request.params) if form else url, {}
+        # A redirect that loses the form loses the account, too.
+        token = self._tokens.get(form.get("AccountSid", ""), self._first_token)
         headers = {
-            "X-Twilio-Signature": signature(self._auth_token, str(url), form),
+            "X-Twilio-Signature": signature(token, str(url), form),
             "I-Twilio-Idempotency-Token": request.token,
             "User-Agent": "TwilioProxy/1.1 (simulated)",
             "Accept": "*/*",

@@ -379,6 +379,7 @@ attempt = Table(
     Column("provider_sid", Words, nullable=False),
     Column("finished_at", UtcDateTime),
     Column("lead_id", Words, nullable=False, index=True, server_default=""),
+    Column("asked_at", UtcDateTime),
 )
 UNFINISHED = attempt.c.finished_at.is_(None)
 Index("ix_attempt_unfinished", attempt.c.staff_id, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)

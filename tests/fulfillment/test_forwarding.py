@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -687,6 +688,26 @@ def test_a_call_in_doubt_takes_nobody_along(drill: Drill) -> None:
     drill.run()
     assert "person_busy" in drill.story(second)
     assert [a.staff_id for a in drill.attempts(second)] == [DEPUTY]
+
+
+@pytest.mark.parametrize(("asked", "joins"), [(2, True), (10, False)])
+def test_a_call_is_in_doubt_since_the_carrier_was_asked(drill: Drill, asked: int, joins: bool) -> None:
+    """Not since its promise: it may have waited for its turn. Only when nobody else is left to ring does it matter."""
+    with drill.store.write() as tx:
+        for staff in tx.all_staff():
+            tx.upsert_staff(replace(staff, active=staff.id == DEPUTY))
+    earlier, now = drill.open(), drill.clock.now()
+    doubt = Attempt(
+        "f" * 32, earlier.id, 1, DEPUTY, "deputy", "+8613900000002", "voice", now - timedelta(seconds=30),
+        AttemptOutcome.UNKNOWN, asked_at=now - timedelta(seconds=asked),
+    )  # fmt: skip
+    with drill.store.write() as tx:
+        tx.add_attempt(doubt)
+    drill.desk.acknowledge(earlier.id, by="小李")
+    second = drill.open(address=replace(GARDEN, room="101"))
+    drill.run()
+    assert [bool(a.lead_id) for a in drill.attempts(second)] == [joins]
+    assert len(drill.carrier.calls) == (0 if joins else 1)
 
 
 # --- the carrier's budget

@@ -18,7 +18,7 @@ from twilio.http.response import Response
 from fulfillment.ticket import Attempt
 from ivr.carrier import LIMIT_SECONDS, TwilioCarrier
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown
-from tests.fakes import A_WINTER_DAY
+from tests.fakes import A_WINTER_DAY, FixedClock
 from tests.ivr.conftest import ATTEMPT, BASE_URL, LINE
 from tests.twilio_judges import JudgingHttpClient, answer_with, form_of, need_rest_judge
 
@@ -57,7 +57,9 @@ def calls(*found: dict[str, Any]) -> Response:
 
 def judged(answer: Answer, *, base_url: str = LOCAL) -> tuple[TwilioCarrier, JudgingHttpClient]:
     http = JudgingHttpClient(answer, base_url=base_url)
-    return TwilioCarrier(LINE, account_sid=ACCOUNT, api_base_url=base_url + "/", http=lambda: http), http
+    return TwilioCarrier(
+        LINE, account_sid=ACCOUNT, api_base_url=base_url + "/", clock=FixedClock(A_WINTER_DAY), http=lambda: http
+    ), http
 
 
 def test_an_alarm_call_names_its_attempt_in_every_address() -> None:
@@ -74,6 +76,7 @@ def test_an_alarm_call_names_its_attempt_in_every_address() -> None:
         "StatusCallbackEvent": ["initiated", "ringing", "answered", "completed"],
         "StatusCallbackMethod": ["POST"],
         "Timeout": ["25"],
+        "TimeLimit": ["1800"],
     }
 
 
@@ -165,6 +168,18 @@ def test_a_call_of_another_alarm_is_not_taken_for_this_one() -> None:
     assert carrier.find_call(attempt, {"CA" + "a" * 32, "CA" + "b" * 32}) is None
 
 
+@pytest.mark.parametrize("ahead", [-60, 60])
+def test_a_carrier_whose_clock_is_another(ahead: int) -> None:
+    """Its list is dated by its own clock: an earlier call must not pass for this one, nor this one for an earlier."""
+    theirs = A_WINTER_DAY + timedelta(seconds=ahead)
+    earlier, this = a_call("CA" + "b" * 32, created=theirs - timedelta(seconds=30)), a_call(SID, created=theirs)
+    attempt = Attempt(ATTEMPT, 7, 1, 4, "butler", BUTLER, "voice", A_WINTER_DAY)
+    carrier, _ = judged(lambda _: with_date(calls(this, earlier), theirs))
+    assert carrier.find_call(attempt) == SID
+    carrier, _ = judged(lambda _: with_date(calls(earlier), theirs))
+    assert carrier.find_call(attempt) is None
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
@@ -222,7 +237,7 @@ def test_the_default_transport_gives_up(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(TwilioHttpClient, "request", request)
     with pytest.raises(CarrierUnknown):
-        TwilioCarrier(LINE, account_sid=ACCOUNT, api_base_url=LOCAL).call_status(SID)
+        TwilioCarrier(LINE, account_sid=ACCOUNT, api_base_url=LOCAL, clock=FixedClock()).call_status(SID)
     assert limits == [LIMIT_SECONDS / 2]
 
 
@@ -235,7 +250,9 @@ def test_each_thread_has_a_transport_of_its_own() -> None:
         made.append(JudgingHttpClient(lambda _: answer_with(a_call())))
         return made[-1]
 
-    carrier = TwilioCarrier(LINE, account_sid=ACCOUNT, api_base_url="https://api.twilio.com", http=transport)
+    carrier = TwilioCarrier(
+        LINE, account_sid=ACCOUNT, api_base_url="https://api.twilio.com", clock=FixedClock(), http=transport
+    )
 
     def ask() -> str:
         both.wait(timeout=5)
@@ -258,4 +275,4 @@ class _Bare(HttpClient):  # type: ignore[misc]  # the library is untyped
 
 
 def unjudged(answer: Callable[[], Response]) -> TwilioCarrier:
-    return TwilioCarrier(LINE, account_sid=ACCOUNT, api_base_url=LOCAL, http=lambda: _Bare(answer))
+    return TwilioCarrier(LINE, account_sid=ACCOUNT, api_base_url=LOCAL, clock=FixedClock(), http=lambda: _Bare(answer))

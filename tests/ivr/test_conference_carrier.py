@@ -12,7 +12,7 @@ from dialogue.leg import Leg, LegMode, LegRole
 from ivr.conference_carrier import TwilioConferences
 from ivr.softphone import TOKEN_SECONDS, Softphones
 from kernel.errors import CarrierRefused, CarrierUnknown
-from tests.fakes import A_WINTER_DAY
+from tests.fakes import A_WINTER_DAY, FixedClock
 from tests.ivr.conftest import BASE_URL, LINE
 from tests.twilio_judges import JudgingHttpClient, answer_with, form_of, need_rest_judge
 
@@ -47,7 +47,7 @@ def judged(*answers: Response) -> tuple[TwilioConferences, JudgingHttpClient]:
         return left.pop(0)
 
     http = JudgingHttpClient(answer, base_url=LOCAL)
-    return TwilioConferences(LINE, account_sid=ACCOUNT, api_base_url=LOCAL, http=lambda: http), http
+    return TwilioConferences(LINE, account_sid=ACCOUNT, api_base_url=LOCAL, clock=FixedClock(), http=lambda: http), http
 
 
 def created(**more: Any) -> Response:

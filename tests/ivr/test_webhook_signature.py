@@ -1,6 +1,7 @@
 """Only the carrier may speak to /ivr, on every route, whatever stands between it and us."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from twilio.request_validator import RequestValidator
 
-from tests.ivr.conftest import BASE_URL, CALL_SID, RESIDENT, TOKEN
+from ivr.signature import SignatureGuard
+from tests.ivr.conftest import BASE_URL, CALL_SID, LINE, RESIDENT, TOKEN
 from tests.twilio_judges import JudgedClient
 
 FORM = {"CallSid": CALL_SID, "From": RESIDENT}
@@ -53,6 +55,22 @@ def test_no_route_answers_another_method(app: Flask, stranger: FlaskClient, meth
 def test_a_path_that_does_not_exist_tells_a_stranger_nothing(stranger: FlaskClient, carrier: JudgedClient) -> None:
     assert stranger.post("/ivr/nothing", data=FORM).status_code == 403
     assert carrier.post("/ivr/nothing", FORM).status_code == 404
+
+
+def test_the_account_of_emergencies_signs_calls_about_alarms_and_nothing_else() -> None:
+    line = replace(LINE, emergency_token="another-token-0123456789")
+    app = Flask(__name__)
+    app.before_request(SignatureGuard(line).refuse_unsigned)
+    post = app.test_client().post
+    alarm, call = f"/ivr/alarms/{'a' * 32}", "/ivr/calls"
+    for path, token, status in [
+        (alarm, line.emergency_token, 404),
+        (alarm, TOKEN, 404),  # placed before the account was configured
+        (alarm, "a-strangers-token", 403),
+        (call, line.emergency_token, 403),
+        (call, TOKEN, 404),
+    ]:
+        assert post(path, data=FORM, headers=sign(BASE_URL + path, FORM, token)).status_code == status, path
 
 
 def test_other_rooms_are_not_guarded(stranger: FlaskClient) -> None:

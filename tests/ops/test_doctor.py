@@ -92,7 +92,7 @@ def patient(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         for staff in tx.all_staff():
             tx.upsert_staff(replace(staff, phone="+8525123000" + staff.number[-1], robot=""))
     clock = FixedClock(store.present())
-    return Patient(settings(tmp_path), store, standard().ladder, Carrier(clock.now()), Model(), clock)
+    return Patient(settings(tmp_path), store, standard().ladder, Carrier(clock.now()), Carrier(None), Model(), clock)
 
 
 def ill(patient: Patient, check: str) -> str:
@@ -106,7 +106,7 @@ def test_a_healthy_house(patient: Patient) -> None:
     assert [str(f) for f in findings if f.level is not Level.WELL] == []
     wanted = {"carrier", "clock", "numbers", "database", "people", "robots", "rota", "worker", "model", "disk"}
     assert {f.check for f in findings} == wanted
-    assert str(findings[0]) == "✓ carrier   Twilio accepts the account"
+    assert str(findings[0]) == "✓ carrier   Twilio accepts TWILIO_ACCOUNT_SID"
 
 
 @pytest.mark.parametrize(
@@ -121,6 +121,13 @@ def test_the_carrier(patient: Patient, answer: Exception, words: str) -> None:
     assert found.startswith("✗")
     assert words in found
     assert "→" in found, "a remedy"
+
+
+def test_the_account_of_emergencies(patient: Patient) -> None:
+    own = patient.settings.model_copy(update={"emergency_account_sid": "AC" + "e" * 32})
+    refused = replace(patient, settings=own, alarm_carrier=Carrier(CarrierRefused("401", 20003)))
+    assert "refuses EMERGENCY_ACCOUNT_SID and EMERGENCY_AUTH_TOKEN" in ill(refused, "carrier")
+    assert ill(replace(patient, settings=own), "carrier") == ""
 
 
 @pytest.mark.parametrize(("seconds", "mark"), [(2, ""), (-10, "!"), (3600, "✗")])
