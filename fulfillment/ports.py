@@ -12,12 +12,13 @@ from fulfillment.company import Community, Duty, Household, Operator, Staff, Sta
 from fulfillment.incident_ports import IncidentTx
 from fulfillment.outbox import Lane, NewTask, Rank, Task
 from fulfillment.recording import Recording
+from fulfillment.report_ports import ReportTx
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TimelineEntry
 from fulfillment.ticket_filter import TicketFilter
 from fulfillment.waiting import InLine, Wait, WaitState
 
 
-class FulfillmentTx(CallTx, IncidentTx, Protocol):
+class FulfillmentTx(CallTx, IncidentTx, ReportTx, Protocol):
     """One open transaction. Everything written through it commits together or not at all.
 
     Reads inside a write transaction see the transaction's own writes. On SQLite it holds the write lock from its start;

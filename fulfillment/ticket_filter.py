@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from fulfillment.report import Outcome, Period
+from fulfillment.resident_calls import CallResult
+
 
 class Standing(StrEnum):
     """OPEN: somebody has to do something about it; CLOSED: resolved, closed or cancelled."""
@@ -11,6 +14,25 @@ class Standing(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
     ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """A promise that began in this period, of this clause and clock rule ("" = any), and came out so at `now` (None: anyhow)."""
+
+    period: Period
+    now: datetime
+    clause: str = ""
+    rule: str = ""
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the resident said at a callback in this period."""
+
+    period: Period
+    result: CallResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +51,5 @@ class TicketFilter:
     opened_from: datetime | None = None
     opened_until: datetime | None = None  # exclusive
     search: str = ""
+    promised: Promised | None = None
+    answered: Answered | None = None

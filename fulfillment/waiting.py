@@ -62,6 +62,7 @@ class QueueRules:
     announce_every: timedelta
     ask_again_after: timedelta
     leave_empty_desk_after: timedelta
+    three_rings: timedelta
     look_back: timedelta
     enough_waits: int
     longest_told_minutes: int

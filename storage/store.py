@@ -32,6 +32,7 @@ from storage.incidents import IncidentRows
 from storage.outbox import OutboxRows
 from storage.private_notes import PrivateNoteRows
 from storage.recordings import RecordingRows
+from storage.reports import ReportRows
 from storage.resident_calls import ResidentCallRows
 from storage.tickets import TicketRows
 
@@ -45,6 +46,7 @@ class Tx(
     PrivateNoteRows,
     AnnouncementRows,
     RecordingRows,
+    ReportRows,
     ResidentCallRows,
     IncidentRows,
 ):

@@ -6,14 +6,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, case, func, insert, null, or_, select, update
 
-from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TicketState, TimelineEntry
-from fulfillment.ticket_filter import Standing, TicketFilter
+from fulfillment.resident_calls import Purpose
+from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock, TicketState, TimelineEntry
+from fulfillment.ticket_filter import Answered, Promised, Standing, TicketFilter
 from kernel.clock import local
 from kernel.errors import Conflict, NotFound
 from storage import schema
 from storage.company import CompanyRows
+from storage.reports import came_out, within
 from storage.rows import values_of
 from storage.ticket_search import TicketSearchRows
 
@@ -143,7 +145,7 @@ class TicketRows(CompanyRows, TicketSearchRows):
             conditions.append(columns.opened_at >= wanted.opened_from)
         if wanted.opened_until is not None:
             conditions.append(columns.opened_at < wanted.opened_until)
-        return conditions
+        return conditions + _by_history(wanted)
 
     def add_to_timeline(self, entry: TimelineEntry) -> None:
         self._write(insert(schema.timeline).values(values_of(entry)))
@@ -235,6 +237,33 @@ class TicketRows(CompanyRows, TicketSearchRows):
         columns = schema.attempt.c
         rows = self._all(select(columns.provider_sid).where(columns.phone == phone, columns.channel == "voice"))
         return frozenset(row["provider_sid"] for row in rows if row["provider_sid"])
+
+
+def _by_history(wanted: TicketFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.promised is not None:
+        conditions.append(schema.ticket.c.id.in_(_with_promise(wanted.promised)))
+    if wanted.answered is not None:
+        conditions.append(schema.ticket.c.id.in_(_with_answer(wanted.answered)))
+    return conditions
+
+
+def _with_promise(wanted: Promised) -> Select[tuple[int]]:
+    clock = schema.clock.c
+    conditions = [within(clock.started_at, wanted.period), clock.state != ClockState.VOID]
+    if wanted.clause:
+        conditions.append(clock.clause == wanted.clause)
+    if wanted.rule:
+        conditions.append(clock.rule == wanted.rule)
+    if wanted.outcome is not None:
+        conditions.append(came_out(wanted.outcome, wanted.now))
+    return select(clock.ticket_id).where(*conditions)
+
+
+def _with_answer(wanted: Answered) -> Select[tuple[int]]:
+    call = schema.resident_call.c
+    said = (call.result == wanted.result, call.purpose == Purpose.SATISFACTION)
+    return select(call.ticket_id).where(within(call.finished_at, wanted.period), *said)
 
 
 def _ticket_values(ticket: Ticket) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from kernel.clock import local
 from kernel.errors import Conflict, NotFound, StaleEpoch
 from tests.fake_calls import CallTables, FakeCallTx
 from tests.fake_incidents import FakeIncidentTx, IncidentTables
+from tests.fake_reports import FakeReportTx
 
 #: A Sunday morning in the heating season, 10:00 in Shijiazhuang.
 A_WINTER_DAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -358,7 +359,7 @@ def _require(row: Row | None, what: str) -> Row:
     return row
 
 
-class FakeTx(FakeCallTx, FakeIncidentTx):
+class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx):
     """dialogue.ports.DialogueTx over copied tables."""
 
     def __init__(self, tables: _Tables, *, writable: bool) -> None:
@@ -521,6 +522,8 @@ class FakeTx(FakeCallTx, FakeIncidentTx):
             and wanted.community_id in (None, t.address.community_id)
             and (wanted.opened_from is None or t.opened_at >= wanted.opened_from)
             and (wanted.opened_until is None or t.opened_at < wanted.opened_until)
+            and self._has_promised(t, wanted.promised)
+            and self._has_answered(t, wanted.answered)
             and all(any(word.lower() in s for s in said) for word in wanted.search.split())
         )
 
