@@ -19,6 +19,7 @@ from console import (
     pages,
     passing,
     private_notes,
+    reports,
     resident_calls,
     supervision,
     ticket_list,
@@ -113,6 +114,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     waiting.add_routes(blueprint, rooms)
     conversations.add_routes(blueprint, rooms)
     supervision.add_routes(blueprint, rooms)
+    reports.add_routes(blueprint, rooms)
     passing.add_routes(blueprint, rooms)
     private_notes.add_routes(blueprint, rooms)
     calls.add_routes(blueprint, rooms)

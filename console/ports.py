@@ -11,6 +11,7 @@ from dialogue.leg import LegMode
 from dialogue.passing_on import PassingOn
 from dialogue.ports import DialogueStore
 from dialogue.script_book import ScriptBook
+from fulfillment.clause import Clause
 from fulfillment.clocks import ClockEvent
 from fulfillment.incident import IncidentRules
 from fulfillment.manners import NeverSaid
@@ -112,6 +113,10 @@ class Standard(Protocol):
     def incidents(self) -> IncidentRules: ...
     @property
     def never_said(self) -> Sequence[NeverSaid]: ...
+    @property
+    def clauses(self) -> Mapping[str, Clause]: ...
+    @property
+    def sources(self) -> Mapping[str, str]: ...
     @property
     def kinds(self) -> Mapping[str, Named]: ...
     @property

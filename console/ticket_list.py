@@ -11,7 +11,9 @@ from console import board
 from console.gate import allow, me
 from console.ports import Rooms
 from fulfillment.company import OperatorRole
-from fulfillment.ticket_filter import Standing, TicketFilter
+from fulfillment.report import Outcome, Period, period_of
+from fulfillment.resident_calls import CallResult
+from fulfillment.ticket_filter import Answered, Promised, Standing, TicketFilter
 from kernel.clock import BEIJING
 
 PAGE_SIZE = 30
@@ -56,17 +58,44 @@ class Asked:
             standing=self.standing,
             kind=self.words.get("kind") or None,
             only_emergencies=self.is_on("emergency"),
-            owner_id=operator_id if self.is_on("mine") else None,
+            owner_id=operator_id if self.is_on("mine") else self.number("owner"),
             overdue_at=now if self.is_on("overdue") else None,
             station_id=self.number("station"),
             community_id=self.number("community"),
             opened_from=_midnight(first) if first else None,
             opened_until=_midnight(last + timedelta(days=1)) if last else None,
             search=self.search,
+            promised=self._promised(now),
+            answered=self._answered(),
         )
 
+    @property
+    def is_of_report(self) -> bool:
+        """A figure of a report led here."""
+        return self.period is not None and any(name in self.words for name in OF_REPORT)
 
-_NAMES = ("state", "kind", "emergency", "mine", "overdue", "station", "community", "from", "until", "search")
+    @property
+    def period(self) -> Period | None:
+        return period_of(self.words.get("period", ""))
+
+    def _promised(self, now: datetime) -> Promised | None:
+        clause, rule, outcome = (self.words.get(name, "") for name in ("clause", "rule", "outcome"))
+        if self.period is None or not (clause or rule or outcome):
+            return None
+        return Promised(self.period, now, clause, rule, Outcome(outcome) if outcome in set(Outcome) else None)
+
+    def _answered(self) -> Answered | None:
+        answer = self.words.get("answer", "")
+        known = self.period is not None and answer in set(CallResult) - {CallResult.NOTHING}
+        return Answered(self.period, CallResult(answer)) if known and self.period is not None else None
+
+
+#: What a figure of a report asks for, beside `period`; kept when the other filters change.
+OF_REPORT = ("clause", "rule", "outcome", "answer", "owner")
+_NAMES = (
+    *("state", "kind", "emergency", "mine", "overdue", "station", "community", "from", "until", "search", "period"),
+    *OF_REPORT,
+)
 
 
 def _midnight(day: date) -> datetime:
@@ -86,6 +115,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         rows, more = board.read_ticket_list(rooms, wanted, page=page, size=PAGE_SIZE)
         with rooms.store.read() as tx:
             communities, stations = tx.communities(), tx.stations()
+            owners = {o.id: o.name for o in tx.operators()} if "owner" in words else {}
         return render_template(
             "console/tickets.html",
             rows=rows,
@@ -96,4 +126,8 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
             kinds=rooms.standard.kinds,
             communities=communities,
             stations=stations,
+            owners=owners,
+            of_report=OF_REPORT,
+            rules=rooms.standard.rules,
+            clauses=rooms.standard.clauses,
         )

@@ -87,6 +87,11 @@ class ScriptBook:
             card={"kind": script.card} if script.card else None,
         )
 
+    @property
+    def company(self) -> str:
+        """Whose standard this is."""
+        return str(self._house["company"])
+
     def word(self, key: str, params: Mapping[str, object] | None = None) -> str:
         """A part of a sentence (plain-string entry)."""
         return self.words[key].render(params or {})

@@ -92,6 +92,19 @@ class Month:
         return f"{self.year}-{self.month:02d}"
 
 
+def period_of(text: str) -> Period | None:
+    """`2026-11` or `2026-11-22`, as a page's address names it; None if it is neither."""
+    try:
+        return Month.parse(text).period
+    except BadInput:
+        pass
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day_period(day) if _FIRST_YEAR <= day.year <= _LAST_YEAR else None
+
+
 def day_period(day: date) -> Period:
     """A local day."""
     return Period(_midnight(day), _midnight(day + timedelta(days=1)))

@@ -1,0 +1,128 @@
+"""The monthly report as pages and workbook show it, read in one transaction. No markup and no Chinese: templates word it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from console.ports import Rooms
+from fulfillment.clause import Clause
+from fulfillment.report import (
+    Answers,
+    CallCount,
+    KindCount,
+    Month,
+    OwnerCount,
+    PromiseCount,
+    Reported,
+    by_clause,
+    count_calls,
+)
+from kernel.clock import local
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseRow:
+    """A clause of the register with its promises of the month; `count` is None where no clock keeps it."""
+
+    clause: Clause
+    source: str
+    count: PromiseCount | None
+    rules: tuple[tuple[str, PromiseCount], ...]  # title of each clock rule, with its own count
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A month against the standard."""
+
+    month: Month
+    now: datetime
+    company: str
+    clauses: tuple[ClauseRow, ...]
+    kinds: tuple[tuple[str, KindCount], ...]  # with the kind's title
+    owners: tuple[tuple[str, OwnerCount], ...]  # with the operator's name, "" for nobody
+    answers: Answers
+    calls: CallCount
+    days: tuple[tuple[date, int], ...]  # tickets opened on each day of the month
+
+    @property
+    def timed(self) -> list[ClauseRow]:
+        """The clauses that clocks keep, and that were owed in this month; the most owed first."""
+        rows = [row for row in self.clauses if row.count is not None]
+        return sorted(rows, key=lambda row: -row.count.all if row.count else 0)
+
+    @property
+    def all_promises(self) -> PromiseCount:
+        return sum((row.count for row in self.clauses if row.count), start=PromiseCount("", ""))
+
+    @property
+    def last_day(self) -> date:
+        return self.days[-1][0]
+
+    @property
+    def opened(self) -> int:
+        return sum(count.opened for _, count in self.kinds)
+
+    @property
+    def done(self) -> int:
+        return sum(count.done for _, count in self.kinds)
+
+    @property
+    def kept_clauses(self) -> tuple[int, int, int]:
+        """How many clauses are kept as a whole, in part, not at all."""
+        kept = sum(row.clause.is_kept for row in self.clauses)
+        some = sum(bool(row.clause.kept_by) for row in self.clauses)
+        return kept, some - kept, len(self.clauses) - some
+
+
+def read_report(rooms: Rooms, month: Month) -> Report:
+    """The month as it stands now; the running month up to now."""
+    now, period, standard = rooms.clock.now(), month.period, rooms.standard
+    with rooms.store.read() as tx:
+        promises = tx.promise_counts(period, now)
+        kinds, owners = tx.kind_counts(period), tx.owner_counts(period, now)
+        names = {operator.id: operator.name for operator in tx.operators()}
+        answers = tx.answers(period)
+        conversations, rings, waits = (
+            tx.conversations_opened(period), tx.operators_rung(period), tx.waits_begun(period),
+        )  # fmt: skip
+        reported = tx.reported(period)
+    return Report(
+        month=month,
+        now=now,
+        company=rooms.book.company,
+        clauses=_clauses(rooms, promises),
+        kinds=tuple((standard.kinds[c.kind].title if c.kind in standard.kinds else c.kind, c) for c in kinds),
+        owners=tuple((names.get(count.owner_id or 0, ""), count) for count in owners),
+        answers=answers,
+        calls=count_calls(conversations, rings, waits, standard.queue.three_rings),
+        days=_days(month, reported),
+    )
+
+
+def _clauses(rooms: Rooms, promises: Sequence[PromiseCount]) -> tuple[ClauseRow, ...]:
+    """Clauses that the register has dropped since stand behind the others: their promises were made."""
+    standard = rooms.standard
+    counts = by_clause(promises)
+    rules = _rules_by_clause(rooms, promises)
+    known = {**standard.clauses, **{key: Clause(key, key) for key in counts if key not in standard.clauses}}
+    return tuple(
+        ClauseRow(clause, standard.sources.get(key[0], ""), counts.get(key), rules.get(key, ()))
+        for key, clause in known.items()
+    )
+
+
+def _rules_by_clause(
+    rooms: Rooms, promises: Sequence[PromiseCount]
+) -> Mapping[str, tuple[tuple[str, PromiseCount], ...]]:
+    found: dict[str, tuple[tuple[str, PromiseCount], ...]] = {}
+    for count in promises:
+        rule = rooms.standard.rules.get(count.rule)
+        found[count.clause] = (*found.get(count.clause, ()), (rule.title if rule else count.rule, count))
+    return found
+
+
+def _days(month: Month, reported: Sequence[Reported]) -> tuple[tuple[date, int], ...]:
+    counted = Counter(local(one.at).date() for one in reported)
+    length = (month.after.first - month.first).days
+    return tuple((day, counted[day]) for n in range(length) for day in (month.first + timedelta(days=n),))

@@ -1,0 +1,165 @@
+"""The monthly report: its figures are counted once more here, each leads to its tickets, paper and workbook say the same."""
+
+import re
+from dataclasses import replace
+from io import BytesIO
+from typing import Any
+
+import pytest
+from openpyxl import Workbook, load_workbook
+
+from console.workbook import workbook_of
+from dialogue.chat import Rating
+from fulfillment.report import Month, Outcome, outcome_of
+from fulfillment.resident_calls import CallResult, CallState, Purpose, ResidentCall
+from tests.console.conftest import Person
+from tests.console.sample import HOSTILE, STANDARD, Day
+from tests.fakes import FakeStore, FixedClock
+
+MONTH = "2026-11"
+
+
+@pytest.fixture
+def surveyed(store: FakeStore, clock: FixedClock, day: Day) -> Day:
+    """One resident was asked and is not satisfied, his case has an owner; a chat was rated."""
+    now = clock.now()
+    with store.write() as tx:
+        tx.save_ticket(replace(tx.ticket(day.cold), owner_id=1))
+        call = tx.add_resident_call(ResidentCall(0, day.cold, Purpose.SATISFACTION, now, now))
+        tx.save_resident_call(replace(call, state=CallState.DONE, result=CallResult.DISSATISFIED, finished_at=now))
+        tx.rate(Rating(day.held, 4, "", now, 2))
+    return day
+
+
+def rows_of(book: Workbook, sheet: str) -> list[tuple[Any, ...]]:
+    return list(book[sheet].iter_rows(min_row=2, values_only=True))
+
+
+def workbook(person: Person) -> Workbook:
+    answer = person.get(f"/reports/{MONTH}.xlsx")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="report-{MONTH}.xlsx"'
+    return load_workbook(BytesIO(answer.data))
+
+
+def counted_by_hand(store: FakeStore, clock: FixedClock) -> dict[str, list[int]]:
+    """Per clause: kept, broken, running; from the clocks themselves."""
+    period, counts = Month.parse(MONTH).period, dict[str, list[int]]()
+    for one in store.tables.clocks.values():
+        outcome = outcome_of(one, clock.now())
+        if outcome is not None and period.has(one.started_at):
+            counts.setdefault(one.clause, [0, 0, 0])[list(Outcome).index(outcome)] += 1
+    return counts
+
+
+def test_only_supervisors_read_it(xiaoli: Person, day: Day) -> None:
+    assert day
+    for path in ("/reports", f"/reports/{MONTH}/print", f"/reports/{MONTH}.xlsx"):
+        assert xiaoli.get(path).status_code == 403
+    assert "/reports" not in xiaoli.get("/").text
+
+
+def test_every_figure_of_a_clause_leads_to_exactly_its_tickets(
+    zhuguan: Person, store: FakeStore, clock: FixedClock, surveyed: Day
+) -> None:
+    assert surveyed
+    page = zhuguan.get("/reports").text
+    expected = counted_by_hand(store, clock)
+    links = re.findall(r'<a class="figure[^"]*" href="/console(/tickets[^"]+clause=[^"]+)">(\d+)</a>', page)
+    assert len(links) == sum(n > 0 for counts in expected.values() for n in counts) > 3
+    for link, figure in links:
+        path = link.replace("&amp;", "&")
+        asked = dict(pair.split("=") for pair in path.partition("?")[2].split("&"))
+        assert int(figure) == expected[asked["clause"]][list(Outcome).index(Outcome(asked["outcome"]))], path
+        of_clause = [c for c in store.tables.clocks.values() if c.clause == asked["clause"]]
+        those = {c.ticket_id for c in of_clause if outcome_of(c, clock.now()) == asked["outcome"]}
+        shown = re.findall(r'<td data-name="工单号"><a href="/console/tickets/(\d+)"', zhuguan.get(path).text)
+        assert {int(n) for n in shown} == those, path
+
+
+def test_what_a_figure_asked_for_stays_when_another_filter_is_set(zhuguan: Person, day: Day) -> None:
+    page = zhuguan.get(f"/tickets?state=all&period={MONTH}&clause=B6&outcome=broken").text
+    assert day
+    for name, value in (("period", MONTH), ("clause", "B6"), ("outcome", "broken")):
+        assert f'<input type="hidden" name="{name}" value="{value}">' in page
+    assert "条款 B6" in page
+    for nonsense in ("period=2026-99&clause=B6", "period=2026-11&outcome=lost", "period=x&answer=y", "owner=x"):
+        assert zhuguan.get(f"/tickets?state=all&{nonsense}").status_code == 200
+
+
+def test_answers_and_owners_lead_to_their_tickets(zhuguan: Person, surveyed: Day) -> None:
+    page = zhuguan.get("/reports").text
+    answered = re.search(r'href="/console(/tickets\?[^"]*answer=dissatisfied[^"]*)">1</a>', page)
+    owned = re.search(r'href="/console(/tickets\?[^"]*owner=1[^"]*)">1</a>', page)
+    assert answered
+    assert owned
+    for link in (answered[1], owned[1]):
+        shown = zhuguan.get(link.replace("&amp;", "&")).text
+        assert re.findall(r'<td data-name="工单号"><a href="/console/tickets/(\d+)"', shown) == [str(surveyed.cold)]
+
+
+def test_the_workbook_says_what_the_page_says(
+    zhuguan: Person, store: FakeStore, clock: FixedClock, surveyed: Day
+) -> None:
+    """J2. Numbers are numbers; the same clauses, the same counts, every clause of the register."""
+    assert surveyed
+    book = workbook(zhuguan)
+    expected = counted_by_hand(store, clock)
+    assert {row[0]: list(row[3:6]) for row in rows_of(book, "按条款")} == expected
+    of_rules = rows_of(book, "按时限")
+    for at in (2, 3, 4):
+        assert sum(row[at] for row in of_rules) == sum(row[at + 1] for row in rows_of(book, "按条款"))
+    summary = dict(rows_of(book, "概览"))
+    assert summary["受理工单"] == len(store.tables.tickets) == sum(row[1] for row in rows_of(book, "工单类别"))
+    assert summary["受理工单"] == sum(row[1] for row in rows_of(book, "每日受理"))
+    assert summary["超时"] == sum(broken for _, broken, _ in expected.values())
+    assert ("小李", 1, 0, 0, 0, 1) in rows_of(book, "首问负责")
+    assert dict(rows_of(book, "住户评价"))["在线会话 4 星"] == 1
+    assert [row[0] for row in rows_of(book, "服务标准登记册")] == list(STANDARD.clauses)
+    on_screen = re.findall(r'<tr class="of-clause"><td data-name="条款"><b>(\w+)</b>', zhuguan.get("/reports").text)
+    on_paper = zhuguan.get(f"/reports/{MONTH}/print").text
+    assert set(on_screen) == set(expected)
+    for clause, counts in expected.items():
+        assert re.search(
+            rf'<tr><td>{clause}</td>.*?<td class="n">{counts[0]}</td><td class="n">{counts[1]}</td>', on_paper
+        )
+
+
+def test_nobodys_name_is_a_formula_or_a_cell_of_its_own(zhuguan: Person, store: FakeStore, surveyed: Day) -> None:
+    assert surveyed
+    with store.write() as tx:
+        tx.upsert_operator(replace(tx.operator(1), name=f'=HYPERLINK("x")\t{HOSTILE}\n# 假表'))
+    book = workbook(zhuguan)
+    cell = next(c for row in book["首问负责"].iter_rows(min_row=2) for c in row if str(c.value).startswith("=HYPER"))
+    assert cell.data_type == "s"
+    assert "假表" in str(cell.value)
+    assert "<script>alert" not in zhuguan.get("/reports").text
+    assert "<script>alert" not in zhuguan.get(f"/reports/{MONTH}/print").text
+
+
+def test_another_month_is_empty_and_what_is_none_is_refused(zhuguan: Person, day: Day) -> None:
+    assert day
+    assert "这个月还没有开始计时的工单" in zhuguan.get("/reports?month=2026-10").text
+    assert zhuguan.get("/reports/2026-10/print").status_code == 200
+    for path in ("/reports?month=2026-13", "/reports/heute/print", "/reports/0000-01.xlsx"):
+        assert zhuguan.get(path).status_code == 400
+
+
+def test_the_register_is_on_the_page(zhuguan: Person, day: Day) -> None:
+    assert day
+    page = zhuguan.get("/reports").text
+    for key, clause in STANDARD.clauses.items():
+        assert f'id="clause-{key}"' in page
+        assert clause.not_yet in page
+
+
+def test_a_page_is_small(zhuguan: Person, surveyed: Day) -> None:
+    assert surveyed
+    for path in ("/reports", f"/reports/{MONTH}/print"):
+        assert len(zhuguan.get(path).data) < 150_000
+
+
+def test_cells() -> None:
+    book = load_workbook(BytesIO(workbook_of("# 甲\n名\t数\n12\t-3\n4.5\t50.0%\nF16\t=1+\x071\n\n# 乙\n空\n")))
+    assert book.sheetnames == ["甲", "乙"]
+    assert rows_of(book, "甲") == [(12, -3), (4.5, 0.5), ("F16", "=1+1")]
+    assert rows_of(book, "乙") == []
