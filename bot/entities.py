@@ -71,6 +71,7 @@ class EntityWords:
         self._letters = frozenset(tables["letters"])
         self._zone, self._floor_and_door = re.compile(tables["zone"]), re.compile(tables["floor_and_door"])
         self._taken_back = {where: re.compile(pattern) for where, pattern in tables["taken_back"].items()}
+        self._position = re.compile(tables["position"])
         number = tables["number"]
         self._pattern = {
             f"{theme}.{name}": re.compile(pattern.replace("{n}", number))
@@ -95,6 +96,7 @@ class EntityWords:
 
     def find(self, text: str, communities: Sequence[CommunityName] = ()) -> tuple[Entity, ...]:
         """All entities of a normalised text, in the order of the text. Communities may come in twos and threes: equals."""
+        text = self._position.sub(lambda m: "\0" * len(m[0]), text)
         found = _Found(text)
         self._phones(found)
         for match, community, score in self._standing(text, self._communities(text, communities)):

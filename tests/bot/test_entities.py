@@ -226,3 +226,10 @@ def test_a_broken_table_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "entities.yml").write_text("number: '['", encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"entities\.yml"):
         EntityWords.load(tmp_path / "entities.yml")
+
+
+def test_degrees_on_the_earth_are_no_number_of_anybody() -> None:
+    said = "我的位置:北纬38.04231度,东经114.51492度,误差19米"
+    assert WORDS.find(said) == ()
+    [room] = [e for e in WORDS.find(f"{said} 翠湖3号楼501") if e.kind is EntityKind.ROOM]
+    assert (room.value, room.start) == ("501", len(said) + 6)
