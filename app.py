@@ -27,9 +27,11 @@ from bot.rasa_client import RasaClient
 from bot.understand import Understander, describe
 from bot.understanding import CommunityName
 from console import Audio, Health, build_console
+from console.visit_acts import VisitRooms
 from console.work_order import Rooms as WorkOrderRooms
 from console.work_order import build_work_orders
 from console.work_order_links import WorkOrderLinks
+from console.work_order_pin import PinDoor
 from dialogue.conference import Conferences
 from dialogue.conference_deliveries import ConferenceDeliveries
 from dialogue.handle_turn import Hotline, Kit
@@ -46,6 +48,7 @@ from dialogue.script_book import ScriptBook
 from dialogue.sweep import Sweep
 from dialogue.tables import load_knowledge
 from dialogue.ticket_cards import TicketCards
+from dialogue.visit_pictures import VisitPictures
 from fulfillment.accounts import give_first_passwords, set_password
 from fulfillment.alarms import Alarms
 from fulfillment.calling import ResidentCalls, ResidentRinging
@@ -66,6 +69,7 @@ from fulfillment.staff_notices import StaffNotices
 from fulfillment.standard import Standard
 from fulfillment.telling import Telling, TextSender
 from fulfillment.ticket import TimelineEntry
+from fulfillment.visiting import Visits
 from fulfillment.work_orders import WorkOrders
 from fulfillment.worker import Worker
 from ivr.alarm_text import alarm_text
@@ -88,6 +92,7 @@ from ops.doctor import Level, Patient, examine
 from storage import SoundFolder, Store
 from webchat.blueprint import build_webchat
 from webchat.config import ChatConfig, ChatLimits
+from webchat.photographs import DarkRoom
 from webchat.ports import ChatRooms
 
 HOME = Path(__file__).resolve().parent
@@ -208,6 +213,14 @@ class Rooms:
         return Pictures(
             self.store, SoundFolder(self.settings.recordings_dir / "pictures", ".jpg"), self.book, self.clock
         )
+
+    @cached_property
+    def visits(self) -> Visits:
+        return Visits(self.store, self.standard, self.clock)
+
+    @cached_property
+    def visit_pictures(self) -> VisitPictures:
+        return VisitPictures(self.store, self.visits, self.pictures.files, self.clock)
 
     @cached_property
     def carrier_recordings(self) -> TwilioRecordings:
@@ -415,6 +428,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             callbacks=Callbacks(rooms.store, rooms.standard, rooms.clock),
             recordings=Recordings(rooms.store, rooms.sounds, rooms.clock),
             pictures=rooms.pictures,
+            visit_pictures=rooms.visit_pictures,
             book=rooms.book,
             passing_on=PassingOn(rooms.store, rooms.book, rooms.standard.queue, rooms.clock),
             audio=Audio(
@@ -440,6 +454,8 @@ def create_app(settings: Settings | None = None) -> Flask:
                 rooms.clock,
                 rooms.work_order_links,
                 settings.company_name,
+                PinDoor(rooms.pins, settings.secret_key.get_secret_value(), rooms.clock, secure=secure),
+                VisitRooms(rooms.visits, rooms.visit_pictures, DarkRoom()),
             )
         )
     )

@@ -27,7 +27,19 @@ from console import (
     waiting,
     work,
 )
-from console.ports import Audio, Callbacks, Desk, Handoff, Health, Pictures, Recordings, Rooms, SetsPins, Standard
+from console.ports import (
+    Audio,
+    Callbacks,
+    Desk,
+    Handoff,
+    Health,
+    Pictures,
+    Recordings,
+    Rooms,
+    SetsPins,
+    Standard,
+    VisitPictures,
+)
 from console.presence import Presence
 from dialogue.passing_on import PassingOn
 from dialogue.ports import DialogueStore
@@ -53,6 +65,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     callbacks: Callbacks,
     recordings: Recordings,
     pictures: Pictures,
+    visit_pictures: VisitPictures,
     book: ScriptBook,
     passing_on: PassingOn,
     limiter: Limiter | None = None,
@@ -79,6 +92,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
         callbacks,
         recordings,
         pictures,
+        visit_pictures,
         book,
         passing_on,
     )

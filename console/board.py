@@ -29,6 +29,7 @@ from fulfillment.ticket import (
     TimelineEntry,
 )
 from fulfillment.ticket_filter import TicketFilter
+from fulfillment.visit import Visit, VisitPicture
 from fulfillment.waiting import Wait, WaitKind
 from kernel.errors import NotFound
 
@@ -250,11 +251,13 @@ class TicketPage:
     recordings: Sequence[Recording]
     alike: tuple[TicketRow, ...]  # open ones of the same home, conversation or number
     merged_into: Ticket | None
+    visits: tuple[tuple[Visit, str, tuple[VisitPicture, ...]], ...]  # with the person's name and what was taken there
 
     @property
     def version(self) -> str:
         return digest(
             self.row.ticket.rev,
+            [(v.id, v.rev, len(pictures)) for v, _, pictures in self.visits],
             len(self.timeline),
             [(r.id, r.state) for r in self.recordings],
             [(c.clock.id, c.clock.state, c.clock.due_by) for c in self.clocks],
@@ -322,6 +325,7 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
         [row] = _rows(rooms, tx, [ticket], now)
         names = {s.id: s.name for s in tx.all_staff()}
         operators = {o.id: o.name for o in tx.operators()}
+        pictures = tx.visit_pictures(ticket_id)
         return TicketPage(
             row=row,
             clocks=tuple(_clock_row(rooms, c, now) for c in tx.clocks([ticket_id]).get(ticket_id, ())),
@@ -333,6 +337,10 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
             recordings=tx.recordings(ticket_id=ticket_id),
             alike=tuple(_rows(rooms, tx, [t for t in _alike(tx, ticket) if t.id != ticket_id], now)),
             merged_into=tx.ticket(ticket.merged_into_id) if ticket.merged_into_id else None,
+            visits=tuple(
+                (v, names.get(v.staff_id, ""), tuple(p for p in pictures if p.visit_id == v.id))
+                for v in tx.visits(ticket_id)
+            ),
         )
 
 

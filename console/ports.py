@@ -18,6 +18,7 @@ from fulfillment.manners import NeverSaid
 from fulfillment.recording import Recording
 from fulfillment.resident_calls import Purpose, ResidentCall
 from fulfillment.ticket import Ticket, TicketState, TimelineEntry
+from fulfillment.visit_rules import VisitRules
 from fulfillment.waiting import QueueRules
 from kernel.clock import Clock
 
@@ -121,6 +122,8 @@ class Standard(Protocol):
     def kinds(self) -> Mapping[str, Named]: ...
     @property
     def rules(self) -> Mapping[str, Rule]: ...
+    @property
+    def visit(self) -> VisitRules: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +165,14 @@ class Pictures(Protocol):
         ...
 
 
+class VisitPictures(Protocol):
+    """dialogue.visit_pictures.VisitPictures."""
+
+    def file(self, ticket_id: int, picture_id: str) -> Path:
+        """Raises NotFound: no such picture of this ticket."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Audio:
     """How operators talk with callers."""
@@ -200,5 +211,6 @@ class Rooms:
     callbacks: Callbacks
     recordings: Recordings
     pictures: Pictures
+    visit_pictures: VisitPictures
     book: ScriptBook
     passing: PassingOn

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 import structlog
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from console.board import read_ticket_page
@@ -50,6 +50,14 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
             now=f"{local(rooms.clock.now()):%Y-%m-%d %H:%M}",
         )
 
+    @blueprint.get("/tickets/<int:ticket_id>/pictures/<picture_id>")
+    @allow(OperatorRole.OPERATOR)
+    def visit_picture(ticket_id: int, picture_id: str) -> ResponseReturnValue:
+        """What a butler photographed in a home, or its resident signed: who looked is on record (N17)."""
+        path = rooms.visit_pictures.file(ticket_id, picture_id)
+        log.info("audit.visit_picture", operator=me().login, operator_id=me().id, ticket=ticket_id, picture=picture_id)
+        return send_file(path, mimetype="image/jpeg", max_age=0)
+
     @blueprint.post("/tickets/<int:ticket_id>/<action>")
     @allow(OperatorRole.OPERATOR)
     def act(ticket_id: int, action: str) -> ResponseReturnValue:
@@ -66,6 +74,7 @@ def _page(rooms: Rooms, ticket_id: int) -> dict[str, object]:
     awaited = {clock.stops for clock in page.row.running}
     return {
         "page": page,
+        "visit_rules": rooms.standard.visit,
         "row": page.row,
         "next_states": NEXT_STATES[state],
         "is_open": state in OPEN_STATES,

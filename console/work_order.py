@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Protocol
+from uuid import uuid4
 
 import structlog
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from console.ports import Desk
+from console.visit_acts import VisitActs, VisitRooms, allow_a_picture
 from console.work_order_links import PREFIX, WorkOrderLinks
+from console.work_order_pin import PinDoor
 from dialogue.conversation import Author, Message
 from dialogue.phone_number import as_said
 from dialogue.ports import DialogueStore, DialogueTx
@@ -25,8 +28,11 @@ from dialogue.script_book import ScriptBook
 from dialogue.wording import Wording
 from fulfillment.alarms import AlarmBrief
 from fulfillment.company import Staff
+from fulfillment.pin_tries import PinVerdict
 from fulfillment.standard import Standard
-from fulfillment.ticket import NEXT_STATES, Attempt, AttemptOutcome, ClockState, Ticket, TicketClock, TicketState
+from fulfillment.ticket import Attempt, AttemptOutcome, ClockState, Ticket, TicketClock, TicketState, TimelineEntry
+from fulfillment.visit import Visit, VisitPicture, VisitState
+from fulfillment.visit_rules import VisitRules
 from kernel.clock import Clock, local
 from kernel.errors import BadInput, Conflict, NotFound, StoreBusy
 
@@ -38,8 +44,12 @@ CSP = (
 )
 #: What may stand behind ?told=: the page says nothing that an address invents.
 TOLD = frozenset(
-    {"accepted", "taken", "passed_on", "contacted", "arrived", "repaired", "noted", "conflict", "bad_note"}
+    {"accepted", "taken", "passed_on", "contacted", "left", "arrived", "found", "checked", "material", "not_agreed"}
+    | {"bad_material", "not_yet", "nobody_home", "not_come", "repaired", "photographed", "bad_picture", "signed"}
+    | {"bad_signature", "noted", "conflict", "bad_note", "unlocked", "wrong_pin", "locked_pin", "pin_first"}
 )
+#: Needs no PIN: an emergency waits for no form, and whoever gives it back lets somebody else come.
+WITHOUT_PIN = frozenset({"accept", "pass-on"})
 _LONGEST_NOTE = 500  # on a telephone, in front of a leak
 _SAFETY = "safety."  # scripts of this theme are instructions to the resident
 
@@ -63,6 +73,8 @@ class Rooms:
     clock: Clock
     links: WorkOrderLinks
     company: str
+    door: PinDoor
+    visit: VisitRooms
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,12 @@ class WorkOrder:
     contacted: bool
     notes: Sequence[tuple[datetime, str, str]]  # when, who, what
     notes_seen: int
+    unlocked: bool  # his PIN was given in this browser
+    has_pin: bool
+    rules: VisitRules
+    visit: Visit | None  # the one under way
+    visits_seen: int  # how many have ended
+    pictures: Sequence[VisitPicture]
 
     @property
     def free(self) -> bool:
@@ -100,10 +118,6 @@ class WorkOrder:
     def passed_on(self) -> bool:
         return self.attempt.outcome is AttemptOutcome.PASSED_ON
 
-    @property
-    def next_states(self) -> frozenset[TicketState]:
-        return NEXT_STATES[self.ticket.state]
-
 
 def build_work_orders(rooms: Rooms) -> Blueprint:
     """The pages below /w. CSRF protection must leave this blueprint out: the signature stands in its place."""
@@ -112,8 +126,7 @@ def build_work_orders(rooms: Rooms) -> Blueprint:
 
     @blueprint.get("/<token>")
     def page(token: str) -> ResponseReturnValue:
-        with rooms.store.read() as tx:
-            order = read_work_order(rooms, tx, rooms.links.attempt_id(token))
+        order = _read(rooms, token)
         log.info("audit.work_order_opened", staff=order.staff.number, ticket=order.ticket.number)
         return _shown(rooms, "page", order=order, token=token, told=_told(request.args.get("told", ""), order))
 
@@ -124,20 +137,54 @@ def build_work_orders(rooms: Rooms) -> Blueprint:
     @blueprint.post("/<token>/<action>")
     def act(token: str, action: str) -> ResponseReturnValue:
         attempt_id = rooms.links.attempt_id(token)
+        allow_a_picture()
         if action not in acts.by_name:
             raise NotFound(f"no action {action[:20]}")
+        if action not in WITHOUT_PIN and not _read(rooms, token).unlocked:
+            return _tell(token, "pin_first")
         try:
-            told = acts.by_name[action](attempt_id)
+            return _tell(token, acts.by_name[action](attempt_id))
         except Conflict:
-            told = "conflict"
+            return _tell(token, "conflict")
         except BadInput:
-            told = "bad_note"
-        return redirect(url_for("work_order.page", token=token, told=told), 303)
+            return _tell(token, "bad_note")
 
+    _add_what_the_pin_opens(blueprint, rooms)
     blueprint.register_error_handler(NotFound, lambda _: (_shown(rooms, "gone"), 404))
     blueprint.register_error_handler(StoreBusy, lambda _: (_shown(rooms, "busy"), 503, {"Retry-After": "5"}))
     blueprint.after_request(_strict_headers)
     return blueprint
+
+
+def _add_what_the_pin_opens(blueprint: Blueprint, rooms: Rooms) -> None:
+    @blueprint.post("/<token>/pin")
+    def enter_pin(token: str) -> ResponseReturnValue:
+        order, form = _read(rooms, token), request.form
+        verdict = rooms.door.enter(order.staff, order.attempt.id, form.get("pin", ""), form.get("key", "")[:64])
+        log.info("audit.work_order_pin", staff=order.staff.number, verdict=verdict)
+        if verdict is not PinVerdict.RIGHT:
+            return _tell(token, "locked_pin" if verdict is PinVerdict.LOCKED else "wrong_pin")
+        answer = _tell(token, "unlocked")
+        with rooms.store.read() as tx:
+            rooms.door.remember(tx, order.staff, answer)
+        return answer
+
+    @blueprint.get("/<token>/pictures/<picture_id>")
+    def picture(token: str, picture_id: str) -> ResponseReturnValue:
+        order = _read(rooms, token)
+        if not (order.mine and order.unlocked):
+            raise NotFound("nothing to be seen here")
+        path = rooms.visit.pictures.file(order.ticket.id, picture_id)
+        return send_file(path, mimetype="image/jpeg", max_age=0)
+
+
+def _read(rooms: Rooms, token: str) -> WorkOrder:
+    with rooms.store.read() as tx:
+        return read_work_order(rooms, tx, rooms.links.attempt_id(token))
+
+
+def _tell(token: str, what: str) -> Response:
+    return redirect(url_for("work_order.page", token=token, told=what), 303)
 
 
 def read_work_order(rooms: Rooms, tx: DialogueTx, attempt_id: str) -> WorkOrder:
@@ -152,21 +199,35 @@ def read_work_order(rooms: Rooms, tx: DialogueTx, attempt_id: str) -> WorkOrder:
     rules = rooms.standard.rules
     running = [c for c in tx.clocks([ticket.id]).get(ticket.id, ()) if c.state is ClockState.RUNNING]
     kind = rooms.standard.kinds.get(ticket.kind)
+    visits, unlocked = tx.visits(ticket.id), rooms.door.is_open(tx, staff)
+    shown = ticket.is_open and (free or mine) and (ticket.emergency or unlocked)
     return WorkOrder(
         attempt=attempt,
         staff=staff,
         ticket=ticket,
         title=kind.title if kind else ticket.kind,
         place=wording.address(ticket.address).chat,
-        phone=ticket.contact_phone if ticket.is_open and (free or mine) else "",
+        phone=ticket.contact_phone if shown else "",
         clocks=[(rules[c.rule].title, c) for c in running if c.rule in rules],
         holder=ticket.acknowledged_by,
         mine=mine,
         safety_told_at=_safety_told_at(tx, ticket),
-        contacted=any(e.key == "contacted" for e in timeline),
-        notes=[(e.at, e.actor, str(e.params.get("text", ""))) for e in noted] if mine else (),
+        contacted=_is_contacted(timeline),
+        notes=[(e.at, e.actor, str(e.params.get("text", ""))) for e in noted] if mine and unlocked else (),
         notes_seen=len(noted),
+        unlocked=unlocked,
+        has_pin=rooms.door.has_pin(tx, staff),
+        rules=rooms.standard.visit,
+        visit=next((v for v in visits if v.state is VisitState.OPEN), None) if mine else None,
+        visits_seen=sum(v.state is not VisitState.OPEN for v in visits),
+        pictures=tx.visit_pictures(ticket.id) if mine and unlocked else (),
     )
+
+
+def _is_contacted(timeline: Sequence[TimelineEntry]) -> bool:
+    """By whoever has it now: after somebody gave it back, the resident is to be called again."""
+    said = [e.key for e in timeline if e.key in ("contacted", "visit_not_come")]
+    return said[-1:] == ["contacted"]
 
 
 def _told(said: str, order: WorkOrder) -> str:
@@ -194,10 +255,10 @@ class _Acts:
             "accept": self._accept,
             "pass-on": self._pass_on,
             "contacted": self._contacted,
-            "arrived": partial(self._step, TicketState.ON_SITE, "arrived"),
-            "repaired": partial(self._step, TicketState.RESOLVED, "repaired"),
             "note": self._note,
         }
+        for name, act in VisitActs(rooms.visit, rooms.book).by_name.items():
+            self.by_name[name] = partial(self._of_visit, act)
 
     def _accept(self, attempt_id: str) -> str:
         brief = self._rooms.alarms.accept(attempt_id)
@@ -214,10 +275,10 @@ class _Acts:
             self._rooms.desk.contacted(order.ticket.id, by=order.staff.name)
         return "contacted"
 
-    def _step(self, to: TicketState, told: str, attempt_id: str) -> str:
-        order = self._held(attempt_id)
-        self._rooms.desk.change_state(order.ticket.id, to, by=order.staff.name)
-        return told
+    def _of_visit(self, act: Callable[[int, Staff], str], attempt_id: str) -> str:
+        """Whether the case is his, fulfillment knows under its lock; a form that is sent again must be told the same."""
+        order = self._order(attempt_id)
+        return act(order.ticket.id, order.staff)
 
     def _note(self, attempt_id: str) -> str:
         """The form names how many notes its page knew."""
@@ -256,9 +317,11 @@ def _shown(rooms: Rooms, template: str, **context: Any) -> str:
         as_said=as_said,
         minutes_since=lambda at: max(0, int((rooms.clock.now() - at).total_seconds() // 60)),
         now=rooms.clock.now(),
+        new_key=lambda: uuid4().hex,
         company=rooms.company,
         at_the_door=rooms.book.say("work_order.at_the_door").chat,
         before_a_visit=rooms.book.say("work_order.before_a_visit").chat,
+        before_signing=rooms.book.say("work_order.before_signing").chat,
         **context,
     )
 
@@ -269,6 +332,6 @@ def _strict_headers(response: Response) -> Response:
     response.headers["X-Frame-Options"] = "DENY"
     response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     response.headers["Referrer-Policy"] = "no-referrer"  # the address is the permission
-    response.headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    response.headers["Permissions-Policy"] = "camera=(), geolocation=(self), microphone=()"
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -83,6 +83,17 @@ class Case:
         again = started_by(self._rules(), ClockEvent.OPENED, self.ticket.details)
         self._start([rule for rule in again if rule.stops is not ClockEvent.ACKNOWLEDGED])
 
+    def give_back(self) -> None:
+        """Whoever accepted cannot come: it is nobody's again, and acceptance and contact are owed anew. An emergency's
+        ladder goes on with a step that none of its earlier tasks can have had: the caller has told `visit_not_come`.
+        """
+        self.save(state=TicketState.NEW, acknowledged_at=None, acknowledged_by="")
+        self._start(started_by(self._rules(), ClockEvent.OPENED, self.ticket.details))
+        if self.ticket.emergency:
+            given_back = sum(e.key == "visit_not_come" for e in self.tx.timeline(self.ticket.id))
+            last = max((a.step for a in self.tx.attempts(self.ticket.id)), default=0)
+            self.forward(last + 1 + given_back, self.now)
+
     def cancel(self) -> None:
         """Nothing is owed any more, nobody is called back."""
         self.tx.callback_reached(self.ticket.id, self.now)

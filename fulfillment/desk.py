@@ -100,7 +100,7 @@ class Desk:
             if before is TicketState.NEW and to is TicketState.ACKNOWLEDGED:
                 case.acknowledge(by=by)
                 return case.ticket
-            _step(case, to, by=by)
+            take_step(case, to, by=by)
             case.tell("state_changed", actor=by, before=before.value, after=to.value, reason=reason)
         return case.ticket
 
@@ -156,7 +156,8 @@ class Desk:
             yield Case(tx, ticket, standard=self._standard, now=self._clock.now())
 
 
-def _step(case: Case, to: TicketState, *, by: str) -> None:
+def take_step(case: Case, to: TicketState, *, by: str) -> None:
+    """To a state that may follow: clocks, ladder and acceptance with it. The caller has checked it and tells it."""
     before = case.ticket.state
     if before is TicketState.NEW and to is not TicketState.CANCELLED:
         # whoever is on site or has solved it has also taken it

@@ -15,10 +15,11 @@ from fulfillment.recording import Recording
 from fulfillment.report_ports import ReportTx
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TimelineEntry
 from fulfillment.ticket_filter import TicketFilter
+from fulfillment.visit_ports import VisitTx
 from fulfillment.waiting import InLine, Wait, WaitState
 
 
-class FulfillmentTx(CallTx, IncidentTx, ReportTx, Protocol):
+class FulfillmentTx(CallTx, IncidentTx, ReportTx, VisitTx, Protocol):
     """One open transaction. Everything written through it commits together or not at all.
 
     Reads inside a write transaction see the transaction's own writes. On SQLite it holds the write lock from its start;

@@ -30,6 +30,7 @@ class Occasion(StrEnum):
 
     WARNING = "clock_warning"
     BREACH = "clock_breached"
+    HANDED_ON = "handed_on"  # whoever had accepted cannot come
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,32 @@ def promise_notices(case: Case, clock: TicketClock, rule: ClockRule, occasion: O
         case.tell("nobody_to_tell", actor="worker", title=rule.title)
 
 
+def hand_on(case: Case) -> None:
+    """Whoever had accepted an ordinary case cannot come: the next person who could gets it and is told at once; where
+    there is nobody else, the supervisors are.
+    """
+    rules = case.standard.rules
+    clocks = case.tx.clocks([case.ticket.id])[case.ticket.id]
+    running = [c for c in clocks if c.state is ClockState.RUNNING and c.rule in rules]
+    next_one = _reroute(case, told="handed_on")
+    people = [next_one] if next_one is not None else [s.id for s in on_duty(case.tx, StaffRole.SUPERVISOR, case.now)]
+    for clock in running[:1]:
+        for staff_id in people:
+            promise_message(
+                case,
+                staff_id,
+                by_text=TaskKind.NOTICE_BY_TEXT,
+                by_robot=TaskKind.NOTICE_BY_ROBOT,
+                key=f"handed-{case.ticket.id}-{case.ticket.rev}-{staff_id}",
+                clock_id=clock.id,
+                rev=clock.rev,
+                occasion=Occasion.HANDED_ON.value,
+                given=next_one is not None,
+            )
+        if not people:
+            case.tell("nobody_to_tell", actor="worker", title=rules[clock.rule].title)
+
+
 def _meant(case: Case, action: ClockAction) -> Sequence[int]:
     if action is ClockAction.ASSIGNEE:
         assignee = case.ticket.assignee_id
@@ -94,8 +121,8 @@ def on_duty(tx: FulfillmentTx, role: StaffRole, at: datetime) -> Sequence[Staff]
     return [staff for staff in people if staff.active]
 
 
-def _reroute(case: Case) -> int | None:
-    """Nobody has accepted: the case goes to the next person who looks after this place; None if there is nobody else."""
+def _reroute(case: Case, told: str = "rerouted") -> int | None:
+    """Nobody has accepted (any more): the case goes to the next person who looks after this place; None if there is nobody else."""
     if case.ticket.state is not TicketState.NEW:
         return None
     tx, address = case.tx, case.ticket.address
@@ -107,12 +134,12 @@ def _reroute(case: Case) -> int | None:
     if next_one is None:
         return None
     case.save(assignee_id=next_one.id)
-    case.tell("rerouted", actor="worker", name=next_one.name, staff_id=next_one.id)
+    case.tell(told, actor="worker", name=next_one.name, staff_id=next_one.id)
     return next_one.id
 
 
 def _had_it(case: Case) -> Iterable[int]:
-    return (e.params["staff_id"] for e in case.tx.timeline(case.ticket.id) if e.key == "rerouted")
+    return (e.params["staff_id"] for e in case.tx.timeline(case.ticket.id) if e.key in ("rerouted", "handed_on"))
 
 
 class StaffNotices(StaffMessages[StaffNotice]):

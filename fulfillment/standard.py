@@ -23,6 +23,7 @@ from fulfillment.incident import IncidentRules, Level
 from fulfillment.manners import NeverSaid
 from fulfillment.pin_tries import PinRules
 from fulfillment.resident_calls import OutgoingPlan, Purpose, PurposePlan, ShortAnswer
+from fulfillment.visit_rules import VisitRules
 from fulfillment.waiting import QueueRules
 from kernel.errors import ConfigurationError, NotFound
 
@@ -164,6 +165,7 @@ class Standard:
         self.never_said: tuple[NeverSaid, ...] = self._read("never_said.yml", tuple[NeverSaid, ...])
         self.queue: QueueRules = self._read("queue.yml", QueueRules)
         self.incidents: IncidentRules = self._read("incidents.yml", IncidentRules)
+        self.visit: VisitRules = self._read("visit.yml", VisitRules)
         self.calendar = self._calendar()
         self.outgoing: OutgoingPlan = self._outgoing()
         self._check_clauses()

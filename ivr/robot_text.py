@@ -67,15 +67,22 @@ def notice_message(book: Book, link: Link) -> NoticeText:
 
 
 def _notice(book: Book, notice: StaffNotice, place: str) -> str:
-    script = "alarm.notice_breached" if notice.occasion is Occasion.BREACH else "alarm.notice_warning"
     return book.say(
-        "alarm.notice_given" if notice.given else script,
+        _script(notice),
         ticket=notice.ticket.number,
         kind=notice.kind_title,
         title=notice.clock_title,
         due=f"{local(notice.clock.due_by):%m-%d %H:%M}",
         place=place,
     ).chat
+
+
+def _script(notice: StaffNotice) -> str:
+    if notice.occasion is Occasion.HANDED_ON:
+        return "alarm.notice_handed_on" if notice.given else "alarm.notice_not_come"
+    if notice.given:
+        return "alarm.notice_given"
+    return "alarm.notice_breached" if notice.occasion is Occasion.BREACH else "alarm.notice_warning"
 
 
 def sentinel_words(book: Book) -> tuple[SentinelText, RecoveredText]:

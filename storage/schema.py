@@ -32,6 +32,7 @@ from fulfillment.pin_tries import PinVerdict
 from fulfillment.recording import RecordingKind, RecordingState
 from fulfillment.resident_calls import CallResult, CallState, Purpose, TryOutcome
 from fulfillment.ticket import OPEN_STATES, AttemptOutcome, ClockState, TicketState
+from fulfillment.visit import PictureKind, VisitState
 from fulfillment.waiting import WaitKind, WaitState
 from storage.columns import UtcDateTime, Words, words_of
 
@@ -464,6 +465,43 @@ incident_log = Table(
     Column("actor", Words, nullable=False),
     Column("key", Words, nullable=False),
     Column("params", JSON, nullable=False),
+)
+
+# --- visits ----------------------------------------------------------------------------------------------------------
+
+visit = Table(
+    "visit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ticket_id", ForeignKey(ticket.c.id), nullable=False, index=True),
+    Column("staff_id", ForeignKey(staff.c.id), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("state", words_of(VisitState), nullable=False),
+    Column("left_at", UtcDateTime),
+    Column("arrived_at", UtcDateTime),
+    Column("place", Words, nullable=False),
+    Column("found", Words, nullable=False),
+    Column("checks", JSON, nullable=False),
+    Column("materials", JSON, nullable=False),
+    Column("done", Words, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("reason", Words, nullable=False),
+    Column("rev", Integer, nullable=False),
+)
+IS_OPEN_VISIT = visit.c.state == literal_column("'open'")
+Index("uq_visit_open", visit.c.ticket_id, unique=True, sqlite_where=IS_OPEN_VISIT, postgresql_where=IS_OPEN_VISIT)
+
+visit_picture = Table(
+    "visit_picture",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("visit_id", ForeignKey(visit.c.id), nullable=False),
+    Column("ticket_id", ForeignKey(ticket.c.id), nullable=False, index=True),
+    Column("kind", words_of(PictureKind), nullable=False),
+    Column("made_at", UtcDateTime, nullable=False, index=True),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("name", Words, nullable=False),
 )
 
 # --- calls to residents, and staff who call in ------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from storage.recordings import RecordingRows
 from storage.reports import ReportRows
 from storage.resident_calls import ResidentCallRows
 from storage.tickets import TicketRows
+from storage.visits import VisitRows
 
 
 class Tx(
@@ -49,6 +50,7 @@ class Tx(
     ReportRows,
     ResidentCallRows,
     IncidentRows,
+    VisitRows,
 ):
     """One open transaction: every method of `dialogue.ports.DialogueTx`.
 

@@ -32,6 +32,7 @@ from kernel.errors import Conflict, NotFound, StaleEpoch
 from tests.fake_calls import CallTables, FakeCallTx
 from tests.fake_incidents import FakeIncidentTx, IncidentTables
 from tests.fake_reports import FakeReportTx
+from tests.fake_visits import FakeVisitTx, VisitTables
 
 #: A Sunday morning in the heating season, 10:00 in Shijiazhuang.
 A_WINTER_DAY = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
@@ -234,6 +235,7 @@ class _Tables:
     marks: dict[str, str] = field(default_factory=dict)
     of_calls: CallTables = field(default_factory=CallTables)
     of_incidents: IncidentTables = field(default_factory=IncidentTables)
+    of_visits: VisitTables = field(default_factory=VisitTables)
 
     def copy(self) -> "_Tables":
         copied = {f.name: getattr(self, f.name).copy() for f in dataclasses.fields(self)}
@@ -359,7 +361,7 @@ def _require(row: Row | None, what: str) -> Row:
     return row
 
 
-class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx):
+class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeVisitTx):
     """dialogue.ports.DialogueTx over copied tables."""
 
     def __init__(self, tables: _Tables, *, writable: bool) -> None:

@@ -20,6 +20,9 @@ _QUALITY = 82
 _MOST_PIXELS = 40_000_000
 #: Decoding takes memory by the pixel, and the same process answers the telephone.
 _AT_ONCE = 2
+_PNG = b"\x89PNG\r\n\x1a\n"
+_INK = 128  # of 255: darker is a stroke
+_LEAST_INK = 0.0005  # of the paper; less is a slip of the finger
 
 
 class NotAPicture(BadInput):
@@ -40,6 +43,17 @@ class DarkRoom:
         """Upright, in RGB, at most 1,600 pixels a side. Raises NotAPicture, PictureTooBig."""
         with self._places:
             return _draw(data)
+
+    def draw_signature(self, data: bytes) -> Photograph:
+        """The same for what was written on a screen: a PNG, with more on it than a dot. Raises NotAPicture, PictureTooBig."""
+        if not data.startswith(_PNG):
+            raise NotAPicture("a signature is a PNG")
+        drawn = self.draw(data)
+        with Image.open(io.BytesIO(drawn.jpeg)) as paper:
+            shades = paper.convert("L").histogram()
+        if sum(shades[:_INK]) < _LEAST_INK * sum(shades):
+            raise NotAPicture("an empty sheet")
+        return drawn
 
 
 def _draw(data: bytes) -> Photograph:

@@ -18,6 +18,7 @@ from dialogue.passing_on import PassingOn
 from dialogue.pictures import Pictures
 from dialogue.recordings import Recordings
 from dialogue.script_book import ScriptBook
+from dialogue.visit_pictures import VisitPictures
 from fulfillment.desk import Desk
 from fulfillment.pins import Pins
 from fulfillment.standard import Standard
@@ -31,6 +32,7 @@ from fulfillment.ticket import (
     TicketState,
     TimelineEntry,
 )
+from fulfillment.visiting import Visits
 from kernel.clock import Clock
 from kernel.errors import AlreadyTaken, BadInput, StaleEpoch
 from storage import SoundFolder
@@ -317,6 +319,7 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
         "callbacks": Callbacks(store, STANDARD, clock),
         "recordings": Recordings(store, folder, clock),
         "pictures": Pictures(store, SoundFolder(photographs, ".jpg"), BOOK, clock),
+        "visit_pictures": VisitPictures(store, Visits(store, STANDARD, clock), SoundFolder(photographs, ".jpg"), clock),
         "book": BOOK,
         "passing_on": PassingOn(store, BOOK, STANDARD.queue, clock),
     } | more

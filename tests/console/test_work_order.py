@@ -1,54 +1,83 @@
 """The butler's page behind a signed link: what it shows to whom, what a press does, and that looking does nothing."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Blueprint, Flask
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from console.visit_acts import VisitRooms
 from console.work_order import CSP, Rooms, build_work_orders
 from console.work_order_links import LIFE, WorkOrderLinks
+from console.work_order_pin import PinDoor
 from dialogue.script_book import ScriptBook
+from dialogue.visit_pictures import VisitPictures
 from fulfillment.alarms import Alarms
 from fulfillment.desk import Desk
+from fulfillment.pins import Pins
 from fulfillment.ticket import AttemptOutcome, Ticket, TicketState
+from fulfillment.visiting import Visits
 from kernel.settings import HOME
+from storage import SoundFolder
 from tests.console.sample import STANDARD, sample_day
 from tests.fakes import BUTLER, DEPUTY, FakeStore, FixedClock
+from webchat.photographs import DarkRoom
 
 SECRET = "s" * 32
 BY_BUTLER, BY_DEPUTY = "0" * 32, f"{2:032x}"  # attempts of the sample day's leak: staff 1 and staff 2
 PHONE = "+8613800000001"
+PIN = "246813"
 
 
-def build_page(store: FakeStore, clock: FixedClock, links: WorkOrderLinks) -> Flask:
+@cache
+def a_hash() -> str:
+    """Of PIN, quickly."""
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PIN)
+
+
+def build_page(store: FakeStore, clock: FixedClock, links: WorkOrderLinks, folder: Path = Path("/nowhere")) -> Flask:
     """An app with nothing but the work orders, and the console's files."""
     app = Flask("work-orders-under-test")
     app.secret_key = SECRET
     app.register_blueprint(Blueprint("console", "console", url_prefix="/console", static_folder="static"))
     desk = Desk(store, STANDARD, clock)
     book = ScriptBook(HOME / "scripts_zh", company="华暖示例热力", number="01")
-    rooms = Rooms(store, Alarms(store, STANDARD, clock), desk, STANDARD, book, clock, links, "华暖示例热力")
+    door = PinDoor(Pins(store, STANDARD.outgoing.pin, clock), SECRET, clock, secure=False)
+    visits = Visits(store, STANDARD, clock)
+    visit = VisitRooms(visits, VisitPictures(store, visits, SoundFolder(folder, ".jpg"), clock), DarkRoom())
+    alarms = Alarms(store, STANDARD, clock)
+    rooms = Rooms(store, alarms, desk, STANDARD, book, clock, links, "华暖示例热力", door, visit)
     app.register_blueprint(build_work_orders(rooms))
     return app
 
 
 @dataclass
 class Telephone:
-    """A person with a link, and no cookie."""
+    """A person with a link; his browser knows nothing of him before he has given his PIN."""
 
     app: Flask
     token: str
+    client: FlaskClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = self.app.test_client()
 
     def open(self) -> TestResponse:
-        return self.app.test_client().get(f"/w/{self.token}")
+        return self.client.get(f"/w/{self.token}")
 
-    def press(self, action: str, **form: str) -> str:
+    def unlock(self, pin: str = PIN, key: str = "k") -> str:
+        return self.press("pin", pin=pin, key=key)
+
+    def press(self, action: str, **form: object) -> str:
         """What the page says afterwards."""
-        answer = self.app.test_client().post(f"/w/{self.token}/{action}", data=form)
+        answer = self.client.post(f"/w/{self.token}/{action}", data=form)
         assert answer.status_code == 303, answer.text
-        page = self.app.test_client().get(answer.location)
+        page = self.client.get(answer.location)
         assert page.status_code == 200
         return "".join(re.findall(r'role="status">([^<]+)', page.text))
 
@@ -62,8 +91,11 @@ class Scene:
     leak: int
     cold: int
 
-    def phone(self, attempt_id: str) -> Telephone:
-        return Telephone(self.app, self.links.token(attempt_id))
+    def phone(self, attempt_id: str, *, unlocked: bool = False) -> Telephone:
+        phone = Telephone(self.app, self.links.token(attempt_id))
+        if unlocked:
+            assert phone.unlock() == "已确认是您本人"
+        return phone
 
     def ticket(self, ticket_id: int = 0) -> Ticket:
         return self.store.tables.tickets[ticket_id or self.leak]
@@ -73,7 +105,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene() -> Scene:
+def scene(tmp_path: Path) -> Scene:
     store, clock = FakeStore(), FixedClock()
     day = sample_day(store, clock.now())
     with store.write() as tx:
@@ -81,8 +113,10 @@ def scene() -> Scene:
         tx.add_attempt(deputy)
         tx.save_attempt(replace(tx.attempt(BY_BUTLER), step=1))
         tx.add_attempt(replace(deputy, id="of-cold", ticket_id=day.cold, staff_id=BUTLER, step=0))
+        for staff_id in (BUTLER, DEPUTY):
+            tx.set_staff_pin(staff_id, a_hash())
     links = WorkOrderLinks(SECRET, "https://hotline.example.cn", clock)
-    return Scene(store, clock, build_page(store, clock, links), links, day.leak, day.cold)
+    return Scene(store, clock, build_page(store, clock, links, tmp_path), links, day.leak, day.cold)
 
 
 def test_the_address_is_signed_absolute_and_short(scene: Scene) -> None:
@@ -155,7 +189,7 @@ def test_passing_on_rings_the_next_and_does_not_close_the_door(scene: Scene) -> 
 
 
 def test_the_work_is_reported_step_by_step_each_once(scene: Scene) -> None:
-    phone = scene.phone(BY_BUTLER)
+    phone = scene.phone(BY_BUTLER, unlocked=True)
     phone.press("accept")
     for action, told in (("contacted", "已记录:已联系住户"), ("arrived", "已记录:已到现场")):
         assert phone.press(action) == told
@@ -175,15 +209,16 @@ def test_the_work_is_reported_step_by_step_each_once(scene: Scene) -> None:
 
 def test_nobody_reports_on_somebody_elses_case(scene: Scene) -> None:
     scene.phone(BY_BUTLER).press("accept")
-    for action in ("contacted", "arrived", "repaired"):
-        assert scene.phone(BY_DEPUTY + "x").press(action) == "工单情况有变化,刚才的操作没有执行"
-    assert scene.phone(BY_DEPUTY + "x").press("note", text="x") == "工单情况有变化,刚才的操作没有执行"
+    deputy = scene.phone(BY_DEPUTY + "x", unlocked=True)
+    for action in ("contacted", "leave", "arrived", "repaired"):
+        assert deputy.press(action) == "工单情况有变化,刚才的操作没有执行"
+    assert deputy.press("note", text="x") == "工单情况有变化,刚才的操作没有执行"
     assert scene.ticket().state is TicketState.ACKNOWLEDGED
 
 
 def test_nothing_is_reported_before_it_is_accepted(scene: Scene) -> None:
     """The assignee of a new ticket is only who should take it."""
-    assert scene.phone("of-cold").press("repaired") == "工单情况有变化,刚才的操作没有执行"
+    assert scene.phone("of-cold", unlocked=True).press("repaired") == "工单情况有变化,刚才的操作没有执行"
     assert scene.ticket(scene.cold).state is TicketState.NEW
 
 
@@ -198,8 +233,9 @@ def test_an_ordinary_case_is_accepted_in_the_same_way(scene: Scene) -> None:
 
 @pytest.mark.parametrize("text", ["", "  ", pytest.param("长" * 501, id="endless")])
 def test_an_empty_or_endless_note_is_refused_politely(scene: Scene, text: str) -> None:
-    scene.phone(BY_BUTLER).press("accept")
-    assert "没有保存" in scene.phone(BY_BUTLER).press("note", text=text)
+    phone = scene.phone(BY_BUTLER, unlocked=True)
+    phone.press("accept")
+    assert "没有保存" in phone.press("note", text=text)
 
 
 def test_links_that_are_none(scene: Scene) -> None:

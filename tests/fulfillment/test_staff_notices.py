@@ -244,4 +244,4 @@ def test_a_worker_that_dies_after_sending_writes_one_attempt(office: Office) -> 
 
 
 def test_both_occasions_are_words_of_the_timeline() -> None:
-    assert {o.value for o in Occasion} == {"clock_warning", "clock_breached"}
+    assert {o.value for o in Occasion} == {"clock_warning", "clock_breached", "handed_on"}

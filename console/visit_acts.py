@@ -1,0 +1,169 @@
+"""What the forms of a work order report about the visit. Each act returns what to tell; sent twice, it is one."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Protocol
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from dialogue.pictures import Photograph
+from dialogue.script_book import ScriptBook
+from dialogue.visit_pictures import VisitPictures
+from fulfillment.company import Staff
+from fulfillment.visit import Material
+from fulfillment.visiting import NotAgreed, NotYet, Visits
+from kernel.errors import BadInput
+
+#: A telephone's camera without a script that makes it smaller.
+_PICTURE_BYTES = 12 * 1024 * 1024
+_KEY = re.compile(r"[0-9a-f]{32}")
+_PNG_URL = "data:image/png;base64,"
+_MOST_METRES = 5000  # a place that is less certain says nothing
+
+
+class DrawsAnew(Protocol):
+    """webchat.photographs.DarkRoom: what comes out has nothing in it but what is to be seen. Raises BadInput."""
+
+    def draw(self, data: bytes) -> Photograph: ...
+    def draw_signature(self, data: bytes) -> Photograph: ...
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRooms:
+    """What the visit's part of the page works with."""
+
+    visits: Visits
+    pictures: VisitPictures
+    dark_room: DrawsAnew
+
+
+class VisitActs:
+    """By name; each takes the ticket and who reports."""
+
+    def __init__(self, rooms: VisitRooms, book: ScriptBook) -> None:
+        self._visits = rooms.visits
+        self._pictures = rooms.pictures
+        self._dark_room = rooms.dark_room
+        self._book = book
+        self.by_name: dict[str, Callable[[int, Staff], str]] = {
+            "leave": self._leave,
+            "arrived": self._arrive,
+            "found": self._find,
+            "checks": self._tick,
+            "material": self._use,
+            "nobody-home": self._nobody_home,
+            "cannot-come": self._cannot_come,
+            "repaired": self._finish,
+            "photograph": self._photograph,
+            "signature": self._sign,
+        }
+
+    def _leave(self, ticket_id: int, staff: Staff) -> str:
+        self._visits.leave(ticket_id, staff)
+        return "left"
+
+    def _arrive(self, ticket_id: int, staff: Staff) -> str:
+        self._visits.arrive(ticket_id, staff, self._place())
+        return "arrived"
+
+    def _find(self, ticket_id: int, staff: Staff) -> str:
+        self._visits.find(ticket_id, staff, request.form.get("text", ""))
+        return "found"
+
+    def _tick(self, ticket_id: int, staff: Staff) -> str:
+        self._visits.tick(ticket_id, staff, request.form.getlist("check"))
+        return "checked"
+
+    def _use(self, ticket_id: int, staff: Staff) -> str:
+        form = request.form
+        try:
+            price = int(Decimal(form.get("price") or "0") * 100)
+            part = Material(_key(), form.get("name", "").strip(), form.get("count", 0, type=int), price)
+            self._visits.use(ticket_id, staff, part, agreed="agreed" in form)
+        except NotAgreed:
+            return "not_agreed"
+        except (BadInput, InvalidOperation, ValueError, OverflowError):  # "Infinity" is a Decimal, too
+            return "bad_material"
+        return "material"
+
+    def _nobody_home(self, ticket_id: int, staff: Staff) -> str:
+        form = request.form
+        try:
+            self._visits.nobody_home(
+                ticket_id, staff, ticks=form.getlist("check"), agreed=form.get("agreed", ""), seen=_seen()
+            )
+        except NotYet:
+            return "not_yet"
+        return "nobody_home"
+
+    def _cannot_come(self, ticket_id: int, staff: Staff) -> str:
+        form = request.form
+        self._visits.cannot_come(
+            ticket_id, staff, form.get("reason", ""), words=form.get("words", ""), seen=_seen()
+        )  # fmt: skip
+        return "not_come"
+
+    def _finish(self, ticket_id: int, staff: Staff) -> str:
+        self._visits.finish(ticket_id, staff, request.form.get("text", ""))
+        return "repaired"
+
+    def _photograph(self, ticket_id: int, staff: Staff) -> str:
+        """By its bytes, whatever the form says it is."""
+        try:
+            photo = request.files.get("photo")
+            drawn = self._dark_room.draw(photo.read() if photo else b"")
+            self._pictures.keep(ticket_id, staff, _key(), drawn)
+        except (BadInput, RequestEntityTooLarge):
+            return "bad_picture"
+        return "photographed"
+
+    def _sign(self, ticket_id: int, staff: Staff) -> str:
+        try:
+            drawn = self._dark_room.draw_signature(_png(request.form.get("signature", "")))
+            name = request.form.get("name", "").strip()[:40]
+            self._pictures.keep(ticket_id, staff, _key(), drawn, signed_by=name)
+        except BadInput:
+            return "bad_signature"
+        return "signed"
+
+    def _place(self) -> str:
+        """Where the telephone says it is, beside what he says."""
+        form = request.form
+        words = form.get("place", "").strip()[:200]
+        north, east, metres = (form.get(name, type=float) for name in ("latitude", "longitude", "accuracy"))
+        if north is None or east is None or metres is None or not 0 <= metres <= _MOST_METRES:
+            return words
+        if not (-90 <= north <= 90 and -180 <= east <= 180):  # noqa: PLR2004 - of the globe
+            return words
+        there = {"north": f"{north:.5f}", "east": f"{east:.5f}", "metres": round(metres)}
+        return " ".join(part for part in (words, self._book.word("work_order.there", there)) if part)
+
+
+def allow_a_picture() -> None:
+    """The whole product takes a megabyte at most; a camera's picture has more."""
+    request.max_content_length = _PICTURE_BYTES
+
+
+def _key() -> str:
+    key = request.form.get("key", "")
+    if not _KEY.fullmatch(key):
+        raise BadInput("a form of ours brings its key")
+    return key
+
+
+def _seen() -> int:
+    return request.form.get("seen", -1, type=int)
+
+
+def _png(url: str) -> bytes:
+    if not url.startswith(_PNG_URL):
+        raise BadInput("no drawing")
+    try:
+        return base64.b64decode(url.removeprefix(_PNG_URL), validate=True)
+    except binascii.Error as exc:
+        raise BadInput("no drawing") from exc

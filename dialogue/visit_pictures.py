@@ -1,0 +1,58 @@
+"""Photographs and signatures of a visit: drawn anew before they come here, kept as files, named by their rows.
+
+The file comes first, under a name that the same upload always gets; the row and the timeline are one transaction after
+it. A crash in between leaves a file that the repeated upload overwrites.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from dialogue.pictures import Photograph, PictureFiles
+from dialogue.ports import DialogueStore
+from fulfillment.company import Staff
+from fulfillment.visit import PictureKind, VisitPicture
+from fulfillment.visiting import Visits
+from kernel.clock import Clock
+from kernel.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class VisitPictures:
+    """Safe to share between threads. Who may see them, the pages check."""
+
+    store: DialogueStore
+    visits: Visits
+    files: PictureFiles
+    clock: Clock
+
+    def keep(self, ticket_id: int, staff: Staff, key: str, drawn: Photograph, *, signed_by: str | None = None) -> None:
+        """Once per key; with `signed_by` (may be "") it is a signature. Raises Conflict, BadInput as Visits.show."""
+        picture_id = hashlib.sha256(f"visit:{ticket_id}:{staff.id}:{key}".encode()).hexdigest()[:32]
+        kind = PictureKind.PHOTOGRAPH if signed_by is None else PictureKind.SIGNATURE
+        now = self.clock.now()
+        self.files.put(picture_id, drawn.jpeg)
+        picture = VisitPicture(picture_id, 0, ticket_id, kind, now, drawn.width, drawn.height, signed_by or "")
+        self.visits.show(ticket_id, staff, picture)
+
+    def file(self, ticket_id: int, picture_id: str) -> Path:
+        """Raises NotFound: no such picture of this ticket, or its time is over."""
+        with self.store.read() as tx:
+            picture = tx.visit_picture(picture_id)
+        path = self.files.path(picture.id)
+        if picture.ticket_id != ticket_id or not path.is_file():
+            raise NotFound("there is nothing to be seen of this picture")
+        return path
+
+
+def forget_visit_photographs(store: DialogueStore, files: PictureFiles, before: datetime) -> None:
+    """Files first: a crash leaves rows, and the next sweep finds them again. Signatures stay with the record (K6)."""
+    with store.read() as tx:
+        old = tx.visit_photographs_before(before)
+    for picture in old:
+        files.remove(picture.id)
+    if old:
+        with store.write() as tx:
+            for picture in old:
+                tx.forget_visit_picture(picture.id)

@@ -1,0 +1,64 @@
+"""One visit at a home: who came when, what was found, checked, used and signed (K6, N14). Pure; changes return a new visit."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class VisitState(StrEnum):
+    """A visit is OPEN until it ends in one of the other ways; a ticket has one open visit at most."""
+
+    OPEN = "open"
+    DONE = "done"
+    NOBODY_HOME = "nobody_home"
+    NOT_COME = "not_come"
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What was used. `price_fen` is of all pieces together, told to the resident and agreed to before; 0 = free (Y2)."""
+
+    key: str  # of the form that brought it: sent twice it is one
+    name: str
+    count: int
+    price_fen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One going to a home for one ticket. Instants are aware UTC, None = not yet (or not told)."""
+
+    id: int
+    ticket_id: int
+    staff_id: int
+    opened_at: datetime
+    state: VisitState = VisitState.OPEN
+    left_at: datetime | None = None  # on the way
+    arrived_at: datetime | None = None
+    place: str = ""  # where he said he was, or "latitude,longitude ±metres" of his telephone
+    found: str = ""
+    checks: tuple[str, ...] = ()  # keys of data/visit.yml
+    materials: tuple[Material, ...] = ()
+    done: str = ""  # what was done
+    ended_at: datetime | None = None
+    reason: str = ""  # why nobody came, or what was agreed with somebody who was not at home
+    rev: int = 0  # optimistic lock: a write names the rev it read
+
+
+class PictureKind(StrEnum):
+    PHOTOGRAPH = "photograph"
+    SIGNATURE = "signature"
+
+
+@dataclass(frozen=True, slots=True)
+class VisitPicture:
+    """A photograph, or the resident's signature. `id` is unguessable and names the file, a JPEG of our own making."""
+
+    id: str
+    visit_id: int
+    ticket_id: int
+    kind: PictureKind
+    made_at: datetime
+    width: int
+    height: int
+    name: str = ""  # of a signature: who signed

@@ -1,0 +1,41 @@
+"""What visits need of a transaction. A part of fulfillment.ports.FulfillmentTx."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from fulfillment.visit import Visit, VisitPicture
+
+
+class VisitTx(Protocol):
+    """Rows of visits and of the pictures that were taken on them."""
+
+    def add_visit(self, visit: Visit) -> Visit:
+        """Stores a visit whose id is 0. One open visit per ticket: a second add returns the first."""
+        ...
+
+    def save_visit(self, visit: Visit) -> Visit:
+        """Writes all fields if the stored rev equals visit.rev; returns it with rev + 1. Raises Conflict otherwise."""
+        ...
+
+    def visits(self, ticket_id: int) -> Sequence[Visit]:
+        """Oldest first."""
+        ...
+
+    def add_visit_picture(self, picture: VisitPicture) -> bool:
+        """False if one with this id is stored: twice is the same as once."""
+        ...
+
+    def visit_picture(self, picture_id: str) -> VisitPicture:
+        """Raises NotFound."""
+        ...
+
+    def visit_pictures(self, ticket_id: int) -> Sequence[VisitPicture]:
+        """Of all its visits, oldest first."""
+        ...
+
+    def visit_photographs_before(self, before: datetime, limit: int = 100) -> Sequence[VisitPicture]:
+        """Signatures are not among them: the signed record is kept (K6, N14)."""
+        ...
+
+    def forget_visit_picture(self, picture_id: str) -> None: ...

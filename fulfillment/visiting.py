@@ -1,0 +1,199 @@
+"""What a butler reports of his visit, step by step (STANDARD section 3). Each method is one transaction and safe to repeat.
+
+All raise NotFound for an unknown ticket, Conflict if the case is not his (any more), StoreBusy. The ticket's row is
+locked before its visit is read, so that a form that is sent twice waits for itself and then finds its step done.
+"""
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from fulfillment.case import Case
+from fulfillment.company import Staff
+from fulfillment.desk import take_step
+from fulfillment.ports import FulfillmentStore, FulfillmentTx
+from fulfillment.staff_notices import hand_on
+from fulfillment.standard import Standard
+from fulfillment.ticket import AttemptOutcome, TicketState
+from fulfillment.visit import Material, Visit, VisitPicture, VisitState
+from kernel.clock import Clock
+from kernel.errors import BadInput, Conflict
+
+LONGEST_TEXT = 500  # on a telephone, in somebody's kitchen
+LONGEST_NAME = 40
+MOST_PIECES = 99
+MOST_MATERIALS = 30
+MOST_FEN = 10_000_000
+MOST_PICTURES = 24
+
+
+class NotAgreed(BadInput):
+    """A part that costs something, without the resident's agreement to its price (Y2, K4)."""
+
+
+class NotYet(BadInput):
+    """Something has to be done before: N11 asks for a call and a note before a door is left."""
+
+
+class Visits:
+    """Used by the work-order page."""
+
+    def __init__(self, store: FulfillmentStore, standard: Standard, clock: Clock) -> None:
+        self._store = store
+        self._standard = standard
+        self._clock = clock
+
+    def leave(self, ticket_id: int, staff: Staff) -> None:
+        """He is on the way."""
+        with self._case(ticket_id, staff) as case:
+            visit = _open_visit(case, staff)
+            if visit.left_at is None and visit.arrived_at is None:
+                case.tx.save_visit(replace(visit, left_at=case.now))
+                case.tell("visit_left", actor=staff.name)
+
+    def arrive(self, ticket_id: int, staff: Staff, place: str) -> None:
+        """He is there: stops the clocks of being contacted and of being on site. `place` may be ""."""
+        with self._case(ticket_id, staff) as case:
+            visit = _open_visit(case, staff)
+            if visit.arrived_at is not None:
+                return
+            case.tx.save_visit(replace(visit, arrived_at=case.now, place=_text(place, least=0)))
+            if case.ticket.state is not TicketState.ON_SITE:
+                take_step(case, TicketState.ON_SITE, by=staff.name)
+            case.tell("visit_arrived", actor=staff.name, place=place)
+
+    def find(self, ticket_id: int, staff: Staff, text: str) -> None:
+        """What he found; the last word stands. Raises BadInput if it is empty or endless."""
+        with self._case(ticket_id, staff) as case:
+            visit, found = _open_visit(case, staff), _text(text)
+            if visit.found != found:
+                case.tx.save_visit(replace(visit, found=found))
+                case.tell("visit_found", actor=staff.name, text=found)
+
+    def tick(self, ticket_id: int, staff: Staff, keys: Collection[str]) -> None:
+        """The checklist as it stands now; keys that no table knows are not kept."""
+        with self._case(ticket_id, staff) as case:
+            visit = _open_visit(case, staff)
+            all_keys = [check.key for check in self._standard.visit.checklist]
+            ticked = tuple(key for key in all_keys if key in keys)
+            if visit.checks != ticked:
+                case.tx.save_visit(replace(visit, checks=ticked))
+                case.tell("visit_checked", actor=staff.name, done=len(ticked), all=len(all_keys))
+
+    def use(self, ticket_id: int, staff: Staff, material: Material, *, agreed: bool) -> None:
+        """Small parts are free (Y2), whatever price was typed. Raises NotAgreed, BadInput."""
+        free = material.name in self._standard.visit.free_parts
+        part = replace(
+            material, name=_text(material.name, most=LONGEST_NAME), price_fen=0 if free else material.price_fen
+        )
+        if not 1 <= part.count <= MOST_PIECES or not 0 <= part.price_fen <= MOST_FEN:
+            raise BadInput(f"{part.count} pieces at {part.price_fen} fen")
+        if not free and not agreed:
+            raise NotAgreed(part.name)
+        with self._case(ticket_id, staff) as case:
+            visit = _open_visit(case, staff)
+            if any(m.key == part.key for m in visit.materials):
+                return
+            if len(visit.materials) >= MOST_MATERIALS:
+                raise BadInput("more materials than any visit needs")
+            case.tx.save_visit(replace(visit, materials=(*visit.materials, part)))
+            price = f"{part.price_fen / 100:.2f}"
+            case.tell("visit_material", actor=staff.name, name=part.name, count=part.count, price="" if free else price)
+
+    def nobody_home(self, ticket_id: int, staff: Staff, *, ticks: Collection[str], agreed: str, seen: int) -> None:
+        """The visit ends at a closed door; the case stays his, with the new time. `seen`: how many ended visits his page
+        knew. Raises NotYet unless everything that N11 asks for was done.
+        """
+        with self._case(ticket_id, staff) as case:
+            if _ended(case.tx, ticket_id) != seen:
+                return
+            if any(check.key not in ticks for check in self._standard.visit.nobody_home):
+                raise NotYet("nobody home")
+            agreed = _text(agreed, least=0)
+            self._end(case, staff, VisitState.NOBODY_HOME, reason=agreed)
+            details = {**case.ticket.details, "visit_time": agreed} if agreed else case.ticket.details
+            case.save(state=TicketState.ACKNOWLEDGED, details=details)
+            case.tell("visit_nobody_home", actor=staff.name, agreed=agreed)
+
+    def cannot_come(self, ticket_id: int, staff: Staff, reason: str, *, words: str, seen: int) -> None:
+        """The case goes to the next person at once, an emergency's ladder goes on (B2, G7e). `reason`: a key of visit.yml."""
+        title = self._standard.visit.reason(reason)
+        if not title:
+            raise BadInput(f"no reason {reason[:20]}")
+        with self._store.write() as tx:
+            ticket = tx.ticket(ticket_id, for_update=True)
+            if _ended(tx, ticket_id) != seen:
+                return  # the same form again: the case may be somebody else's by now
+            case = Case(tx, ticket, standard=self._standard, now=self._clock.now())
+            _demand_his(case, staff)
+            if ticket.state is TicketState.ON_SITE:
+                raise Conflict("he has arrived")
+            why = " ".join(part for part in (title, _text(words, least=0)) if part)
+            self._end(case, staff, VisitState.NOT_COME, reason=why)
+            case.tell("visit_not_come", actor=staff.name, reason=why)
+            case.give_back()
+            for attempt in tx.attempts(ticket_id):
+                if attempt.staff_id == staff.id and attempt.outcome is AttemptOutcome.ACCEPTED:
+                    tx.save_attempt(replace(attempt, outcome=AttemptOutcome.PASSED_ON))
+            if not case.ticket.emergency:
+                hand_on(case)
+
+    def finish(self, ticket_id: int, staff: Staff, text: str) -> None:
+        """It is done, and what was done (`text` may be ""). Asks for no tick: an open one is on the record."""
+        with self._store.read() as tx:
+            his = [v for v in tx.visits(ticket_id) if v.state is VisitState.DONE and v.staff_id == staff.id]
+            if his and tx.ticket(ticket_id).state is TicketState.RESOLVED:
+                return
+        with self._case(ticket_id, staff) as case:
+            done, checklist = _text(text, least=0), self._standard.visit.checklist
+            visit = self._end(case, staff, VisitState.DONE, done=done)
+            take_step(case, TicketState.RESOLVED, by=staff.name)
+            missing = [c.clause for c in checklist if c.key not in visit.checks]
+            case.tell("visit_done", actor=staff.name, text=done, missing=list(dict.fromkeys(missing)))
+
+    def show(self, ticket_id: int, staff: Staff, picture: VisitPicture) -> bool:
+        """A photograph or a signature that lies in its file already; its `visit_id` is filled in here. False: it is known."""
+        with self._case(ticket_id, staff) as case:
+            visit = _open_visit(case, staff)
+            of_ticket = case.tx.visit_pictures(ticket_id)
+            if len(of_ticket) >= MOST_PICTURES and all(p.id != picture.id for p in of_ticket):
+                raise BadInput("more pictures than any visit needs")
+            new = case.tx.add_visit_picture(replace(picture, visit_id=visit.id, made_at=case.now))
+            if new:
+                case.tell(f"visit_{picture.kind}", actor=staff.name, name=picture.name)
+            return new
+
+    def _end(self, case: Case, staff: Staff, state: VisitState, *, reason: str = "", done: str = "") -> Visit:
+        visit = _open_visit(case, staff)
+        return case.tx.save_visit(replace(visit, state=state, ended_at=case.now, reason=reason, done=done))
+
+    @contextmanager
+    def _case(self, ticket_id: int, staff: Staff) -> Iterator[Case]:
+        with self._store.write() as tx:
+            ticket = tx.ticket(ticket_id, for_update=True)
+            case = Case(tx, ticket, standard=self._standard, now=self._clock.now())
+            _demand_his(case, staff)
+            yield case
+
+
+def _demand_his(case: Case, staff: Staff) -> None:
+    ticket = case.ticket
+    if not ticket.is_open or ticket.state is TicketState.NEW or ticket.assignee_id != staff.id:
+        raise Conflict(f"ticket {ticket.number} is not {staff.number}'s")
+
+
+def _open_visit(case: Case, staff: Staff) -> Visit:
+    """The one under way; one that a colleague began who has given the case away is gone on with, in the new name."""
+    visit = case.tx.add_visit(Visit(0, case.ticket.id, staff.id, case.now))
+    return visit if visit.staff_id == staff.id else case.tx.save_visit(replace(visit, staff_id=staff.id))
+
+
+def _ended(tx: FulfillmentTx, ticket_id: int) -> int:
+    return sum(visit.state is not VisitState.OPEN for visit in tx.visits(ticket_id))
+
+
+def _text(text: str, *, least: int = 1, most: int = LONGEST_TEXT) -> str:
+    text = text.strip()
+    if not least <= len(text) <= most:
+        raise BadInput(f"a text has {least} to {most} characters, not {len(text)}")
+    return text

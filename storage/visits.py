@@ -1,0 +1,75 @@
+"""Visits and their pictures, as rows."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, delete, select, update
+
+from fulfillment.visit import Material, PictureKind, Visit, VisitPicture, VisitState
+from kernel.errors import Conflict, NotFound
+from storage import schema
+from storage.rows import Rows, values_of
+
+
+class VisitRows(Rows):
+    """fulfillment.visit_ports.VisitTx."""
+
+    def add_visit(self, visit: Visit) -> Visit:
+        columns = schema.visit.c
+        new = self._insert(schema.visit).values(_columns(visit, "id")).on_conflict_do_nothing()
+        row = self._write_returning(new.returning(schema.visit)) or self._first(
+            select(schema.visit).where(columns.ticket_id == visit.ticket_id, columns.state == VisitState.OPEN)
+        )
+        if row is None:
+            raise AssertionError("an open visit that conflicts exists in the same transaction")
+        return _visit(row)
+
+    def save_visit(self, visit: Visit) -> Visit:
+        columns = schema.visit.c
+        saved = replace(visit, rev=visit.rev + 1)
+        known = (columns.id == visit.id) & (columns.rev == visit.rev)
+        if not self._write(update(schema.visit).where(known).values(_columns(saved, "id"))):
+            raise Conflict(f"visit {visit.id} has changed since revision {visit.rev}")
+        return saved
+
+    def visits(self, ticket_id: int) -> Sequence[Visit]:
+        columns = schema.visit.c
+        found = select(schema.visit).where(columns.ticket_id == ticket_id).order_by(columns.id)
+        return [_visit(row) for row in self._all(found)]
+
+    def add_visit_picture(self, picture: VisitPicture) -> bool:
+        new = self._insert(schema.visit_picture).values(values_of(picture))
+        return self._write(new.on_conflict_do_nothing(index_elements=["id"])) > 0
+
+    def visit_picture(self, picture_id: str) -> VisitPicture:
+        row = self._first(select(schema.visit_picture).where(schema.visit_picture.c.id == picture_id))
+        if row is None:
+            raise NotFound(f"no picture {picture_id}")
+        return VisitPicture(**row)
+
+    def visit_pictures(self, ticket_id: int) -> Sequence[VisitPicture]:
+        columns = schema.visit_picture.c
+        found = select(schema.visit_picture).where(columns.ticket_id == ticket_id).order_by(columns.made_at, columns.id)
+        return [VisitPicture(**row) for row in self._all(found)]
+
+    def visit_photographs_before(self, before: datetime, limit: int = 100) -> Sequence[VisitPicture]:
+        columns = schema.visit_picture.c
+        old = select(schema.visit_picture).where(columns.made_at < before, columns.kind == PictureKind.PHOTOGRAPH)
+        old = old.order_by(columns.made_at, columns.id).limit(limit)
+        return [VisitPicture(**row) for row in self._all(old)]
+
+    def forget_visit_picture(self, picture_id: str) -> None:
+        self._write(delete(schema.visit_picture).where(schema.visit_picture.c.id == picture_id))
+
+
+def _columns(visit: Visit, *leave_out: str) -> dict[str, Any]:
+    """Lists are kept as JSON: they are read with their visit and never alone."""
+    lists = {"checks": list(visit.checks), "materials": [asdict(m) for m in visit.materials]}
+    return values_of(visit, *leave_out) | lists
+
+
+def _visit(row: RowMapping) -> Visit:
+    lists = {"checks": tuple(row["checks"]), "materials": tuple(Material(**m) for m in row["materials"])}
+    return Visit(**{**row, **lists})

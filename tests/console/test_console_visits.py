@@ -1,0 +1,91 @@
+"""What a butler reported of his visit, on the ticket's page."""
+
+import io
+
+import pytest
+from flask import Flask
+from PIL import Image
+
+from dialogue.pictures import Photograph
+from dialogue.visit_pictures import VisitPictures, forget_visit_photographs
+from fulfillment.desk import Desk
+from fulfillment.ticket import TicketState
+from fulfillment.visit import Material
+from fulfillment.visiting import Visits
+from kernel.errors import NotFound
+from storage import SoundFolder
+from tests.console.conftest import Person
+from tests.console.sample import HOSTILE, STANDARD, Day
+from tests.fakes import BUTLER, FakeStore, FixedClock
+
+
+def a_jpeg() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), "orange").save(file, "JPEG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def pictures(app: Flask, store: FakeStore, clock: FixedClock, day: Day) -> VisitPictures:
+    """A finished visit to the leak, with a photograph and a signature."""
+    visits = Visits(store, STANDARD, clock)
+    pictures = VisitPictures(store, visits, SoundFolder(app.extensions["pictures"], ".jpg"), clock)
+    with store.write() as tx:
+        butler, ticket = tx.staff(BUTLER), tx.ticket(day.leak)
+    Desk(store, STANDARD, clock).acknowledge(ticket.id, by=butler.name, staff_id=BUTLER)
+    visits.arrive(ticket.id, butler, "3号楼门口")
+    visits.find(ticket.id, butler, HOSTILE)
+    visits.tick(ticket.id, butler, ["tools"])
+    visits.use(ticket.id, butler, Material("k1", "麻", 1), agreed=False)
+    visits.use(ticket.id, butler, Material("k2", "球阀", 1, 4550), agreed=True)
+    pictures.keep(ticket.id, butler, "p", Photograph(a_jpeg(), 40, 30))
+    pictures.keep(ticket.id, butler, "s", Photograph(a_jpeg(), 40, 30), signed_by="陈静")
+    visits.finish(ticket.id, butler, "换了球阀")
+    return pictures
+
+
+@pytest.mark.usefixtures("pictures")
+def test_the_ticket_shows_checklist_materials_pictures_and_signature(xiaoli: Person, day: Day) -> None:
+    page = xiaoli.get(f"/tickets/{day.leak}").text
+    for shown in (
+        "上门记录",
+        "已完成",
+        "3号楼门口",
+        "换了球阀",
+        "球阀 × 1",
+        "45.50 元",
+        "麻 × 1",
+        "免费",
+        "上门检查 1/10",
+    ):
+        assert shown in page, shown
+    assert "陈静 签字" in page
+    assert "<script>alert(1)" not in page
+
+
+def test_pictures_are_shown_to_operators_with_their_own_ticket_only(
+    app: Flask, xiaoli: Person, store: FakeStore, day: Day, pictures: VisitPictures
+) -> None:
+    with store.read() as tx:
+        ids = [p.id for p in tx.visit_pictures(day.leak)]
+    for picture_id in ids:
+        shown = xiaoli.get(f"/tickets/{day.leak}/pictures/{picture_id}")
+        assert (shown.status_code, shown.mimetype) == (200, "image/jpeg")
+        shown.close()
+        assert xiaoli.get(f"/tickets/{day.cold}/pictures/{picture_id}").status_code == 404
+        assert app.test_client().get(f"/console/tickets/{day.leak}/pictures/{picture_id}").status_code == 302
+    with pytest.raises(NotFound):
+        pictures.file(day.leak, "f" * 32)
+
+
+def test_photographs_go_in_time_and_the_signed_record_stays(
+    store: FakeStore, clock: FixedClock, day: Day, pictures: VisitPictures
+) -> None:
+    clock.advance(days=91)
+    for _ in range(2):
+        forget_visit_photographs(store, pictures.files, clock.now())
+    with store.read() as tx:
+        [left] = tx.visit_pictures(day.leak)
+        assert tx.ticket(day.leak).state is TicketState.RESOLVED
+    assert left.name == "陈静"
+    assert pictures.file(day.leak, left.id).is_file()

@@ -1,0 +1,196 @@
+"""A visit from the door of the station to the signature, each step reported as badly as a telephone in a cellar reports it: twice."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from fulfillment.outbox import TaskKind
+from fulfillment.ticket import ClockState, Ticket, TicketState
+from fulfillment.visit import Material, PictureKind, Visit, VisitPicture, VisitState
+from fulfillment.visiting import NotAgreed, NotYet, Visits
+from kernel.errors import BadInput, Conflict
+from tests.fakes import BUTLER, DEPUTY
+from tests.fulfillment.drill import GARDEN, Drill, standard
+
+AT_THE_DOOR = [check.key for check in standard().visit.nobody_home]
+
+
+class Day:
+    """A butler, his deputy, and a cold room that the butler has accepted."""
+
+    def __init__(self, kind: str = "cold_room") -> None:
+        self.drill = Drill()
+        self.visits = Visits(self.drill.store, standard(), self.drill.clock)
+        with self.drill.store.read() as tx:
+            self.butler, self.deputy = tx.staff(BUTLER), tx.staff(DEPUTY)
+        self.id = self.drill.open(kind, household_id=1, address=GARDEN).id
+        self.drill.run()
+        self.drill.desk.acknowledge(self.id, by="王管家", staff_id=BUTLER)
+
+    @property
+    def ticket(self) -> Ticket:
+        return self.drill.store.tables.tickets[self.id]
+
+    @property
+    def all_visits(self) -> Sequence[Visit]:
+        with self.drill.store.read() as tx:
+            return tx.visits(self.id)
+
+    @property
+    def visit(self) -> Visit:
+        return self.all_visits[-1]
+
+    def told(self, key: str) -> int:
+        return self.drill.story(self.ticket).count(key)
+
+    def states(self) -> dict[str, ClockState]:
+        return {rule: clock.state for rule, clock in self.drill.clocks(self.ticket).items()}
+
+    def tasks(self, kind: TaskKind) -> list[int]:
+        rows = self.drill.store.tables.tasks.values()
+        return [r.task.payload.get("staff_id", 0) for r in rows if r.task.kind is kind and r.state == "pending"]
+
+
+@pytest.fixture
+def day() -> Day:
+    return Day()
+
+
+def test_every_step_is_told_once_and_stops_its_clocks(day: Day) -> None:
+    visits, clock = day.visits, day.drill.clock
+    for _ in range(2):
+        visits.leave(day.id, day.butler)
+    clock.advance(minutes=20)
+    for _ in range(2):
+        visits.arrive(day.id, day.butler, "3号楼下")
+    assert day.ticket.state is TicketState.ON_SITE
+    assert day.states()["repair_contact"] is day.states()["repair_on_site"] is ClockState.KEPT
+    for _ in range(2):
+        visits.find(day.id, day.butler, "阀门锈死")
+        visits.tick(day.id, day.butler, ["tools", "tidy", "no such thing"])
+        visits.use(day.id, day.butler, Material("k1", "弯头", 2, 900), agreed=False)
+        visits.use(day.id, day.butler, Material("k2", "球阀", 1, 4550), agreed=True)
+    clock.advance(minutes=30)
+    for _ in range(2):
+        visits.finish(day.id, day.butler, "换了阀门")
+    assert day.ticket.state is TicketState.RESOLVED
+    assert day.states()["repair_done"] is ClockState.KEPT
+    visit = day.visit
+    assert (visit.state, visit.place, visit.found, visit.done) == (VisitState.DONE, "3号楼下", "阀门锈死", "换了阀门")
+    assert visit.checks == ("tools", "tidy")
+    assert [(m.name, m.price_fen) for m in visit.materials] == [("弯头", 0), ("球阀", 4550)], "Y2: a bend is free"
+    assert visit.left_at < visit.arrived_at < visit.ended_at  # type: ignore[operator] # all three are told
+    for fact in ("left", "arrived", "found", "checked", "done"):
+        assert day.told(f"visit_{fact}") == 1, fact
+    assert day.told("visit_material") == 2
+    [done] = [e for e in day.drill.store.tables.timeline if e.key == "visit_done"]
+    assert {"D3", "H2", "N15"} <= set(done.params["missing"]), "what was not ticked is on the record"
+
+
+def test_a_dear_part_needs_the_agreement_first(day: Day) -> None:
+    with pytest.raises(NotAgreed):
+        day.visits.use(day.id, day.butler, Material("k", "球阀", 1, 4550), agreed=False)
+    with pytest.raises(NotAgreed):
+        day.visits.use(day.id, day.butler, Material("k", "球阀", 1, 0), agreed=False)
+    for count, price in ((0, 1), (100, 1), (1, -1)):
+        with pytest.raises(BadInput):
+            day.visits.use(day.id, day.butler, Material("k", "球阀", count, price), agreed=True)
+    assert day.told("visit_material") == 0
+
+
+def test_nobody_home_needs_the_call_and_the_note_and_comes_again(day: Day) -> None:
+    day.visits.arrive(day.id, day.butler, "")
+    with pytest.raises(NotYet):
+        day.visits.nobody_home(day.id, day.butler, ticks=AT_THE_DOOR[:-1], agreed="明天上午", seen=0)
+    for _ in range(2):
+        day.visits.nobody_home(day.id, day.butler, ticks=AT_THE_DOOR, agreed="明天上午", seen=0)
+    assert day.ticket.state is TicketState.ACKNOWLEDGED
+    assert day.ticket.details["visit_time"] == "明天上午"
+    assert day.told("visit_nobody_home") == 1
+    assert day.states()["repair_on_site"] is ClockState.KEPT, "he was there"
+    assert day.states()["repair_done"] is ClockState.RUNNING
+    day.visits.arrive(day.id, day.butler, "")
+    day.visits.nobody_home(day.id, day.butler, ticks=AT_THE_DOOR, agreed="", seen=0)
+    assert day.visit.state is VisitState.OPEN, "a late copy of the first form does not end the second visit"
+    assert [v.state for v in day.all_visits] == [VisitState.NOBODY_HOME, VisitState.OPEN]
+
+
+def test_who_cannot_come_gives_it_to_the_next_at_once(day: Day) -> None:
+    day.visits.leave(day.id, day.butler)
+    for _ in range(2):
+        day.visits.cannot_come(day.id, day.butler, "vehicle", words="爆胎", seen=0)
+    assert (day.ticket.state, day.ticket.acknowledged_by, day.ticket.assignee_id) == (TicketState.NEW, "", DEPUTY)
+    assert day.told("visit_not_come") == day.told("handed_on") == 1
+    assert day.tasks(TaskKind.NOTICE_BY_TEXT) == [DEPUTY]
+    assert day.states()["repair_contact"] is ClockState.RUNNING
+    with pytest.raises(Conflict):
+        day.visits.finish(day.id, day.butler, "")
+    day.drill.desk.acknowledge(day.id, by="李管家", staff_id=DEPUTY)
+    day.visits.arrive(day.id, day.deputy, "")
+    assert [v.state for v in day.all_visits] == [VisitState.NOT_COME, VisitState.OPEN]
+
+
+def test_nobody_else_is_left_and_the_supervisor_hears_it(day: Day) -> None:
+    seen = 0
+    while day.ticket.assignee_id is not None and seen < 9:
+        with day.drill.store.read() as tx:
+            holder = tx.staff(day.ticket.assignee_id)
+        day.drill.desk.acknowledge(day.id, by=holder.name, staff_id=holder.id)
+        day.visits.cannot_come(day.id, holder, "unwell", words="", seen=seen)
+        seen += 1
+        if day.ticket.assignee_id == holder.id:
+            break
+    assert 2 < seen < 9
+    assert day.ticket.state is TicketState.NEW
+    assert day.tasks(TaskKind.NOTICE_BY_TEXT)[-1] == 6, "the supervisor"
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_an_emergency_that_is_given_back_rings_on(times: int) -> None:
+    """Accepting cancelled the next step of the ladder: its key is used up, and the ladder must not hang on it."""
+    day = Day("leak_inside")
+    for n in range(times):
+        if n:
+            day.drill.desk.acknowledge(day.id, by="王管家", staff_id=BUTLER)
+        day.visits.cannot_come(day.id, day.butler, "other_emergency", words="", seen=n)
+    before = len(day.drill.carrier.calls)
+    day.drill.run()
+    assert day.ticket.needs_acknowledgement
+    assert len(day.drill.carrier.calls) == before + 1
+    assert day.drill.carrier.calls[-1].to == day.deputy.phone
+    assert day.states()["emergency_acknowledged"] is ClockState.RUNNING
+    day.drill.run_for(minutes=2)
+    assert len(day.drill.carrier.calls) > before + 1, "and the ladder climbs on"
+
+
+def test_who_has_arrived_does_not_give_it_back(day: Day) -> None:
+    day.visits.arrive(day.id, day.butler, "")
+    with pytest.raises(Conflict):
+        day.visits.cannot_come(day.id, day.butler, "unwell", words="", seen=0)
+
+
+def test_nobody_reports_on_a_case_that_is_not_his(day: Day) -> None:
+    for act in (
+        lambda: day.visits.leave(day.id, day.deputy),
+        lambda: day.visits.arrive(day.id, day.deputy, ""),
+        lambda: day.visits.find(day.id, day.deputy, "x"),
+        lambda: day.visits.finish(day.id, day.deputy, "x"),
+        lambda: day.visits.cannot_come(day.id, day.deputy, "unwell", words="", seen=0),
+    ):
+        with pytest.raises(Conflict):
+            act()
+    assert day.all_visits == []
+
+
+def test_what_was_photographed_and_signed_is_there_once(day: Day) -> None:
+    now = day.drill.clock.now()
+    for picture in (
+        VisitPicture("a" * 32, 0, day.id, PictureKind.PHOTOGRAPH, now, 8, 6),
+        VisitPicture("b" * 32, 0, day.id, PictureKind.SIGNATURE, now, 8, 6, "陈静"),
+    ):
+        assert day.visits.show(day.id, day.butler, picture)
+        assert not day.visits.show(day.id, day.butler, picture)
+    visit_id = day.visit.id
+    with day.drill.store.read() as tx:
+        assert [p.visit_id for p in tx.visit_pictures(day.id)] == [visit_id] * 2
+    assert (day.told("visit_photograph"), day.told("visit_signature")) == (1, 1)

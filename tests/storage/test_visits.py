@@ -1,0 +1,75 @@
+"""Visits and their pictures, said to every store alike."""
+
+from dataclasses import replace
+
+import pytest
+
+from dialogue.ports import DialogueStore
+from fulfillment.visit import Material, PictureKind, Visit, VisitPicture, VisitState
+from kernel.errors import Conflict, NotFound
+from tests.fakes import BUTLER, DEPUTY
+from tests.storage.samples import MINUTE, NOW, a_ticket
+
+
+def a_visit(ticket_id: int) -> Visit:
+    return Visit(0, ticket_id, BUTLER, NOW)
+
+
+def test_a_visit_comes_back_as_it_was_stored(store: DialogueStore) -> None:
+    with store.write() as tx:
+        visit = tx.add_visit(a_visit(tx.add_ticket(a_ticket()).id))
+        told = replace(
+            visit,
+            left_at=NOW,
+            arrived_at=NOW + MINUTE,
+            place="38.04,114.51",
+            found="阀门锈死",
+            checks=("tools", "tidy"),
+            materials=(Material("k1", "弯头", 2), Material("k2", "阀门", 1, 4550)),
+            done="换阀门",
+            ended_at=NOW + 2 * MINUTE,
+            state=VisitState.DONE,
+        )
+        saved = tx.save_visit(told)
+    with store.read() as tx:
+        assert tx.visits(visit.ticket_id) == [saved]
+    assert saved == replace(told, rev=1)
+
+
+def test_a_ticket_has_one_open_visit(store: DialogueStore) -> None:
+    with store.write() as tx:
+        first = tx.add_visit(a_visit(tx.add_ticket(a_ticket()).id))
+        again = tx.add_visit(replace(a_visit(first.ticket_id), staff_id=DEPUTY))
+        assert again == first
+        tx.save_visit(replace(first, state=VisitState.NOBODY_HOME))
+        second = tx.add_visit(a_visit(first.ticket_id))
+        assert [v.id for v in tx.visits(first.ticket_id)] == [first.id, second.id]
+        assert second.id != first.id
+
+
+def test_an_old_revision_of_a_visit_is_refused(store: DialogueStore) -> None:
+    with store.write() as tx:
+        visit = tx.add_visit(a_visit(tx.add_ticket(a_ticket()).id))
+        tx.save_visit(replace(visit, found="一"))
+    with pytest.raises(Conflict), store.write() as tx:
+        tx.save_visit(replace(visit, found="二"))
+    with store.read() as tx:
+        assert tx.visits(visit.ticket_id)[0].found == "一"
+
+
+def test_pictures_are_stored_once_and_forgotten(store: DialogueStore) -> None:
+    with store.write() as tx:
+        visit = tx.add_visit(a_visit(tx.add_ticket(a_ticket()).id))
+        photo = VisitPicture("b" * 32, visit.id, visit.ticket_id, PictureKind.PHOTOGRAPH, NOW, 800, 600)
+        signed = VisitPicture("a" * 32, visit.id, visit.ticket_id, PictureKind.SIGNATURE, NOW + MINUTE, 9, 9, "陈静")
+        assert tx.add_visit_picture(photo)
+        assert tx.add_visit_picture(signed)
+        assert not tx.add_visit_picture(photo)
+    with store.write() as tx:
+        assert tx.visit_pictures(visit.ticket_id) == [photo, signed]
+        assert tx.visit_picture(signed.id) == signed
+        assert tx.visit_photographs_before(NOW + 5 * MINUTE) == [photo], "a signature is kept"
+        assert tx.visit_photographs_before(NOW) == []
+        tx.forget_visit_picture(photo.id)
+    with store.read() as tx, pytest.raises(NotFound):
+        tx.visit_picture(photo.id)
