@@ -22,6 +22,7 @@ from console import (
     reports,
     resident_calls,
     supervision,
+    ticket_export,
     ticket_list,
     tickets,
     waiting,
@@ -133,6 +134,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     private_notes.add_routes(blueprint, rooms)
     calls.add_routes(blueprint, rooms)
     ticket_list.add_routes(blueprint, rooms)
+    ticket_export.add_routes(blueprint, rooms)
     tickets.add_routes(blueprint, rooms)
     resident_calls.add_routes(blueprint, rooms)
     administration.add_routes(blueprint, rooms)

@@ -7,14 +7,12 @@ from flask.typing import ResponseReturnValue
 from console.gate import allow, me
 from console.ports import Rooms
 from console.report import read_report
-from console.workbook import workbook_of
+from console.workbook import XLSX, workbook_of
 from fulfillment.company import OperatorRole
 from fulfillment.report import Month
 from kernel.clock import local
 
 log = structlog.get_logger()
-
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:

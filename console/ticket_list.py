@@ -27,6 +27,11 @@ class Asked:
 
     words: Mapping[str, str]
 
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "Asked":
+        """The words of an address that mean something to the list."""
+        return cls({name: word for name in _NAMES if (word := query.get(name, "").strip())})
+
     @property
     def search(self) -> str:
         return self.words.get("search", "").strip()[:_LONGEST_SEARCH]
@@ -108,14 +113,13 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.get("/tickets")
     @allow(OperatorRole.OPERATOR)
     def tickets() -> ResponseReturnValue:
-        words = {name: word for name in _NAMES if (word := request.args.get(name, "").strip())}
-        asked = Asked(words)
+        asked = Asked.of(request.args)
         page = min(max(1, request.args.get("page", default=1, type=int)), 10**6)
         wanted = asked.wanted(me().id, rooms.clock.now())
         rows, more = board.read_ticket_list(rooms, wanted, page=page, size=PAGE_SIZE)
         with rooms.store.read() as tx:
             communities, stations = tx.communities(), tx.stations()
-            owners = {o.id: o.name for o in tx.operators()} if "owner" in words else {}
+            owners = {o.id: o.name for o in tx.operators()} if "owner" in asked.words else {}
         return render_template(
             "console/tickets.html",
             rows=rows,

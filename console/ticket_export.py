@@ -1,0 +1,48 @@
+"""The list of tickets as a file: the same rows in the same order as the screen shows for this address, and no more."""
+
+from urllib.parse import urlencode
+
+import structlog
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from console import board
+from console.gate import allow, me
+from console.ports import Rooms
+from console.ticket_list import Asked
+from console.workbook import XLSX, csv_of, workbook_of
+from fulfillment.company import OperatorRole
+from kernel.clock import local
+
+log = structlog.get_logger()
+
+#: More would hold a thread, and its memory, for longer than a page may take.
+MOST = 5_000
+
+
+def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
+    """/tickets.csv and /tickets.xlsx."""
+
+    @blueprint.get("/tickets.<any(csv, xlsx):form>")
+    @allow(OperatorRole.SUPERVISOR)
+    def ticket_export(form: str) -> ResponseReturnValue:
+        """Numbers are masked as on the screen; who took what out is on record (N17)."""
+        asked = Asked.of(request.args)
+        now = rooms.clock.now()
+        rows, more = board.read_ticket_list(rooms, asked.wanted(me().id, now), page=1, size=MOST)
+        if more:
+            flash("too_many_to_export", "bad")
+            query = urlencode(asked.words)
+            return redirect(f"{url_for('console.tickets')}?{query}", 303)
+        log.info("audit.tickets_exported", operator=me().login, operator_id=me().id, form=form, count=len(rows),
+                 asked=sorted(set(asked.words) - {"search"}), searched=bool(asked.search))  # fmt: skip
+        text = render_template("console/tickets.tsv", rows=rows)
+        answer = (
+            Response(csv_of(text), mimetype="text/csv")
+            if form == "csv"
+            else Response(workbook_of(text, only_words=True), mimetype=XLSX)
+        )
+        name = f"tickets-{local(now):%Y%m%d-%H%M}.{form}"
+        answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
