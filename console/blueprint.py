@@ -25,6 +25,7 @@ from console import (
     ticket_export,
     ticket_list,
     tickets,
+    today,
     waiting,
     work,
 )
@@ -130,6 +131,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     conversations.add_routes(blueprint, rooms)
     supervision.add_routes(blueprint, rooms)
     reports.add_routes(blueprint, rooms)
+    today.add_routes(blueprint, rooms)
     passing.add_routes(blueprint, rooms)
     private_notes.add_routes(blueprint, rooms)
     calls.add_routes(blueprint, rooms)

@@ -98,6 +98,13 @@ class Named(Protocol):
     def title(self) -> str: ...
 
 
+class Kind(Named, Protocol):
+    """A kind of ticket; `category` as in data/ticket_kinds.yml."""
+
+    @property
+    def category(self) -> str: ...
+
+
 class Rule(Named, Protocol):
     """A promise of the standard; `stops` is the event that fulfils it."""
 
@@ -119,7 +126,7 @@ class Standard(Protocol):
     @property
     def sources(self) -> Mapping[str, str]: ...
     @property
-    def kinds(self) -> Mapping[str, Named]: ...
+    def kinds(self) -> Mapping[str, Kind]: ...
     @property
     def rules(self) -> Mapping[str, Rule]: ...
     @property
