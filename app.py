@@ -59,6 +59,7 @@ from fulfillment.dissatisfied import WordOfDissatisfaction
 from fulfillment.forwarding import Forwarding
 from fulfillment.importing import ImportReport, RobotAddress, import_company, load_words
 from fulfillment.incident_watch import IncidentWatch
+from fulfillment.incidents import Incidents
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.pins import Pins
 from fulfillment.ports import AlarmSender, Deliverer
@@ -431,6 +432,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             visit_pictures=rooms.visit_pictures,
             book=rooms.book,
             passing_on=PassingOn(rooms.store, rooms.book, rooms.standard.queue, rooms.clock),
+            incidents=Incidents(rooms.store, rooms.standard, rooms.clock),
             audio=Audio(
                 rooms.conferences,
                 rooms.hotline.leak_heard,

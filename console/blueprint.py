@@ -14,7 +14,7 @@ from console import (
     calls,
     conversations,
     gate,
-    incidents,
+    incident_actions,
     live,
     pages,
     passing,
@@ -29,6 +29,7 @@ from console import (
     waiting,
     work,
 )
+from console import incidents as incident_routes
 from console.ports import (
     Audio,
     Callbacks,
@@ -46,6 +47,7 @@ from console.presence import Presence
 from dialogue.passing_on import PassingOn
 from dialogue.ports import DialogueStore
 from dialogue.script_book import ScriptBook
+from fulfillment.incidents import Incidents
 from fulfillment.ticket import TimelineEntry
 from kernel.clock import Clock
 
@@ -70,6 +72,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     visit_pictures: VisitPictures,
     book: ScriptBook,
     passing_on: PassingOn,
+    incidents: Incidents,
     limiter: Limiter | None = None,
     cookies_secure: bool = False,
     max_streams: int = 24,
@@ -97,6 +100,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
         visit_pictures,
         book,
         passing_on,
+        incidents,
     )
     presence = Presence(rooms)
     blueprint = Blueprint(
@@ -141,5 +145,6 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     resident_calls.add_routes(blueprint, rooms)
     administration.add_routes(blueprint, rooms)
     announcements.add_routes(blueprint, rooms)
-    incidents.add_routes(blueprint, rooms)
+    incident_routes.add_routes(blueprint, rooms)
+    incident_actions.add_routes(blueprint, rooms)
     return blueprint

@@ -18,6 +18,7 @@ from dialogue.state import DialogueState
 from fulfillment.clocks import ClockEvent
 from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
 from fulfillment.dispatch import is_on_duty
+from fulfillment.incident import Incident
 from fulfillment.outbox import TaskKind
 from fulfillment.recording import Recording, RecordingState
 from fulfillment.ticket import (
@@ -252,12 +253,14 @@ class TicketPage:
     alike: tuple[TicketRow, ...]  # open ones of the same home, conversation or number
     merged_into: Ticket | None
     visits: tuple[tuple[Visit, str, tuple[VisitPicture, ...]], ...]  # with the person's name and what was taken there
+    incident: Incident | None
 
     @property
     def version(self) -> str:
         return digest(
             self.row.ticket.rev,
             [(v.id, v.rev, len(pictures)) for v, _, pictures in self.visits],
+            self.incident and self.incident.id,
             len(self.timeline),
             [(r.id, r.state) for r in self.recordings],
             [(c.clock.id, c.clock.state, c.clock.due_by) for c in self.clocks],
@@ -274,7 +277,7 @@ def read_board(rooms: Rooms) -> Board:
     """The work page as it is now."""
     now = rooms.clock.now()
     with rooms.store.read() as tx:
-        tickets = _rows(rooms, tx, tx.tickets(only_open=True, limit=_TICKETS_ON_BOARD), now)
+        tickets = ticket_rows(rooms, tx, tx.tickets(only_open=True, limit=_TICKETS_ON_BOARD), now)
         live = tx.live_conversations()
         operators = {o.id: o.name for o in tx.operators()}
         alarmed = {row.ticket.conversation_id for row in tickets if row.ticket.emergency}
@@ -299,7 +302,9 @@ def _waiting(rooms: Rooms, tx: DialogueTx, rows: Sequence[ConversationRow], now:
     found: list[Waiter] = []
     line = tx.waiting_line()
     promised = [one.wait.ticket_id for one in line if one.wait.kind is WaitKind.CALLBACK and one.wait.ticket_id]
-    tickets = {row.ticket.id: row for row in _rows(rooms, tx, [tx.ticket(n) for n in promised[:_CALLBACKS_SHOWN]], now)}
+    tickets = {
+        row.ticket.id: row for row in ticket_rows(rooms, tx, [tx.ticket(n) for n in promised[:_CALLBACKS_SHOWN]], now)
+    }
     said = tx.recordings_of(list(tickets))
     for number, one in enumerate(line, 1):
         waiter = Waiter(number, one.wait, emergency=one.emergency, vulnerable=one.vulnerable)
@@ -322,7 +327,7 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
     now = rooms.clock.now()
     with rooms.store.read() as tx:
         ticket = tx.ticket(ticket_id)
-        [row] = _rows(rooms, tx, [ticket], now)
+        [row] = ticket_rows(rooms, tx, [ticket], now)
         names = {s.id: s.name for s in tx.all_staff()}
         operators = {o.id: o.name for o in tx.operators()}
         pictures = tx.visit_pictures(ticket_id)
@@ -335,12 +340,13 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
             owner=operators.get(ticket.owner_id or 0, ""),
             staff=[s for s in tx.all_staff() if s.active],
             recordings=tx.recordings(ticket_id=ticket_id),
-            alike=tuple(_rows(rooms, tx, [t for t in _alike(tx, ticket) if t.id != ticket_id], now)),
+            alike=tuple(ticket_rows(rooms, tx, [t for t in _alike(tx, ticket) if t.id != ticket_id], now)),
             merged_into=tx.ticket(ticket.merged_into_id) if ticket.merged_into_id else None,
             visits=tuple(
                 (v, names.get(v.staff_id, ""), tuple(p for p in pictures if p.visit_id == v.id))
                 for v in tx.visits(ticket_id)
             ),
+            incident=tx.incident(belongs.incident_id) if (belongs := tx.attachment_of(ticket_id)) else None,
         )
 
 
@@ -354,7 +360,7 @@ def read_ticket_list(rooms: Rooms, wanted: TicketFilter, *, page: int, size: int
     """One page (counted from 1) of tickets, and whether there are more."""
     with rooms.store.read() as tx:
         found = tx.find_tickets(wanted, limit=size + 1, offset=(page - 1) * size)
-        return _rows(rooms, tx, found[:size], rooms.clock.now()), len(found) > size
+        return ticket_rows(rooms, tx, found[:size], rooms.clock.now()), len(found) > size
 
 
 def read_home(rooms: Rooms, conversation: Conversation) -> tuple[Home | None, tuple[TicketRow, ...]]:
@@ -366,7 +372,7 @@ def read_home(rooms: Rooms, conversation: Conversation) -> tuple[Home | None, tu
     with rooms.store.read() as tx:
         home = _home(rooms, tx, conversation.household_id, now) or _home_by_number(rooms, tx, conversation, now)
         about = tx.open_tickets(conversation_id=conversation.id, contact_phone=conversation.peer or None)
-        own = _rows(rooms, tx, about, now)
+        own = ticket_rows(rooms, tx, about, now)
     if home is None:
         return None, tuple(own)
     known = {row.ticket.id for row in home.open_tickets}
@@ -430,7 +436,9 @@ def read_call_bar(rooms: Rooms, conversation_id: str, operator_id: int) -> CallB
             my_leg=my_legs[-1] if my_legs else None,
             colleagues=_colleagues(rooms, tx, operator_id) if mine else (),
             butler=home.butler.name if home and home.butler.phone else "",
-            burning=tuple((row, rooms.audio.safety_words(row.ticket.kind)) for row in _rows(rooms, tx, burning, now)),
+            burning=tuple(
+                (row, rooms.audio.safety_words(row.ticket.kind)) for row in ticket_rows(rooms, tx, burning, now)
+            ),
             in_browser=in_browser,
             version=_call_version(conversation, talk, burning),
         )
@@ -495,7 +503,7 @@ def unsettled_from(conversation: Conversation) -> int:
     return max(0, conversation.last_seq - _TAIL)
 
 
-def _rows(rooms: Rooms, tx: DialogueTx, tickets: Sequence[Ticket], now: datetime) -> list[TicketRow]:
+def ticket_rows(rooms: Rooms, tx: DialogueTx, tickets: Sequence[Ticket], now: datetime) -> list[TicketRow]:
     clocks = tx.clocks([t.id for t in tickets]) if tickets else {}
     communities = {c.id: c.name for c in tx.communities()}
     staff = {s.id: s.name for s in tx.all_staff()}
@@ -599,7 +607,7 @@ def _home(rooms: Rooms, tx: DialogueTx, household_id: int | None, now: datetime)
         community=community,
         station=tx.station(community.station_id),
         butler=tx.staff(community.butler_id),
-        open_tickets=tuple(_rows(rooms, tx, tx.open_tickets(household_id=household.id), now)),
+        open_tickets=tuple(ticket_rows(rooms, tx, tx.open_tickets(household_id=household.id), now)),
     )
 
 

@@ -63,15 +63,21 @@ def where(tx: DialogueTx, extent: Extent) -> Where:
     )
 
 
+def stations_of(tx: DialogueTx, extent: Extent) -> list[int]:
+    """Ids of the stations that heat somebody of an extent."""
+    if not extent.community_ids:
+        return [] if extent.station_id is None else [extent.station_id]
+    return sorted({tx.community(c).station_id for c in extent.community_ids})
+
+
 def _homes(rooms: Rooms, tx: DialogueTx, incident: Incident) -> int:
     if incident.state is not IncidentState.SUGGESTED:
         return sum(a.detached_at is None for a in tx.attachments(incident.id))
     category = rooms.standard.incidents.category(incident.category)
     if category is None:
         return 0
-    stations = {c.id: c.station_id for c in tx.communities()}
     extent = incident.extent
-    where_from = {stations[c] for c in extent.community_ids} or {extent.station_id or 0}
-    tickets = tx.loose_tickets(category.suggested_by, incident.begins_at, sorted(where_from))
+    stations = {c.id: c.station_id for c in tx.communities()}
+    tickets = tx.loose_tickets(category.suggested_by, incident.begins_at, stations_of(tx, extent))
     reports = [report_of(t, stations[t.address.community_id or 0]) for t in tickets]
     return len({r.home for r in reports if extent.concerns(r.address, r.station_id)})

@@ -1,6 +1,6 @@
 """Live pages: the server says what changed, the page fetches it. The tables are the truth, the stream is a hint.
 
-A page names topics: `queue`, `running`, `duty`, `alarms`, `incidents`, `talk:<id>`, `floor:<id>`, `side:<id>`, `call:<id>`, `rings:<operator>`, `ticket:<id>`. For each, the stream sends a version; a part of
+A page names topics: `queue`, `running`, `duty`, `alarms`, `incidents`, `talk:<id>`, `floor:<id>`, `side:<id>`, `call:<id>`, `rings:<operator>`, `ticket:<id>`, `incident:<id>`. For each, the stream sends a version; a part of
 the page that shows another version fetches itself anew. So a page that was cut off for any time is right again with
 the first message, and a restarted server needs to remember nothing.
 """
@@ -16,6 +16,7 @@ from flask.typing import ResponseReturnValue
 
 from console import board
 from console.gate import allow, me
+from console.incident_page import read_incident_page
 from console.ports import Rooms
 from console.presence import Presence
 from dialogue.chat import Side
@@ -79,8 +80,9 @@ class Topics:
                     return board.call_version(self._rooms, subject)
                 case "rings" if subject.isdecimal():
                     return board.rings_version(board.read_rings(self._rooms, int(subject)))
-                case "ticket" if subject.isdecimal():
-                    return board.read_ticket_page(self._rooms, int(subject)).version
+                case "ticket" | "incident" if subject.isdecimal():
+                    read = board.read_ticket_page if name == "ticket" else read_incident_page
+                    return read(self._rooms, int(subject)).version
         except NotFound:
             return "gone"
         raise BadInput(f"no such topic: {topic[:60]}")

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from console import board
 from console.ports import Rooms
+from fulfillment.incident import LogEntry
 from fulfillment.ticket import TimelineEntry
 from kernel.clock import local
 from kernel.errors import AlreadyTaken, BadInput, Conflict, NotFound, StaleEpoch, StoreBusy
@@ -33,6 +34,12 @@ def add_filters(blueprint: Blueprint, rooms: Rooms) -> None:
         except KeyError:
             return entry.key
 
+    def incident_fact(entry: LogEntry) -> str:
+        try:
+            return rooms.book.word(f"incident_log.{entry.key}", entry.params)
+        except KeyError:  # as above
+            return entry.key
+
     def day_time(instant: datetime) -> str:
         here, today = local(instant), local(rooms.clock.now()).date()
         return f"{here:%H:%M}" if here.date() == today else f"{here:%m-%d %H:%M}"
@@ -46,6 +53,7 @@ def add_filters(blueprint: Blueprint, rooms: Rooms) -> None:
     blueprint.add_app_template_filter(mask_phone, "console_masked")
     blueprint.add_app_template_filter(spoken_number, "console_number")
     blueprint.add_app_template_filter(sentence, "console_sentence")
+    blueprint.add_app_template_filter(incident_fact, "console_incident_fact")
 
     @blueprint.context_processor
     def everywhere() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from dialogue.script_book import ScriptBook
 from fulfillment.clause import Clause
 from fulfillment.clocks import ClockEvent
 from fulfillment.incident import IncidentRules
+from fulfillment.incidents import Incidents
 from fulfillment.manners import NeverSaid
 from fulfillment.recording import Recording
 from fulfillment.resident_calls import Purpose, ResidentCall
@@ -221,3 +222,4 @@ class Rooms:
     visit_pictures: VisitPictures
     book: ScriptBook
     passing: PassingOn
+    incidents: Incidents

@@ -19,6 +19,19 @@ def told_to(tx: FulfillmentTx, community_ids: Sequence[int], at: datetime) -> Se
     return [a for a in told if a.scope.is_everybody or any(a.scope.concerns(*home) for home in homes)]
 
 
+def published(tx: FulfillmentTx, announcement: Announcement) -> Announcement:
+    """Stores one whose id is 0, or replaces words, scope and times of a known one; whether it was ended stays as it is.
+
+    Raises BadInput (nothing said, too long, over before it begins), NotFound.
+    """
+    checked = _checked(tx, announcement)
+    if not announcement.id:
+        return tx.add_announcement(checked)
+    changed = replace(checked, ended_at=tx.announcement(announcement.id).ended_at)
+    tx.save_announcement(changed)
+    return changed
+
+
 @dataclass(frozen=True, slots=True)
 class Announcements:
     """What a supervisor does with them. Every method is the same twice as once, but `add`."""
@@ -29,15 +42,13 @@ class Announcements:
     def add(self, announcement: Announcement) -> Announcement:
         """Stores one whose id is 0. Raises BadInput (nothing said, too long, over before it begins), NotFound."""
         with self.store.write() as tx:
-            return tx.add_announcement(_checked(tx, announcement))
+            return published(tx, replace(announcement, id=0))
 
     def change(self, announcement: Announcement) -> Announcement:
         """Replaces the words, scope and times of a known one. Raises BadInput, NotFound."""
         with self.store.write() as tx:
-            known = tx.announcement(announcement.id)
-            changed = replace(_checked(tx, announcement), ended_at=known.ended_at)
-            tx.save_announcement(changed)
-            return changed
+            tx.announcement(announcement.id)
+            return published(tx, announcement)
 
     def end(self, announcement_id: int) -> None:
         """Nobody hears it any more. Raises NotFound."""

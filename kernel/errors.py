@@ -3,7 +3,8 @@
 HotlineError
 ├── ConfigurationError      the start is refused; the message names the setting and the remedy
 ├── BadInput                the caller's data cannot be used; `reason` is for the log
-│   └── ImportRejected      a company file cannot be read at all (single bad rows are listed, not raised)
+│   ├── ImportRejected      a company file cannot be read at all (single bad rows are listed, not raised)
+│   └── IncidentRefused     facts of an incident that cannot be (`.reason` is a key the console words)
 ├── NotFound                no such ticket, conversation, attempt
 ├── Conflict                somebody else was first
 │   ├── AlreadyTaken        a conversation belongs to another operator (`.holder`)
@@ -33,6 +34,14 @@ class BadInput(HotlineError):
 
 class ImportRejected(BadInput):
     """A company file cannot be read as a table at all."""
+
+
+class IncidentRefused(BadInput):
+    """These facts of an incident cannot be."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class NotFound(HotlineError):

@@ -20,6 +20,7 @@ from dialogue.recordings import Recordings
 from dialogue.script_book import ScriptBook
 from dialogue.visit_pictures import VisitPictures
 from fulfillment.desk import Desk
+from fulfillment.incidents import Incidents
 from fulfillment.pins import Pins
 from fulfillment.standard import Standard
 from fulfillment.ticket import (
@@ -322,6 +323,7 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
         "visit_pictures": VisitPictures(store, Visits(store, STANDARD, clock), SoundFolder(photographs, ".jpg"), clock),
         "book": BOOK,
         "passing_on": PassingOn(store, BOOK, STANDARD.queue, clock),
+        "incidents": Incidents(store, STANDARD, clock),
     } | more
     app.register_blueprint(
         build_console(

@@ -2,7 +2,10 @@
 
 from datetime import timedelta
 
+from fulfillment.incident import Extent
+from fulfillment.incident_course import IncidentFacts
 from fulfillment.incident_watch import IncidentWatch
+from fulfillment.incidents import Incidents
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.ticket import Address, Ticket
@@ -32,6 +35,16 @@ def look(store: FakeStore, clock: Clock) -> None:
 
 
 def sample_incidents(store: FakeStore, clock: Clock) -> None:
-    """Three homes of one riser report."""
+    """Three homes of one riser report; a burst pipe of the other community is an incident already."""
+    now = clock.now()
+    facts = IncidentFacts(
+        "阳光花园主管道漏水抢修,暂停供暖",
+        Extent(frozenset({1})),
+        now - timedelta(hours=1),
+        "焊口开裂",
+        now + timedelta(hours=3),
+    )
+    Incidents(store, STANDARD, clock).declare("leak", facts, by="周主管")
     for room in (1, 2, 3):
         report(store, clock, room)
+    report(store, clock, 4, "leak_inside", community=1)

@@ -1,7 +1,14 @@
 """Incidents in the console: the bar that suggests one, and what people make of it."""
 
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from fulfillment.announcement import Scope
+from fulfillment.incident import IncidentState
 from fulfillment.ticket import Ticket
-from tests.console.conftest import Person
+from tests.console.conftest import Person, sign_in
 from tests.console.sample_incidents import report
 from tests.fakes import FakeStore, FixedClock
 
@@ -35,3 +42,102 @@ def test_the_list_says_when_residents_must_have_been_told(xiaoli: Person, store:
     clock.advance(hours=3, minutes=1)
     assert "未按时告知" in xiaoli.get("/incidents").text
     assert "已过告知时限" in xiaoli.get("/").text
+
+
+FORM: dict[str, Any] = {
+    "title": "翠湖苑9号楼供暖异常,正在抢修", "community": "2", "buildings": "9号楼", "unit": "", "station": "", "cause": "阀门损坏",
+    "begins_at": "2026-11-22T09:30", "expected_end": "2026-11-22T18:00",
+}  # fmt: skip
+
+
+@pytest.fixture
+def lead(app: Flask) -> Person:
+    return sign_in(app, "zhuguan")
+
+
+def test_a_supervisor_confirms_and_everybody_reads_it(
+    lead: Person, xiaoli: Person, store: FakeStore, clock: FixedClock
+) -> None:
+    tickets = reported(store, clock)
+    page = lead.get("/incidents/1").text
+    assert 'value="翠湖苑9号楼1单元供暖异常,正在抢修"' in page, "the words are proposed"
+    assert all(t.number in page for t in tickets)
+    assert "确认并播报" not in xiaoli.get("/incidents/1").text
+    assert lead.told(lead.post("/incidents/1/confirm", **FORM)) == "已确认为事件, 正在播报"
+    page = xiaoli.get("/incidents/1").text
+    assert "翠湖苑9号楼" in page
+    assert "播报中" in page
+    assert "阀门损坏" in page
+    with store.read() as tx:
+        [announcement] = tx.announcements()
+        assert announcement.scope == Scope(frozenset({2}))
+        assert [a.ticket_id for a in tx.attachments(1)] == [t.id for t in tickets]
+    assert "翠湖苑9号楼供暖异常" in xiaoli.get(f"/tickets/{tickets[0].id}").text
+    assert "翠湖苑9号楼供暖异常,正在抢修" in xiaoli.get("/").text, "the bar tells what runs"
+
+
+def test_what_is_refused_stays_in_the_form_with_its_reason(lead: Person, store: FakeStore, clock: FixedClock) -> None:
+    reported(store, clock)
+    for wrong, reason in (
+        ({"expected_end": "2026-11-22T08:00"}, "预计恢复时间要晚于现在"),
+        ({"community": "", "station": ""}, "请选择小区或服务站"),
+        ({"community": ["1", "2"]}, "只有选择一个小区时才能限定楼号"),
+        ({"begins_at": ""}, "请填写开始时间"),
+        ({"begins_at": "soon"}, "填写的内容不完整"),
+        ({"community": "99"}, "没有找到"),
+    ):
+        typed = {k: v for k, v in (FORM | wrong).items() if v != ""}
+        answer = lead.post("/incidents/1/confirm", **typed)
+        assert answer.status_code == 400
+        assert reason in answer.text, wrong
+        assert FORM["title"] in answer.text
+    assert lead.post("/incidents/1/dismiss", reason=" ").status_code == 400
+    assert lead.post("/incidents/1/explode").status_code == 404
+    with store.read() as tx:
+        assert tx.incident(1).state is IncidentState.SUGGESTED
+
+
+def test_dismissed_it_leaves_the_bar(lead: Person, store: FakeStore, clock: FixedClock) -> None:
+    reported(store, clock)
+    assert lead.told(lead.post("/incidents/1/dismiss", reason="三户各自关了阀门")) == "已排除"
+    assert "疑似事件" not in lead.get("/").text
+    assert "三户各自关了阀门" in lead.get("/incidents").text
+
+
+def test_tickets_are_taken_out_and_brought_back_by_number(lead: Person, store: FakeStore, clock: FixedClock) -> None:
+    tickets = reported(store, clock)
+    lead.post("/incidents/1/confirm", **FORM)
+    assert lead.told(lead.post("/incidents/1/detach", ticket=tickets[1].id)) == "工单已移出"
+    assert "已移出" in lead.get("/incidents/1/course").text
+    assert "没有这个工单号" in lead.post("/incidents/1/attach", number="9999-0001").text
+    assert lead.told(lead.post("/incidents/1/attach", number=tickets[1].number)) == "工单已归入本事件"
+    late = lead.post("/incidents/1/change", **FORM, seen=0)
+    assert late.status_code == 409, "somebody has changed it since"
+
+
+def test_an_operator_cannot_decide(xiaoli: Person, store: FakeStore, clock: FixedClock) -> None:
+    reported(store, clock)
+    for action in ("confirm", "dismiss", "change", "attach", "detach"):
+        assert xiaoli.post(f"/incidents/1/{action}", **FORM).status_code == 403
+    assert xiaoli.get("/incidents/new").status_code == 403
+    assert xiaoli.get("/incidents/99").status_code == 404
+
+
+def test_one_that_nobody_reported(lead: Person, store: FakeStore) -> None:
+    answer = lead.post("/incidents/new", **FORM, category="leak")
+    assert lead.told(answer) == "事件已保存"
+    assert "翠湖苑9号楼" in lead.get("/incidents").text
+    refused = lead.post("/incidents/new", **(FORM | {"title": ""}), category="leak")
+    assert refused.status_code == 400
+    assert "播报内容一到六十字" in refused.text
+    with store.read() as tx:
+        assert len(tx.live_incidents()) == 1
+
+
+def test_hostile_words_are_words(lead: Person, store: FakeStore, clock: FixedClock) -> None:
+    reported(store, clock)
+    lead.post("/incidents/1/confirm", **(FORM | {"title": "<script>alert(1)</script>", "cause": "\"'><img>"}))
+    for path in ("/", "/incidents", "/incidents/1"):
+        page = lead.get(path).text
+        assert "<script>alert" not in page
+        assert "<img>" not in page

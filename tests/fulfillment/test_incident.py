@@ -1,9 +1,12 @@
 """Which reports suggest an incident, whom it concerns, what it owes: without a store."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+import yaml
 
 from fulfillment.incident import (
     Extent,
@@ -19,6 +22,7 @@ from fulfillment.ticket import Address
 from tests.fakes import A_WINTER_DAY
 from tests.fulfillment.drill import standard
 
+HOME = Path(__file__).resolve().parents[2]
 RULES = standard().incidents
 COLD = next(c for c in RULES.categories if c.key == "no_heat")
 HOUR = timedelta(hours=1)
@@ -125,3 +129,10 @@ def test_a_planned_day_without_heat_is_told_two_days_ahead() -> None:
     assert due(replace(plan, announced_at=A_WINTER_DAY + 24 * HOUR)) == {"B4": (0, "kept"), "K3": (-48, "kept")}
     assert due(replace(plan, announced_at=A_WINTER_DAY + 25 * HOUR)) == {"B4": (0, "kept"), "K3": (-48, "broken")}
     assert due(replace(plan, expected_end=later + 5 * HOUR)) == {"B4": (0, "running")}
+
+
+def test_every_fact_of_a_history_has_its_sentence_and_every_sentence_is_told() -> None:
+    sentences = yaml.safe_load((HOME / "scripts_zh" / "incident_log.yml").read_text(encoding="utf-8"))
+    source = "\n".join(f.read_text(encoding="utf-8") for f in (HOME / "fulfillment").glob("incident*.py"))
+    told = set(re.findall(r'\.record\(\s*"(\w+)"', source)) | set(re.findall(r'LogEntry\([^"]*"(\w+)"', source))
+    assert told == set(sentences)

@@ -1,0 +1,78 @@
+"""What people type about incidents, and how a refusal is told."""
+
+import re
+from datetime import UTC, datetime
+
+from flask import request
+
+from console.ports import Rooms
+from fulfillment.announcement import LONGEST_WHAT
+from fulfillment.incident import Extent
+from fulfillment.incident_course import LONGEST_CAUSE, IncidentFacts
+from fulfillment.incidents import LONGEST_REASON
+from kernel.clock import BEIJING, local
+from kernel.errors import BadInput, Conflict, HotlineError, IncidentRefused, NotFound
+
+
+def form_context(rooms: Rooms) -> dict[str, object]:
+    """What the forms need beside the incident."""
+    return {
+        "now": rooms.clock.now(),
+        "here": lambda instant: f"{local(instant):%Y-%m-%dT%H:%M}",
+        "longest": LONGEST_WHAT,
+        "longest_cause": LONGEST_CAUSE,
+        "longest_reason": LONGEST_REASON,
+        "categories": rooms.standard.incidents.categories,
+    }
+
+
+def facts_from_form() -> IncidentFacts:
+    """Raises BadInput."""
+    form = request.form
+    try:
+        communities = frozenset(int(c) for c in form.getlist("community"))
+        station = form.get("station", "")
+        begins_at = _instant("begins_at")
+        if begins_at is None:
+            raise IncidentRefused("incident_begin")
+        extent = Extent(
+            communities,
+            int(station) if station and not communities else None,
+            frozenset(filter(None, (_bare(b) for b in re.split(r"[,,、\s]+", form.get("buildings", ""))))),
+            form.get("unit", "").strip().removesuffix("元").removesuffix("单"),
+        )
+        return IncidentFacts(
+            form.get("title", ""), extent, begins_at, form.get("cause", ""), expected_end=_instant("expected_end")
+        )
+    except ValueError as exc:
+        raise BadInput(str(exc)) from exc
+
+
+def _bare(building: str) -> str:
+    """The number of a building as people write it with its words."""
+    return building.strip().removesuffix("楼").removesuffix("号")
+
+
+def number_from_form(name: str) -> int:
+    number = request.form.get(name, type=int)
+    if number is None:
+        raise BadInput(f"{name} is missing")
+    return number
+
+
+def _instant(name: str) -> datetime | None:
+    """A local date and hour as browsers send them (`2026-11-22T10:00`). Raises ValueError."""
+    text = request.form.get(name, "")
+    return datetime.fromisoformat(text).replace(tzinfo=BEIJING).astimezone(UTC) if text else None
+
+
+def refusal(error: HotlineError) -> tuple[str, int]:
+    """The key of what to tell, and the answer's code."""
+    match error:
+        case IncidentRefused():
+            return error.reason, 400
+        case Conflict():
+            return "conflict", 409
+        case NotFound():
+            return "not_found", 400
+    return "bad_input", 400
