@@ -44,6 +44,7 @@ from dialogue.pictures import Pictures
 from dialogue.policy import Policy
 from dialogue.ratings import Ratings
 from dialogue.recordings import CallRecordings, RecordingDeliveries, Recordings
+from dialogue.resident_words import ResidentWords
 from dialogue.script_book import ScriptBook
 from dialogue.sweep import Sweep
 from dialogue.tables import load_knowledge
@@ -331,6 +332,7 @@ class Rooms:
             TaskKind.REPLAN_CLOCKS: self.replanning.deliver,
             TaskKind.NOTICE_BY_TEXT: notices.deliver,
             TaskKind.NOTICE_BY_ROBOT: notices.deliver,
+            TaskKind.TELL_RESIDENT: ResidentWords(self.store, self.carrier, self.book, self.clock).deliver,
             TaskKind.SPEAK_TO_CALLER: handoff.speak_to_caller,
             TaskKind.RING_LEG: conference.ring,
             TaskKind.SETTLE_LEG: conference.settle,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Protocol
 
 from flask import request
@@ -15,7 +16,8 @@ from dialogue.pictures import Photograph
 from dialogue.script_book import ScriptBook
 from dialogue.visit_pictures import VisitPictures
 from fulfillment.company import Staff
-from fulfillment.visit import Material
+from fulfillment.temperature_test import Measured
+from fulfillment.visit import Material, Reading
 from fulfillment.visiting import NotAgreed, NotYet, Visits
 from kernel.errors import BadInput
 
@@ -58,6 +60,8 @@ class VisitActs:
             "material": self._use,
             "nobody-home": self._nobody_home,
             "cannot-come": self._cannot_come,
+            "late": self._late,
+            "test": self._measure,
             "repaired": self._finish,
             "photograph": self._photograph,
             "signature": self._sign,
@@ -109,8 +113,33 @@ class VisitActs:
         return "not_come"
 
     def _finish(self, ticket_id: int, staff: Staff) -> str:
-        self._visits.finish(ticket_id, staff, request.form.get("text", ""))
+        try:
+            self._visits.finish(ticket_id, staff, request.form.get("text", ""))
+        except NotYet:
+            return "test_first"
         return "repaired"
+
+    def _late(self, ticket_id: int, staff: Staff) -> str:
+        self._visits.be_late(ticket_id, staff, request.form.get("minutes", 0, type=int))
+        return "late"
+
+    def _measure(self, ticket_id: int, staff: Staff) -> str:
+        """A room that was left empty was not measured."""
+        form = request.form
+        typed = zip(form.getlist("room"), form.getlist("celsius"), strict=False)
+        outside = form.get("outside", "").strip()
+        try:
+            readings = [Reading(room, _degrees(celsius)) for room, celsius in typed if celsius.strip()]
+            measured = Measured(
+                instrument=form.get("instrument", "").strip(),
+                height_cm=form.get("height", 0, type=int),
+                outside=_degrees(outside) if outside else None,
+                readings=readings,
+            )
+            self._visits.measure(ticket_id, staff, measured)
+        except BadInput:
+            return "bad_test"
+        return "measured"
 
     def _photograph(self, ticket_id: int, staff: Staff) -> str:
         """By its bytes, whatever the form says it is."""
@@ -154,6 +183,16 @@ def _key() -> str:
     if not _KEY.fullmatch(key):
         raise BadInput("a form of ours brings its key")
     return key
+
+
+def _degrees(text: str) -> float:
+    try:
+        celsius = float(text)
+    except ValueError as exc:
+        raise BadInput("no number") from exc
+    if not isfinite(celsius):
+        raise BadInput("no temperature")
+    return celsius
 
 
 def _seen() -> int:

@@ -46,7 +46,19 @@ CSP = (
 TOLD = frozenset(
     {"accepted", "taken", "passed_on", "contacted", "left", "arrived", "found", "checked", "material", "not_agreed"}
     | {"bad_material", "not_yet", "nobody_home", "not_come", "repaired", "photographed", "bad_picture", "signed"}
-    | {"bad_signature", "noted", "conflict", "bad_note", "unlocked", "wrong_pin", "locked_pin", "pin_first"}
+    | {
+        "bad_signature",
+        "noted",
+        "conflict",
+        "bad_note",
+        "unlocked",
+        "wrong_pin",
+        "locked_pin",
+        "pin_first",
+        "late",
+        "measured",
+    }
+    | {"bad_test", "test_first"}
 )
 #: Needs no PIN: an emergency waits for no form, and whoever gives it back lets somebody else come.
 WITHOUT_PIN = frozenset({"accept", "pass-on"})
@@ -109,6 +121,10 @@ class WorkOrder:
     @property
     def over(self) -> bool:
         return not self.ticket.is_open
+
+    @property
+    def is_test(self) -> bool:
+        return self.ticket.kind in self.rules.temperature_test.kinds
 
     @property
     def can_pass_on(self) -> bool:

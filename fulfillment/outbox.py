@@ -34,6 +34,7 @@ class TaskKind(StrEnum):
         "notice_by_text"  # {attempt_id, clock_id, rev, staff_id, occasion, given}: tell one member of staff
     )
     NOTICE_BY_ROBOT = "notice_by_robot"  # the same, by a chat robot
+    TELL_RESIDENT = "tell_resident"  # {word, params}: one word about his ticket, in his chat or as a text
     SPEAK_TO_CALLER = (
         "speak_to_caller"  # {conversation_id, seq}: fetch the live call so that it says an operator's words
     )
@@ -104,6 +105,7 @@ LANE_OF = {
     TaskKind.RING_RESIDENT: Lane.VOICE,
     TaskKind.TELL_BY_TEXT: Lane.TEXT,
     TaskKind.TELL_BY_ROBOT: Lane.ROBOT,
+    TaskKind.TELL_RESIDENT: Lane.TEXT,
     TaskKind.RING_LEG: Lane.TALK,
     TaskKind.SETTLE_LEG: Lane.TALK,
     TaskKind.WATCH_LEG: Lane.TALK,

@@ -59,6 +59,8 @@ def promise_notices(case: Case, clock: TicketClock, rule: ClockRule, occasion: O
     for action in plan.warning if occasion is Occasion.WARNING else plan.breach:
         if action is ClockAction.REROUTE:
             next_one = _reroute(case)
+            if next_one is not None:
+                case.tell("rerouted", actor="worker", name=case.tx.staff(next_one).name, staff_id=next_one)
             people |= {next_one: True} if next_one is not None else {}
         else:
             people |= {staff_id: False for staff_id in _meant(case, action) if staff_id not in people}
@@ -87,7 +89,9 @@ def hand_on(case: Case) -> None:
     rules = case.standard.rules
     clocks = case.tx.clocks([case.ticket.id])[case.ticket.id]
     running = [c for c in clocks if c.state is ClockState.RUNNING and c.rule in rules]
-    next_one = _reroute(case, told="handed_on")
+    next_one = _reroute(case)
+    if next_one is not None:
+        case.tell("handed_on", actor="worker", name=case.tx.staff(next_one).name, staff_id=next_one)
     people = [next_one] if next_one is not None else [s.id for s in on_duty(case.tx, StaffRole.SUPERVISOR, case.now)]
     for clock in running[:1]:
         for staff_id in people:
@@ -121,8 +125,10 @@ def on_duty(tx: FulfillmentTx, role: StaffRole, at: datetime) -> Sequence[Staff]
     return [staff for staff in people if staff.active]
 
 
-def _reroute(case: Case, told: str = "rerouted") -> int | None:
-    """Nobody has accepted (any more): the case goes to the next person who looks after this place; None if there is nobody else."""
+def _reroute(case: Case) -> int | None:
+    """Nobody has accepted (any more): the case goes to the next person who looks after this place, which the caller
+    tells; None if there is nobody else.
+    """
     if case.ticket.state is not TicketState.NEW:
         return None
     tx, address = case.tx, case.ticket.address
@@ -134,7 +140,6 @@ def _reroute(case: Case, told: str = "rerouted") -> int | None:
     if next_one is None:
         return None
     case.save(assignee_id=next_one.id)
-    case.tell(told, actor="worker", name=next_one.name, staff_id=next_one.id)
     return next_one.id
 
 

@@ -174,6 +174,7 @@ class Standard:
         self._check_kinds()
         self._check_ladder()
         self._check_queue()
+        self._check_visit()
         self._check_incidents()
 
     def kind(self, key: str) -> TicketKind:
@@ -329,6 +330,16 @@ class Standard:
         for notice in self._by_key("incidents.yml", rules.notices).values():
             if notice.told_ahead is None and notice.told_within is None:
                 raise self._wrong("incidents.yml", notice.key, "told_ahead or told_within: by when?")
+
+    def _check_visit(self) -> None:
+        checks = (*self.visit.checklist, *self.visit.nobody_home)
+        for check in checks:
+            if check.clause not in self.clauses:
+                raise self._wrong("visit.yml", check.key, f"clause {check.clause} is not in clauses.yml")
+        test = self.visit.temperature_test
+        unknown = [kind for kind in (*test.kinds, test.repair_kind) if kind not in self.kinds]
+        if unknown or not test.lowest < test.limit_celsius < test.highest:
+            raise self._wrong("visit.yml", "temperature_test", f"kinds {unknown} are unknown, or the limit is no limit")
 
     def _wrong(self, name: str, key: str, what: str) -> ConfigurationError:
         return ConfigurationError(f"{self._dir / name}: {key}: {what}")

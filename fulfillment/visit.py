@@ -25,6 +25,26 @@ class Material:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    room: str
+    celsius: float
+
+
+@dataclass(frozen=True, slots=True)
+class TemperatureRecord:
+    """What a temperature test measured (F11, K6). `outside` None = not measured."""
+
+    instrument: str
+    height_cm: int  # above the floor
+    outside: float | None
+    readings: tuple[Reading, ...]
+
+    @property
+    def coldest(self) -> float:
+        return min(reading.celsius for reading in self.readings)
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """One going to a home for one ticket. Instants are aware UTC, None = not yet (or not told)."""
 
@@ -42,6 +62,7 @@ class Visit:
     done: str = ""  # what was done
     ended_at: datetime | None = None
     reason: str = ""  # why nobody came, or what was agreed with somebody who was not at home
+    test: TemperatureRecord | None = None
     rev: int = 0  # optimistic lock: a write names the rev it read
 
 

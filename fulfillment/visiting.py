@@ -7,6 +7,7 @@ locked before its visit is read, so that a form that is sent twice waits for its
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 from fulfillment.case import Case
 from fulfillment.company import Staff
@@ -14,8 +15,10 @@ from fulfillment.desk import take_step
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
 from fulfillment.staff_notices import hand_on
 from fulfillment.standard import Standard
+from fulfillment.telling_residents import ResidentWord, promise_word
+from fulfillment.temperature_test import Measured, checked, conclude
 from fulfillment.ticket import AttemptOutcome, TicketState
-from fulfillment.visit import Material, Visit, VisitPicture, VisitState
+from fulfillment.visit import Material, PictureKind, Visit, VisitPicture, VisitState
 from kernel.clock import Clock
 from kernel.errors import BadInput, Conflict
 
@@ -32,7 +35,7 @@ class NotAgreed(BadInput):
 
 
 class NotYet(BadInput):
-    """Something has to be done before: N11 asks for a call and a note before a door is left."""
+    """Something has to be done before: a call and a note (N11), a test's record (F11)."""
 
 
 class Visits:
@@ -100,6 +103,29 @@ class Visits:
             price = f"{part.price_fen / 100:.2f}"
             case.tell("visit_material", actor=staff.name, name=part.name, count=part.count, price="" if free else price)
 
+    def measure(self, ticket_id: int, staff: Staff, measured: Measured) -> None:
+        """The record of a temperature test; the last one stands. Raises BadInput."""
+        record = checked(measured, self._standard.visit.temperature_test)
+        with self._case(ticket_id, staff) as case:
+            visit = _open_visit(case, staff)
+            if visit.test != record:
+                case.tx.save_visit(replace(visit, test=record))
+                case.tell("test_measured", actor=staff.name, coldest=f"{record.coldest:g}", rooms=len(record.readings))
+
+    def be_late(self, ticket_id: int, staff: Staff, minutes: int) -> None:
+        """The resident is told, with an apology, when he comes instead (D2); the same word again within that time is one."""
+        if minutes not in self._standard.visit.late_minutes:
+            raise BadInput(f"{minutes} minutes")
+        with self._case(ticket_id, staff) as case:
+            if _open_visit(case, staff).arrived_at is not None:
+                raise Conflict("he has arrived")
+            told = [e for e in case.tx.timeline(ticket_id) if e.key == "visit_late" and e.params["minutes"] == minutes]
+            if told and case.now - told[-1].at < timedelta(minutes=minutes):
+                return
+            key = f"late-{ticket_id}-{len(told)}-{minutes}"
+            promise_word(case, ResidentWord.LATE, key=key, minutes=minutes, name=staff.name, phone=staff.phone)
+            case.tell("visit_late", actor=staff.name, minutes=minutes)
+
     def nobody_home(self, ticket_id: int, staff: Staff, *, ticks: Collection[str], agreed: str, seen: int) -> None:
         """The visit ends at a closed door; the case stays his, with the new time. `seen`: how many ended visits his page
         knew. Raises NotYet unless everything that N11 asks for was done.
@@ -139,7 +165,10 @@ class Visits:
                 hand_on(case)
 
     def finish(self, ticket_id: int, staff: Staff, text: str) -> None:
-        """It is done, and what was done (`text` may be ""). Asks for no tick: an open one is on the record."""
+        """It is done, and what was done (`text` may be ""). Asks for no tick: an open one is on the record.
+
+        A temperature test needs its record: raises NotYet.
+        """
         with self._store.read() as tx:
             his = [v for v in tx.visits(ticket_id) if v.state is VisitState.DONE and v.staff_id == staff.id]
             if his and tx.ticket(ticket_id).state is TicketState.RESOLVED:
@@ -148,6 +177,10 @@ class Visits:
             done, checklist = _text(text, least=0), self._standard.visit.checklist
             visit = self._end(case, staff, VisitState.DONE, done=done)
             take_step(case, TicketState.RESOLVED, by=staff.name)
+            if case.ticket.kind in self._standard.visit.temperature_test.kinds:
+                if visit.test is None:
+                    raise NotYet("nothing was measured")
+                conclude(case, visit.test, staff)
             missing = [c.clause for c in checklist if c.key not in visit.checks]
             case.tell("visit_done", actor=staff.name, text=done, missing=list(dict.fromkeys(missing)))
 
@@ -159,8 +192,10 @@ class Visits:
             if len(of_ticket) >= MOST_PICTURES and all(p.id != picture.id for p in of_ticket):
                 raise BadInput("more pictures than any visit needs")
             new = case.tx.add_visit_picture(replace(picture, visit_id=visit.id, made_at=case.now))
-            if new:
-                case.tell(f"visit_{picture.kind}", actor=staff.name, name=picture.name)
+            if new and picture.kind is PictureKind.SIGNATURE:
+                case.tell("visit_signature", actor=staff.name, name=picture.name)
+            elif new:
+                case.tell("visit_photograph", actor=staff.name)
             return new
 
     def _end(self, case: Case, staff: Staff, state: VisitState, *, reason: str = "", done: str = "") -> Visit:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, delete, select, update
 
-from fulfillment.visit import Material, PictureKind, Visit, VisitPicture, VisitState
+from fulfillment.visit import Material, PictureKind, Reading, TemperatureRecord, Visit, VisitPicture, VisitState
 from kernel.errors import Conflict, NotFound
 from storage import schema
 from storage.rows import Rows, values_of
@@ -67,9 +67,17 @@ class VisitRows(Rows):
 def _columns(visit: Visit, *leave_out: str) -> dict[str, Any]:
     """Lists are kept as JSON: they are read with their visit and never alone."""
     lists = {"checks": list(visit.checks), "materials": [asdict(m) for m in visit.materials]}
-    return values_of(visit, *leave_out) | lists
+    test = {"test": asdict(visit.test) if visit.test else None}
+    return values_of(visit, *leave_out) | lists | test
 
 
 def _visit(row: RowMapping) -> Visit:
     lists = {"checks": tuple(row["checks"]), "materials": tuple(Material(**m) for m in row["materials"])}
-    return Visit(**{**row, **lists})
+    return Visit(**{**row, **lists, "test": _record(row["test"])})
+
+
+def _record(known: dict[str, Any] | None) -> TemperatureRecord | None:
+    if known is None:
+        return None
+    readings = tuple(Reading(**reading) for reading in known["readings"])
+    return TemperatureRecord(**{**known, "readings": readings})

@@ -206,3 +206,43 @@ def test_a_case_of_somebody_else_takes_no_photograph(scene: Scene) -> None:
     with scene.store.write() as tx:
         tx.save_ticket(replace(tx.ticket(scene.leak), state=TicketState.CANCELLED))
     assert scene.store.tables.of_visits.pictures == {}
+
+
+def test_a_temperature_test_is_recorded_on_the_page(scene: Scene) -> None:
+    with scene.store.write() as tx:
+        tx.save_ticket(replace(tx.ticket(scene.cold), kind="temperature_test"))
+    phone = scene.phone("of-cold", unlocked=True)
+    phone.press("accept")
+    phone.press("arrived")
+    assert "测温记录" in phone.open().text
+    assert phone.press("repaired") == "请先保存测温记录"
+    record = {
+        "room": ["客厅", "主卧"],
+        "celsius": ["19.5", ""],
+        "height": "140",
+        "outside": "-5",
+        "instrument": "CW-07",
+    }
+    for bad in (
+        {"celsius": ["", ""]},
+        {"celsius": ["nan", ""]},
+        {"celsius": ["x", ""]},
+        {"height": "x"},
+        {"outside": "inf"},
+    ):
+        assert phone.press("test", **(record | bad)).startswith("测温记录不完整"), bad
+    for _ in range(2):
+        assert phone.press("test", **record) == "测温记录已保存"
+    assert 'value="19.5"' in phone.open().text
+    assert phone.press("test", **(record | {"celsius": ["16", "21"]})) == "测温记录已保存"
+    assert "最低 16 ℃,低于 18 ℃" in phone.open().text
+    assert phone.press("repaired") == "已记录:已修好"
+    repairs = [t for t in scene.store.tables.tickets.values() if t.details.get("from_test")]
+    assert [t.kind for t in repairs] == ["cold_room"]
+
+
+def test_being_late_is_told_to_the_resident(scene: Scene, phone: Telephone) -> None:
+    for _ in range(2):
+        assert phone.press("late", minutes="20") == "已通知住户会晚到"
+    assert phone.press("late", minutes="21").startswith("内容")
+    assert scene.story().count("visit_late") == 1

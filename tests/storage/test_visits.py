@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dialogue.ports import DialogueStore
-from fulfillment.visit import Material, PictureKind, Visit, VisitPicture, VisitState
+from fulfillment.visit import Material, PictureKind, Reading, TemperatureRecord, Visit, VisitPicture, VisitState
 from kernel.errors import Conflict, NotFound
 from tests.fakes import BUTLER, DEPUTY
 from tests.storage.samples import MINUTE, NOW, a_ticket
@@ -29,6 +29,7 @@ def test_a_visit_comes_back_as_it_was_stored(store: DialogueStore) -> None:
             done="换阀门",
             ended_at=NOW + 2 * MINUTE,
             state=VisitState.DONE,
+            test=TemperatureRecord("CW-07", 140, -6.5, (Reading("客厅", 19.5), Reading("主卧", 16.0))),
         )
         saved = tx.save_visit(told)
     with store.read() as tx:

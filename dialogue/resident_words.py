@@ -1,0 +1,108 @@
+"""Deliverer of TELL_RESIDENT: one word to a resident about his ticket, in his chat if it is open, else as a text.
+
+In the chat it is one commit with the task's end. A text may be sent twice after a crash; the carrier is asked outside
+any transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+import structlog
+
+from dialogue.conversation import Author, Channel, Floor
+from dialogue.phone_number import as_said
+from dialogue.ports import DialogueStore, DialogueTx
+from dialogue.script_book import ScriptBook
+from fulfillment.outbox import Task, lane_of
+from fulfillment.telling_residents import ResidentWord
+from fulfillment.ticket import Ticket, TimelineEntry
+from kernel.clock import Clock
+from kernel.errors import CarrierBusy, CarrierError
+
+log = structlog.get_logger()
+
+_SCRIPTS = {ResidentWord.TEST_RECORD: "visit.test_record", ResidentWord.LATE: "visit.late"}
+
+
+class SendsTexts(Protocol):
+    """The carrier, for texts that nobody waits to hear about. Raises CarrierBusy and other CarrierErrors."""
+
+    def plain_text(self, *, to: str, body: str) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ResidentWords:
+    """`deliver` finishes or gives back its task itself."""
+
+    store: DialogueStore
+    carrier: SendsTexts
+    book: ScriptBook
+    clock: Clock
+
+    def deliver(self, task: Task) -> None:
+        with self.store.write() as tx:
+            if task.ticket_id is None:
+                raise AssertionError("every word to a resident is about a ticket")
+            ticket = tx.ticket(task.ticket_id, for_update=True)
+            if not tx.holds(task):
+                return
+            body = self._worded(task, ticket)
+            if self._in_chat(tx, ticket, body, task.key):
+                self._told(tx, task, ticket, body, "chat")
+                tx.give_turn_back(lane_of(task.kind), self.clock.now())
+                return
+            if not ticket.contact_phone:
+                self._not_told(tx, task, ticket, "no number")
+                return
+        self._text(task, ticket, body)
+
+    def _worded(self, task: Task, ticket: Ticket) -> str:
+        params = {**task.payload["params"], "number": ticket.number}
+        params["phone"] = as_said(params["phone"])
+        measured = (
+            self.book.word("visit.reading", {"room": room, "celsius": celsius})
+            for room, celsius in params.get("readings", ())
+        )
+        params["readings"] = self.book.word("visit.between_readings").join(measured)
+        return self.book.say(_SCRIPTS[ResidentWord(task.payload["word"])], **params).chat
+
+    def _in_chat(self, tx: DialogueTx, ticket: Ticket, body: str, key: str) -> bool:
+        if ticket.conversation_id is None:
+            return False
+        conversation = tx.conversation(ticket.conversation_id, for_update=True)
+        if conversation.channel is not Channel.CHAT or conversation.floor is Floor.ENDED:
+            return False
+        tx.add_message(conversation.id, author=Author.BOT, text=body, at=self.clock.now(), client_id=key)
+        return True
+
+    def _text(self, task: Task, ticket: Ticket, body: str) -> None:
+        reason = ""
+        try:
+            self.carrier.plain_text(to=ticket.contact_phone, body=body)
+        except CarrierBusy as exc:
+            with self.store.write() as tx:
+                tx.task_again(
+                    task, self.clock.now() + timedelta(seconds=max(exc.retry_after_seconds, 1.0)), "carrier busy"
+                )
+            return
+        except CarrierError as exc:
+            reason = type(exc).__name__
+            log.warning("resident_not_told", ticket=ticket.number, error=repr(exc))
+        with self.store.write() as tx:
+            if not tx.holds(task):
+                return
+            if reason:
+                self._not_told(tx, task, ticket, reason)
+            else:
+                self._told(tx, task, ticket, body, "text")
+
+    def _told(self, tx: DialogueTx, task: Task, ticket: Ticket, body: str, channel: str) -> None:
+        told = {"channel": channel, "text": body}
+        tx.add_to_timeline(TimelineEntry(ticket.id, self.clock.now(), "worker", "resident_told", told))
+        tx.task_done(task)
+
+    def _not_told(self, tx: DialogueTx, task: Task, ticket: Ticket, reason: str) -> None:
+        why = {"reason": reason}
+        tx.add_to_timeline(TimelineEntry(ticket.id, self.clock.now(), "worker", "resident_not_told", why))
+        tx.task_done(task)

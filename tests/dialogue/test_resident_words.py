@@ -1,0 +1,108 @@
+"""One word to a resident: in his chat if it is open, else as a text; once."""
+
+import pytest
+
+from dialogue.conversation import Author, Channel, Conversation, Floor
+from dialogue.resident_words import ResidentWords
+from dialogue.script_book import ScriptBook
+from fulfillment.case import Case
+from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
+from fulfillment.outbox import Lane
+from fulfillment.standard import Standard
+from fulfillment.telling_residents import ResidentWord, promise_word
+from kernel.errors import CarrierBusy, CarrierError, CarrierRefused
+from kernel.settings import HOME
+from tests.fakes import FakeStore, FixedClock, small_company
+
+STANDARD = Standard(HOME / "data")
+BOOK = ScriptBook(HOME / "scripts_zh", company="华暖示例热力", number="01")
+
+
+class Texts:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str]] = []
+        self.failures: list[CarrierError] = []
+
+    def plain_text(self, *, to: str, body: str) -> str:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append((to, body))
+        return "SM1"
+
+
+class Office:
+    def __init__(self, floor: Floor = Floor.BOT, phone: str = "+8613800000009") -> None:
+        self.store, self.clock, self.texts = small_company(FakeStore()), FixedClock(), Texts()
+        now = self.clock.now()
+        with self.store.write() as tx:
+            chat = Conversation("chat", Channel.CHAT, "visitor", "", floor, now, now)
+            tx.add_conversation(chat)
+            request = TicketRequest("temperature_test", "测温", "chat", Learned(contact_phone=phone))
+            self.ticket, _ = open_ticket(tx, request, standard=STANDARD, now=now)
+            case = Case(tx, self.ticket, standard=STANDARD, now=now)
+            for _ in range(2):
+                promise_word(
+                    case, ResidentWord.LATE, key="late", minutes=20, name="王管家", phone="+8613900000001"
+                )  # fmt: skip
+
+    def deliver(self) -> None:
+        words = ResidentWords(self.store, self.texts, BOOK, self.clock)
+        while task := self.store.claim(Lane.TEXT, self.clock.now(), STANDARD.queue.sweep_every, "w"):
+            words.deliver(task)
+
+    def story(self) -> list[str]:
+        return [e.key for e in self.store.tables.timeline if e.ticket_id == self.ticket.id]
+
+
+def test_in_an_open_chat_it_is_a_message_and_no_text() -> None:
+    office = Office()
+    office.deliver()
+    [message] = office.store.tables.messages["chat"]
+    assert message.author is Author.BOT
+    assert "非常抱歉" in message.text
+    assert "20分钟" in message.text
+    assert "13900000001" in message.text
+    assert office.texts.sent == []
+    assert office.story().count("resident_told") == 1
+
+
+def test_otherwise_it_is_a_text_to_his_number() -> None:
+    office = Office(Floor.ENDED)
+    office.deliver()
+    [(to, body)] = office.texts.sent
+    assert to == "+8613800000009"
+    assert office.ticket.number in body
+    assert office.story().count("resident_told") == 1
+    assert office.store.tables.messages.get("chat", []) == []
+
+
+def test_the_copy_of_a_test_has_every_room_and_who_measured() -> None:
+    office = Office(Floor.ENDED)
+    with office.store.write() as tx:
+        case = Case(tx, tx.ticket(office.ticket.id), standard=STANDARD, now=office.clock.now())
+        readings, person = [["客厅", 19.5], ["主卧", 16.0]], {"name": "王管家", "phone": "+8613900000001"}
+        promise_word(case, ResidentWord.TEST_RECORD, key="copy", at="11-22 10:00", readings=readings, outside=-6.0,
+                     instrument="CW-07", height=140, limit=18, below=True, **person)  # fmt: skip
+    office.deliver()
+    body = office.texts.sent[-1][1]
+    for told in ("客厅19.5℃、主卧16.0℃", "室外-6.0℃", "CW-07", "王管家", "13900000001", "低于18℃,已为您登记报修"):
+        assert told in body, told
+
+
+def test_without_a_number_somebody_reads_that_he_does_not_know() -> None:
+    office = Office(Floor.ENDED, phone="")
+    office.deliver()
+    assert office.story().count("resident_not_told") == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "fact"), [(CarrierBusy("x", 3), "resident_told"), (CarrierRefused("x"), "resident_not_told")]
+)
+def test_a_busy_carrier_is_asked_again_and_a_refusal_is_told(failure: CarrierError, fact: str) -> None:
+    office = Office(Floor.ENDED)
+    office.texts.failures = [failure]
+    office.deliver()
+    office.clock.advance(seconds=5)
+    office.deliver()
+    assert office.story().count(fact) == 1
+    assert len(office.texts.sent) == (fact == "resident_told")
