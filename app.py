@@ -155,6 +155,7 @@ class Rooms:
             standard=self.standard,
             clock=self.clock,
             facts=knowledge.facts,
+            facts_of_profiles=knowledge.facts_of_profiles,
             hotline_phone=self.settings.twilio_from_number,
         )
         return Hotline(kit)

@@ -19,6 +19,7 @@ from console import (
     pages,
     passing,
     private_notes,
+    profiles,
     reports,
     resident_calls,
     supervision,
@@ -136,6 +137,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     supervision.add_routes(blueprint, rooms)
     reports.add_routes(blueprint, rooms)
     today.add_routes(blueprint, rooms)
+    profiles.add_routes(blueprint, rooms)
     passing.add_routes(blueprint, rooms)
     private_notes.add_routes(blueprint, rooms)
     calls.add_routes(blueprint, rooms)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -104,13 +104,21 @@ class Kind(Named, Protocol):
 
     @property
     def category(self) -> str: ...
+    @property
+    def clocks(self) -> Sequence[str]: ...
 
 
 class Rule(Named, Protocol):
-    """A promise of the standard; `stops` is the event that fulfils it."""
+    """A promise of the standard; `stops` is the event that fulfils it, `profile` is theme.choice or ""."""
 
     @property
     def stops(self) -> ClockEvent: ...
+    @property
+    def clause(self) -> str: ...
+    @property
+    def profile(self) -> str: ...
+    @property
+    def within(self) -> timedelta: ...
 
 
 class Standard(Protocol):
@@ -124,6 +132,10 @@ class Standard(Protocol):
     def never_said(self) -> Sequence[NeverSaid]: ...
     @property
     def clauses(self) -> Mapping[str, Clause]: ...
+    @property
+    def profiles(self) -> Mapping[str, str]: ...
+    @property
+    def choices(self) -> Mapping[str, tuple[str, ...]]: ...
     @property
     def sources(self) -> Mapping[str, str]: ...
     @property

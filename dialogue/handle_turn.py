@@ -55,6 +55,7 @@ from fulfillment.case import Case
 from fulfillment.company import Household, OtherUnit
 from fulfillment.open_ticket import Learned, TicketRequest, learn_address, nudge, open_ticket
 from fulfillment.outbox import NewTask, TaskKind
+from fulfillment.profile import in_force
 from fulfillment.standard import Standard
 from fulfillment.ticket import Address, Ticket
 from kernel.clock import Clock
@@ -95,6 +96,7 @@ class Kit:
     standard: Standard
     clock: Clock
     facts: Mapping[str, str]  # what answers are filled with (data/knowledge.yml)
+    facts_of_profiles: Mapping[str, Mapping[str, str]]  # and instead, where the company has chosen a profile
     hotline_phone: str  # E.164; the big call button of safety cards
 
 
@@ -640,6 +642,9 @@ class _Step:
             "phone": as_said(to_e164(state.slots.phone) or self.conversation.peer),
             "symptom": self.wording.symptom(state.symptom),
         }
+        if say.key.startswith("knowledge.") and self.kit.facts_of_profiles:
+            for theme, choice in in_force(self.tx.profile_choices(), self.now).items():
+                context |= self.kit.facts_of_profiles.get(f"{theme}.{choice}", {})
         if say.key.startswith("handoff."):
             rules = self.kit.standard.queue
             context["line"] = standing(self.tx, self.conversation.id, rules, self.now).words(self.kit.book, rules)

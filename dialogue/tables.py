@@ -16,10 +16,14 @@ from kernel.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """data/matters.yml joined with data/knowledge.yml, and data/phrases.yml. `facts` fill the parameters of the answers."""
+    """data/matters.yml joined with data/knowledge.yml, and data/phrases.yml. `facts` fill the parameters of the answers.
+
+    `facts_of_profiles`: what stands in for them under a profile of data/clocks.yml (theme.choice).
+    """
 
     matters: Mapping[str, Matter]
     facts: Mapping[str, str]
+    facts_of_profiles: Mapping[str, Mapping[str, str]]
     phrases: Phrases
 
 
@@ -41,7 +45,9 @@ def load_knowledge(data_dir: Path) -> Knowledge:
         follow_up = answers.get(matter.answer, {}).get("follow_up") or ""
         found[intent] = Matter(intent=intent, **row, follow_up=follow_up)
     facts = {k: str(v) for k, v in knowledge.get("facts", {}).items()}
-    return Knowledge(matters=found, facts=facts, phrases=_phrases(data_dir / "phrases.yml"))
+    of_profiles = knowledge.get("facts_of_profiles", {})
+    instead = {profile: {k: str(v) for k, v in row.items()} for profile, row in of_profiles.items()}
+    return Knowledge(matters=found, facts=facts, facts_of_profiles=instead, phrases=_phrases(data_dir / "phrases.yml"))
 
 
 def _phrases(path: Path) -> Phrases:

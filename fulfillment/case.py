@@ -17,6 +17,7 @@ from fulfillment.clocks import (
 from fulfillment.outbox import NewTask, TaskKind
 from fulfillment.plan_call import plan_call
 from fulfillment.ports import FulfillmentTx
+from fulfillment.profile import in_force
 from fulfillment.resident_calls import Purpose
 from fulfillment.standard import Standard
 from fulfillment.ticket import ClockState, Ticket, TicketClock, TicketState, TimelineEntry
@@ -153,8 +154,14 @@ class Case:
         self.tx.cancel_tasks(self.ticket.id, [TaskKind.FORWARD_EMERGENCY])
 
     def _rules(self) -> tuple[ClockRule, ...]:
-        """None for a kind that the tables have dropped since: an old ticket must still be accepted and closed."""
-        return self.standard.rules_of(self.ticket.kind) if self.ticket.kind in self.standard.kinds else ()
+        """Under the profiles that held when the ticket was opened, however late it is reopened.
+
+        None for a kind that the tables have dropped since: an old ticket must still be accepted and closed.
+        """
+        if self.ticket.kind not in self.standard.kinds:
+            return ()
+        chosen = in_force(self.tx.profile_choices(), self.ticket.opened_at)
+        return self.standard.rules_of(self.ticket.kind, chosen)
 
     def _running(self) -> list[tuple[TicketClock, ClockRule]]:
         running = []

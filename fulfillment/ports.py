@@ -11,6 +11,7 @@ from fulfillment.call_ports import CallTx
 from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
 from fulfillment.incident_ports import IncidentTx
 from fulfillment.outbox import Lane, NewTask, Rank, Task
+from fulfillment.profile import ProfileChoice
 from fulfillment.recording import Recording
 from fulfillment.report_ports import ReportTx
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TimelineEntry
@@ -144,6 +145,23 @@ class FulfillmentTx(CallTx, IncidentTx, ReportTx, VisitTx, Protocol):
 
     def tickets_with_running(self, rules: Collection[str]) -> Sequence[int]:
         """Ids of the tickets on which a clock of one of these rules runs."""
+        ...
+
+    # what the company chose where documents disagree
+    def profile_choices(self) -> Sequence[ProfileChoice]:
+        """All of them, withdrawn ones included, in the order in which they were made."""
+        ...
+
+    def profile_choice(self, choice_id: int, *, for_update: bool = False) -> ProfileChoice:
+        """Raises NotFound."""
+        ...
+
+    def add_profile_choice(self, choice: ProfileChoice) -> ProfileChoice:
+        """Stores one whose id is 0."""
+        ...
+
+    def save_profile_choice(self, choice: ProfileChoice) -> None:
+        """Raises NotFound."""
         ...
 
     def mark(self, name: str) -> str:

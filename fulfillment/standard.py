@@ -71,6 +71,11 @@ class _ClauseFile:
     clauses: tuple[Clause, ...]
 
 
+def _names(profiles: Mapping[str, str]) -> frozenset[str]:
+    """As rules name them: `theme.choice`."""
+    return frozenset(f"{theme}.{choice}" for theme, choice in profiles.items())
+
+
 def _month_day(text: str) -> MonthDay:
     month, _, day = text.partition("-")
     date(2023, int(month), int(day))  # no 29 February: it is not in every year
@@ -191,13 +196,24 @@ class Standard:
         except KeyError as exc:
             raise NotFound(f"clock rule {key}") from exc
 
-    def rules_of(self, kind: str) -> tuple[ClockRule, ...]:
-        """The clock rules of a ticket kind under the chosen profiles."""
-        return tuple(rule for key in self.kind(kind).clocks if self._is_chosen(rule := self.rules[key]))
+    def rules_of(self, kind: str, chosen: Mapping[str, str] | None = None) -> tuple[ClockRule, ...]:
+        """The clock rules of a ticket kind. `chosen`: what the company chose instead of the profiles of the table; a
+        choice that the table has dropped since is the table's own.
+        """
+        known = {theme: choice for theme, choice in (chosen or {}).items() if choice in self.choices.get(theme, ())}
+        profiles = {**self.profiles, **known}
+        rules = (self.rules[key] for key in self.kind(kind).clocks)
+        return tuple(rule for rule in rules if not rule.profile or rule.profile in _names(profiles))
 
-    def _is_chosen(self, rule: ClockRule) -> bool:
-        theme, _, choice = rule.profile.partition(".")
-        return not rule.profile or self.profiles[theme] == choice
+    @property
+    def choices(self) -> Mapping[str, tuple[str, ...]]:
+        """Theme → what can be chosen, as the rules of the table offer it."""
+        offered: dict[str, dict[str, None]] = {theme: {} for theme in self.profiles}
+        for rule in self.rules.values():
+            theme, _, choice = rule.profile.partition(".")
+            if theme in offered:
+                offered[theme][choice] = None
+        return {theme: tuple(found) for theme, found in offered.items()}
 
     def _calendar(self) -> BusinessCalendar:
         file = self._read("calendar.yml", _CalendarFile)

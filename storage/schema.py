@@ -348,7 +348,7 @@ clock = Table(
     Column("ticket_id", ForeignKey(ticket.c.id), nullable=False, index=True),
     Column("rule", Words, nullable=False),
     Column("clause", Words, nullable=False),
-    Column("started_at", UtcDateTime, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False, index=True),
     Column("due_by", UtcDateTime, nullable=False),
     Column("state", words_of(ClockState), nullable=False),
     Column("stopped_at", UtcDateTime),
@@ -571,6 +571,20 @@ mark = Table(
     metadata,
     Column("name", Words, primary_key=True),
     Column("value", Words, nullable=False),
+)
+
+#: Where documents disagree: what the company chose, from when on (fulfillment.profile).
+profile_choice = Table(
+    "profile_choice",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("theme", Words, nullable=False),
+    Column("choice", Words, nullable=False),
+    Column("from_at", UtcDateTime, nullable=False),
+    Column("chosen_at", UtcDateTime, nullable=False),
+    Column("chosen_by", Words, nullable=False),
+    Column("withdrawn_at", UtcDateTime),
+    Column("withdrawn_by", Words, nullable=False),
 )
 
 # --- waiting for a person, and what was recorded ------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from storage.door import translated
 from storage.incidents import IncidentRows
 from storage.outbox import OutboxRows
 from storage.private_notes import PrivateNoteRows
+from storage.profiles import ProfileRows
 from storage.recordings import RecordingRows
 from storage.reports import ReportRows
 from storage.resident_calls import ResidentCallRows
@@ -46,6 +47,7 @@ class Tx(
     OutboxRows,
     PrivateNoteRows,
     AnnouncementRows,
+    ProfileRows,
     RecordingRows,
     ReportRows,
     ResidentCallRows,

@@ -23,6 +23,7 @@ from dialogue.private_note import PrivateNote
 from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
 from fulfillment.outbox import Lane, NewTask, Rank, Task, is_due, lane_of
+from fulfillment.profile import ProfileChoice
 from fulfillment.recording import Recording, RecordingState
 from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock, TimelineEntry
 from fulfillment.ticket_filter import Standing, TicketFilter
@@ -233,6 +234,7 @@ class _Tables:
     legs: dict[str, Leg] = field(default_factory=dict)
     in_browser: dict[int, bool] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
+    profile_choices: dict[int, ProfileChoice] = field(default_factory=dict)
     of_calls: CallTables = field(default_factory=CallTables)
     of_incidents: IncidentTables = field(default_factory=IncidentTables)
     of_visits: VisitTables = field(default_factory=VisitTables)
@@ -597,6 +599,23 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeVisitTx):
     def tickets_with_running(self, rules: Collection[str]) -> Sequence[int]:
         running = [c for c in self._t.clocks.values() if c.state is ClockState.RUNNING and c.rule in rules]
         return sorted({c.ticket_id for c in running})
+
+    def profile_choices(self) -> Sequence[ProfileChoice]:
+        return list(self._t.profile_choices.values())
+
+    def profile_choice(self, choice_id: int, *, for_update: bool = False) -> ProfileChoice:
+        if for_update:
+            self._writing()
+        return _require(self._t.profile_choices.get(choice_id), f"profile choice {choice_id}")
+
+    def add_profile_choice(self, choice: ProfileChoice) -> ProfileChoice:
+        stored = replace(choice, id=len(self._t.profile_choices) + 1)
+        self._writing().profile_choices[stored.id] = stored
+        return stored
+
+    def save_profile_choice(self, choice: ProfileChoice) -> None:
+        self.profile_choice(choice.id)
+        self._writing().profile_choices[choice.id] = choice
 
     def mark(self, name: str) -> str:
         return self._t.marks.get(name, "")

@@ -32,7 +32,7 @@ def test_our_scripts_hold_no_words() -> None:
 
 
 def test_no_page_needs_more_than_the_policy_allows(admin: Person, day: Day) -> None:
-    pages = ("/", "/tickets?state=all", f"/tickets/{day.leak}", f"/conversations/{day.phone}", "/conversations", "/health", "/administration", "/announcements", "/reports", "/reports/2026-11/print", "/supervision/today")  # fmt: skip
+    pages = ("/", "/tickets?state=all", f"/tickets/{day.leak}", f"/conversations/{day.phone}", "/conversations", "/health", "/administration", "/announcements", "/reports", "/reports/2026-11/print", "/supervision/today", "/profiles")  # fmt: skip
     for path in pages:
         page = admin.get(path).text
         assert not re.search(r"<script(?![^>]*\ssrc=)", page), path

@@ -60,7 +60,7 @@ class Talk:
         self.carrier = FakeCarrier(self.store)
         kit = Kit(
             store=self.store, understander=self.understander, policy=Policy(KNOWLEDGE.matters, STANDARD.kinds, STANDARD.directory, KNOWLEDGE.phrases),
-            book=BOOK, standard=STANDARD, clock=self.clock, facts=KNOWLEDGE.facts, hotline_phone="+8641188880000",
+            book=BOOK, standard=STANDARD, clock=self.clock, facts=KNOWLEDGE.facts, facts_of_profiles=KNOWLEDGE.facts_of_profiles, hotline_phone="+8641188880000",
         )  # fmt: skip
         self.hotline = Hotline(kit)
         self.handoff = Handoff(self.store, BOOK, self.clock)

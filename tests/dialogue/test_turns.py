@@ -8,6 +8,7 @@ import pytest
 from bot.understanding import Entity, EntityKind, Intent
 from dialogue.conversation import Author, Channel, Floor, Then, Turn
 from fulfillment.outbox import Lane
+from fulfillment.profile import ProfileChoice
 from fulfillment.ticket import TicketState
 from kernel.errors import AlreadyTaken, BadInput, StaleEpoch
 from tests.dialogue.talk import Talk, means
@@ -387,6 +388,17 @@ def test_butler_and_station_only_for_the_registered_number() -> None:
     stranger = Talk(Channel.CHAT, peer="")
     stranger.says("我家管家是谁", Intent.ASK_BUTLER)
     assert "王管家" not in stranger.voice
+
+
+def test_what_is_said_about_leaks_is_what_the_company_has_chosen() -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("漏水了怎么办", Intent.LEAK_ADVICE)
+    assert "40分钟" in talk.voice
+    with talk.store.write() as tx:
+        tx.add_profile_choice(ProfileChoice(0, "leak_on_site", "K", talk.clock.now(), talk.clock.now(), "周主管"))
+    talk.says("漏水了怎么办", Intent.LEAK_ADVICE)
+    assert "1小时" in talk.voice
+    assert "40分钟" not in talk.voice
 
 
 def test_suspension_is_explained_and_noted_on_request() -> None:

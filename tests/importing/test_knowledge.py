@@ -87,6 +87,10 @@ def test_what_is_promised_about_a_leak_are_its_clocks() -> None:
     within = {rule["key"]: rule.get("within") for rule in _load("data/clocks.yml")["rules"]}
     for rule, fact in (("leak_contact", "leak_contact"), ("leak_on_site", "leak_on_site")):
         assert within[rule] == f"PT{FACTS[fact].removesuffix('分钟')}M"
+    rules = {rule.get("profile"): rule.get("within") for rule in _load("data/clocks.yml")["rules"]}
+    for profile, facts in KNOWLEDGE["facts_of_profiles"].items():
+        spoken = facts["leak_on_site"].replace("分钟", "M").replace("小时", "H")
+        assert rules[profile] == f"PT{spoken}"
 
 
 def test_a_sample_price_says_that_it_is_one() -> None:
