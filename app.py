@@ -36,6 +36,7 @@ from dialogue.conference import Conferences
 from dialogue.conference_deliveries import ConferenceDeliveries
 from dialogue.handle_turn import Hotline, Kit
 from dialogue.handoff import Handoff, HandoffDeliveries
+from dialogue.incident_news import IncidentNews
 from dialogue.line import Callbacks, LineDeliveries, LineWords, waiting_words
 from dialogue.our_calls import CallbackDelivery, OurCalls
 from dialogue.passing_on import PassingOn
@@ -344,6 +345,9 @@ class Rooms:
             TaskKind.DELETE_RECORDING: recordings.delete,
             TaskKind.SWEEP: self.sweep.sweep,
             TaskKind.SPOT_INCIDENT: IncidentWatch(self.store, self.standard, self.clock).spot,
+            TaskKind.TELL_INCIDENT: IncidentNews(
+                self.store, self.carrier, self.book, self.standard, self.clock, self.settings.twilio_from_number
+            ).tell,
         }
 
 

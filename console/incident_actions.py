@@ -37,6 +37,17 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         shown = read_incident_page(rooms, incident_id)
         return render_template("console/parts/incident_course.html", page=shown, **form_context(rooms))
 
+    @blueprint.post("/incidents/<int:incident_id>/recheck")
+    @allow(OperatorRole.OPERATOR)
+    def recheck(incident_id: int) -> ResponseReturnValue:
+        """Whoever speaks with the home ticks what it said."""
+        answer = request.form.get("answer", "")
+        if answer not in ("warm", "cold"):
+            raise BadInput("warm or cold?")
+        rooms.incidents.recheck(incident_id, number_from_form("ticket"), warm=answer == "warm", by=me().name)
+        flash("recheck_noted", "good")
+        return redirect(url_for("console.incident", incident_id=incident_id), 303)
+
     @blueprint.post("/incidents/<int:incident_id>/<action>")
     @allow(OperatorRole.SUPERVISOR)
     def act_on_incident(incident_id: int, action: str) -> ResponseReturnValue:
@@ -67,6 +78,7 @@ class _Actions:
             "change": self._change,
             "attach": self._attach,
             "detach": self._detach,
+            "end": self._end,
         }
 
     def _confirm(self, incident_id: int, by: str) -> str:
@@ -80,6 +92,10 @@ class _Actions:
     def _change(self, incident_id: int, by: str) -> str:
         self._service.change(incident_id, facts_from_form(), by=by, seen=number_from_form("seen"))
         return "incident_saved"
+
+    def _end(self, incident_id: int, by: str) -> str:
+        self._service.end(incident_id, by=by)
+        return "incident_ended"
 
     def _attach(self, incident_id: int, by: str) -> str:
         """By the number that people say aloud."""

@@ -45,6 +45,11 @@ class IncidentPage:
     what: str  # proposed words of the announcement, behind the place
 
     @property
+    def rechecks(self) -> bool:
+        """Homes were asked whether it is warm again."""
+        return self.row.incident.state is IncidentState.ENDED
+
+    @property
     def version(self) -> str:
         return digest(
             self.row.shown,

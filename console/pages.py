@@ -143,6 +143,8 @@ def _back(code: int) -> ResponseReturnValue:
     views = request.view_args or {}
     if "conversation_id" in views:
         return redirect(url_for("console.conversation", conversation_id=views["conversation_id"]), 303)
+    if "incident_id" in views:
+        return redirect(url_for("console.incident", incident_id=views["incident_id"]), 303)
     if "ticket_id" in views:
         return redirect(url_for("console.ticket", ticket_id=views["ticket_id"]), 303)
     return _error_page(code, "conflict")

@@ -79,6 +79,14 @@ class GiveToOperator:
     """The resident is rung back by somebody who sits ready for him."""
 
 
+@dataclass(frozen=True, slots=True)
+class AnswerRecheck:
+    """After an incident: the home of this ticket is warm again, or is not."""
+
+    ticket_id: int
+    warm: bool
+
+
 Command = (
     OpenTicket
     | LearnAddress
@@ -90,6 +98,7 @@ Command = (
     | SettleCall
     | NoteWords
     | GiveToOperator
+    | AnswerRecheck
 )
 
 

@@ -21,6 +21,7 @@ from bot.understanding import EMERGENCIES, Intent, Source, Understanding
 from dialogue.asking import on_hang_up
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message, Reply, Said, Then, Turn
 from dialogue.decision import (
+    AnswerRecheck,
     Command,
     Decision,
     GiveToOperator,
@@ -44,6 +45,7 @@ from dialogue.outgoing_facts import our_call_of
 from dialogue.phone_number import as_said, to_e164
 from dialogue.policy import Policy
 from dialogue.ports import DialogueStore, DialogueTx, Understands
+from dialogue.rechecks import recheck_answer
 from dialogue.recordings import LeftMessage, keep_message
 from dialogue.script_book import ScriptBook
 from dialogue.state import DialogueState, merge
@@ -56,6 +58,7 @@ from fulfillment.company import Household, OtherUnit
 from fulfillment.open_ticket import Learned, TicketRequest, learn_address, nudge, open_ticket
 from fulfillment.outbox import NewTask, TaskKind
 from fulfillment.profile import in_force
+from fulfillment.rechecks import answer_recheck
 from fulfillment.standard import Standard
 from fulfillment.ticket import Address, Ticket
 from kernel.clock import Clock
@@ -259,7 +262,10 @@ class Hotline:
             step.note_understanding(turn, heard)
             if conversation.floor is Floor.ENDED:
                 step.reopen()
-            if step.conversation.floor is Floor.OPERATOR:
+            recheck = recheck_answer(tx, step.conversation, heard, choice, self._kit.book)
+            if recheck is not None:
+                decision = recheck
+            elif step.conversation.floor is Floor.OPERATOR:
                 decision = step.with_operator(heard, choice)
             elif step.conversation.floor is Floor.QUEUE:
                 decision = step.in_queue(heard, choice)
@@ -510,6 +516,9 @@ class _Step:
                 watch_queue(tx, self._move(Floor.QUEUE), now, standard.queue)
             case LeaveQueue():
                 self._move(Floor.BOT)
+            case AnswerRecheck():
+                case = Case(tx, tx.ticket(command.ticket_id, for_update=True), standard=standard, now=now)
+                answer_recheck(case, warm=command.warm, by="resident")
             case _:
                 self._act_on_our_call(command, state)
         return state

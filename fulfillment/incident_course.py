@@ -7,9 +7,12 @@ from datetime import datetime
 from fulfillment.announcement import LONGEST_WHAT, Announcement, Scope
 from fulfillment.announcing import published
 from fulfillment.case import Case
-from fulfillment.incident import Attachment, Extent, Incident, LogEntry
+from fulfillment.incident import Attachment, Extent, Incident, LogEntry, Recheck
+from fulfillment.incident_news import Occasion, Told
 from fulfillment.incident_watch import attach
+from fulfillment.outbox import NewTask, Rank, TaskKind
 from fulfillment.ports import FulfillmentTx
+from fulfillment.rechecks import is_asked
 from fulfillment.standard import Standard
 from fulfillment.ticket import Ticket
 from kernel.errors import Conflict, IncidentRefused
@@ -52,7 +55,9 @@ class Course:
         """The incident has these facts from now on, and residents hear them. Raises IncidentRefused, NotFound."""
         incident = self.incident
         checked = _checked(self.tx, facts, self.now, planned=incident.planned)
+        other_end = incident.announcement_id is not None and checked.expected_end != incident.expected_end
         self.save(
+            revision=incident.revision + other_end,
             title=checked.title,
             cause=checked.cause,
             extent=checked.extent,
@@ -85,6 +90,27 @@ class Course:
         known = self.tx.announcement(self.incident.announcement_id)
         if known.ended_at is None:
             self.tx.save_announcement(replace(known, ended_at=self.now))
+
+    # --- what residents are told
+
+    def promise_news(self, occasion: Occasion, ticket_ids: Iterable[int]) -> None:
+        """Each resident once, for these facts; a repeated promise adds nothing. Texts come after every alarm."""
+        incident = self.incident
+        for ticket_id in ticket_ids:
+            self._promise(Told(0, incident.id, occasion, incident.revision, self.now, ticket_id))
+
+    def _promise(self, told: Told) -> None:
+        stored = self.tx.add_told(told)
+        if stored is None:
+            return
+        key, payload = f"tell-incident-{stored.id}", {"told_id": stored.id}
+        self.tx.enqueue(NewTask(TaskKind.TELL_INCIDENT, key, self.now, payload, stored.ticket_id, Rank.ORDINARY))
+
+    def ask_rechecks(self) -> None:
+        """Every home is asked whether it is warm again; emergencies are not over by an answer."""
+        for attachment in self.attached:
+            if is_asked(self.tx.ticket(attachment.ticket_id)) and attachment.recheck is Recheck.NOT_ASKED:
+                self.tx.save_attachment(replace(attachment, recheck=Recheck.ASKED))
 
     # --- its tickets
 

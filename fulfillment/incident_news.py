@@ -15,11 +15,14 @@ class Occasion(StrEnum):
 
 
 class ToldState(StrEnum):
-    """`no_way`: no chat that is open and no number to text to: a person has to do it."""
+    """NO_WAY: no chat that is open and no number to text to; FAILED, UNCERTAIN: it was not, or perhaps not, sent. In all of
+    them a person has to look after it.
+    """
 
     PROMISED = "promised"
     SENT = "sent"
     FAILED = "failed"
+    UNCERTAIN = "uncertain"
     NO_WAY = "no_way"
     NOT_NEEDED = "not_needed"  # newer facts have overtaken it
 
@@ -37,7 +40,7 @@ class Told:
     household_id: int | None = None  # of somebody who has no ticket
     state: ToldState = ToldState.PROMISED
     channel: str = ""  # "chat" or "text"
-    sent_at: datetime | None = None
+    sent_at: datetime | None = None  # when a text was about to be sent, even if nobody knows whether it was
     sid: str = ""
 
     @property

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from fulfillment.incident import Extent, Incident, IncidentState
+from fulfillment.case import Case
+from fulfillment.incident import Extent, Incident, IncidentState, Recheck
 from fulfillment.incident_course import Course, IncidentFacts
+from fulfillment.incident_news import Occasion
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
+from fulfillment.rechecks import answer_recheck
 from fulfillment.standard import Standard
-from kernel.clock import Clock
+from kernel.clock import Clock, local
 from kernel.errors import Conflict, IncidentRefused
 
 LONGEST_REASON = 200
@@ -64,16 +67,47 @@ class Incidents:
             _demand(course, IncidentState.RUNNING)
             if course.incident.rev != seen:
                 raise Conflict(f"incident {incident_id} was changed meanwhile")
+            before, members = course.incident, [a.ticket_id for a in course.attached]
             course.state_facts(facts)
             course.record("changed", actor=by, title=course.incident.title)
-            course.gather(by=by)
+            new = [t.id for t in course.gather(by=by)]
+            course.promise_news(Occasion.BEGUN, new)
+            if course.incident.revision != before.revision:
+                self._record_end(course, by=by)
+                course.promise_news(Occasion.CHANGED, members)
         return course.incident
+
+    def end(self, incident_id: int, *, by: str) -> Incident:
+        """It is over: nobody hears of it any more, and every home is asked whether it is warm again (B7).
+
+        No ticket closes by that: only the answer of its home, or a person's tick for it, does.
+        """
+        with self._course(incident_id) as course:
+            if course.incident.state is IncidentState.ENDED:
+                return course.incident
+            _demand(course, IncidentState.RUNNING)
+            course.save(state=IncidentState.ENDED, settled_at=course.now)
+            course.be_silent()
+            course.ask_rechecks()
+            course.record("ended", actor=by)
+            course.promise_news(Occasion.ENDED, [a.ticket_id for a in course.attached])
+        return course.incident
+
+    def recheck(self, incident_id: int, ticket_id: int, *, warm: bool, by: str) -> None:
+        """A person ticks what a home answered. Raises Conflict if this home was not asked."""
+        with self._store.write() as tx:
+            case = Case(tx, tx.ticket(ticket_id, for_update=True), standard=self._standard, now=self._clock.now())
+            asked = tx.attachment_of(ticket_id)
+            if asked is None or asked.incident_id != incident_id or asked.recheck is Recheck.NOT_ASKED:
+                raise Conflict(f"ticket {ticket_id} was not asked whether it is warm")
+            answer_recheck(case, warm=warm, by=by)
 
     def attach(self, incident_id: int, ticket_id: int, *, by: str) -> None:
         """A ticket that nothing attached by itself, or that was taken out."""
         with self._course(incident_id) as course:
             _demand(course, IncidentState.RUNNING)
             course.take(ticket_id, by=by)
+            course.promise_news(Occasion.BEGUN, [ticket_id])
 
     def detach(self, incident_id: int, ticket_id: int, *, by: str) -> None:
         """It has another cause; it is not attached again by itself."""
@@ -83,7 +117,11 @@ class Incidents:
     def _begin(self, course: Course, facts: IncidentFacts, *, by: str) -> None:
         course.save(state=IncidentState.RUNNING, author=by)
         course.state_facts(facts)
-        course.gather(by=by)
+        course.promise_news(Occasion.BEGUN, [t.id for t in course.gather(by=by)])
+
+    def _record_end(self, course: Course, *, by: str) -> None:
+        end = course.incident.expected_end
+        course.record("other_end", actor=by, end=f"{local(end):%m-%d %H:%M}" if end is not None else "")
 
     def _new(self, tx: FulfillmentTx, category: str, begins_at: datetime, now: datetime) -> Course:
         blank = Incident(0, category, IncidentState.RUNNING, Extent(), now, begins_at, planned=begins_at > now)

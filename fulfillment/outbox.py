@@ -45,6 +45,7 @@ class TaskKind(StrEnum):
     DELETE_RECORDING = "delete_recording"  # {recording_id}: at the carrier and here
     SWEEP = "sweep"  # {}: close silent chats, delete what is kept too long; promises the next sweep
     SPOT_INCIDENT = "spot_incident"  # {ticket_id}: does this report belong to an incident, or suggest one?
+    TELL_INCIDENT = "tell_incident"  # {told_id}: one resident hears of an incident
     RELEASE_CONVERSATION = "release_conversation"  # {conversation_id, epoch}: an operator who vanished loses the floor
 
 
@@ -104,6 +105,7 @@ LANE_OF = {
     TaskKind.NOTICE_BY_ROBOT: Lane.ROBOT,
     TaskKind.RING_RESIDENT: Lane.VOICE,
     TaskKind.TELL_BY_TEXT: Lane.TEXT,
+    TaskKind.TELL_INCIDENT: Lane.TEXT,
     TaskKind.TELL_BY_ROBOT: Lane.ROBOT,
     TaskKind.TELL_RESIDENT: Lane.TEXT,
     TaskKind.RING_LEG: Lane.TALK,

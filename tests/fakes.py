@@ -132,6 +132,9 @@ class FakeCarrier:
     def text(self, *, to: str, body: str, attempt_id: str) -> str:
         return self._place(self.texts, self.text_failures, Placed(_sid("SM"), to, attempt_id, body))
 
+    def plain_text(self, *, to: str, body: str) -> str:
+        return self._place(self.texts, self.text_failures, Placed(_sid("SM"), to, "", body))
+
     def find_call(self, attempt: Attempt, others: Collection[str] = ()) -> str | None:
         """By number, as the real one: the carrier does not know our attempts."""
         self._outside_any_transaction()

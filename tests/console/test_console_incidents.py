@@ -141,3 +141,31 @@ def test_hostile_words_are_words(lead: Person, store: FakeStore, clock: FixedClo
         page = lead.get(path).text
         assert "<script>alert" not in page
         assert "<img>" not in page
+
+
+def test_the_end_lists_who_was_told_and_what_each_home_answered(
+    lead: Person, xiaoli: Person, store: FakeStore, clock: FixedClock
+) -> None:
+    first, second, _third = reported(store, clock)
+    lead.post("/incidents/1/confirm", **FORM)
+    page = xiaoli.get("/incidents/1").text
+    assert "告知记录" in page
+    assert "待发送 3" in page
+    assert "+86138" not in page, "numbers are masked"
+    before = xiaoli.get("/events?topics=incident:1&now").json
+    assert lead.told(lead.post("/incidents/1/end")) == "已结束, 正在逐户询问是否恢复"
+    assert xiaoli.get("/events?topics=incident:1&now").json != before
+    page = xiaoli.get("/incidents/1").text
+    assert page.count("等待答复") == 3
+    assert "恢复询问" in page
+    assert xiaoli.told(xiaoli.post("/incidents/1/recheck", ticket=first.id, answer="warm")) == "已记录"
+    xiaoli.post("/incidents/1/recheck", ticket=second.id, answer="cold")
+    assert xiaoli.post("/incidents/1/recheck", ticket=second.id, answer="perhaps").status_code == 303, "told there"
+    page = xiaoli.get("/incidents/1").text
+    assert [page.count(words) for words in ("已恢复</span>", "仍不热</span>", "等待答复")] == [1, 1, 1]
+    assert "小李" in page
+    with store.read() as tx:
+        assert [tx.ticket(t.id).is_open for t in (first, second)] == [False, True]
+        [announcement] = tx.announcements()
+        assert announcement.ended_at is not None
+    assert "已结束" in xiaoli.get("/incidents").text
