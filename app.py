@@ -32,6 +32,7 @@ from console.work_order import Rooms as WorkOrderRooms
 from console.work_order import build_work_orders
 from console.work_order_links import WorkOrderLinks
 from console.work_order_pin import PinDoor
+from dialogue.assignment import Assignment
 from dialogue.conference import Conferences
 from dialogue.conference_deliveries import ConferenceDeliveries
 from dialogue.handle_turn import Hotline, Kit
@@ -315,6 +316,7 @@ class Rooms:
         ringing = ResidentRinging(self.store, self.carrier, self.standard, self.clock)
         callbacks = CallbackDelivery(Handoff(self.store, self.book, self.clock), self.conferences)
         handoff = HandoffDeliveries(self.store, self.carrier, self.book, self.standard, self.clock)
+        assignment = Assignment(self.store, self.book, self.standard, self.clock)
         recordings = RecordingDeliveries(self.store, self.carrier_recordings, self.sounds)
         conference = ConferenceDeliveries(self.store, self.carrier, self.conferences, self.clock)
         return {
@@ -339,6 +341,8 @@ class Rooms:
             TaskKind.RING_LEG: conference.ring,
             TaskKind.SETTLE_LEG: conference.settle,
             TaskKind.WATCH_LEG: conference.watch,
+            TaskKind.ASSIGN_CHAT: assignment.assign,
+            TaskKind.WATCH_ASSIGNED: assignment.watch_assigned,
             TaskKind.RELEASE_CONVERSATION: handoff.release_conversation,
             TaskKind.WATCH_QUEUE: LineDeliveries(self.store, self.book, self.standard, self.clock).watch_queue,
             TaskKind.FETCH_RECORDING: recordings.fetch,

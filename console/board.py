@@ -104,9 +104,15 @@ class ConversationRow:
     name: str  # of the household, else as said; "" if unknown
     place: Place  # of the household, else as said so far
     holder: str  # the operator's name
-    last: Message | None
+    last: Message | None  # of the resident, if he has said anything lately
+    newest: Message | None
     emergency: bool  # an open emergency ticket came out of it
     vulnerable: bool  # comes first (J1)
+
+    @property
+    def is_given(self) -> bool:
+        """Given to its holder, who has not opened it or said anything yet."""
+        return self.newest is not None and self.newest.data.get("script") == "handoff.assigned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +153,19 @@ class Board:
         """Emergencies first, then whoever comes first by J1, else in the store's order: the longest wait first."""
         rows = [row for row in self.conversations if row.conversation.floor == floor]
         return sorted(rows, key=lambda row: (not row.emergency, not row.vulnerable))
+
+    def work_of(self, operator_id: int) -> list[str]:
+        """Keys of what calls for this operator, each new once: who waits, what was given to him, who has written to him."""
+        found = [f"waits:{w.wait.id if w.wait else w.row and w.row.conversation.id}" for w in self.waiting]
+        for row in self.on("operator"):
+            conversation = row.conversation
+            if conversation.operator_id != operator_id or row.newest is None:
+                continue
+            if row.is_given:
+                found.append(f"given:{conversation.id}:{conversation.epoch}")
+            elif row.newest.author is Author.RESIDENT:
+                found.append(f"wrote:{conversation.id}:{row.newest.seq}")
+        return found
 
     def tickets_at(self, level: str) -> int:
         """How many tickets have a clock of this level."""
@@ -566,6 +585,7 @@ def _conversation_row(
         place=_place(address, communities),
         holder=operators.get(conversation.operator_id or 0, ""),
         last=said_last[-1] if said_last else None,
+        newest=recent[-1] if recent else None,
         emergency=conversation.id in alarmed,
         vulnerable=household is not None and household.vulnerable,
     )

@@ -24,7 +24,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.get("/parts/<part>")
     @allow(OperatorRole.OPERATOR)
     def part(part: str) -> ResponseReturnValue:
-        if part not in ("queue", "running", "duty", "alarms", "incidents"):
+        if part not in ("queue", "running", "duty", "alarms", "incidents", "calls_for_me"):
             raise BadInput(f"no part {part[:20]}")
         return render_template(
             f"console/parts/{part}.html", board=read_board(rooms), open_conversation=request.args.get("open", "")

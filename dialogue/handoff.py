@@ -194,7 +194,8 @@ class HandoffDeliveries:
             tx.add_message(
                 moved.id, author=Author.BOT, text=said.chat, at=now, data={"voice": said.voice, "script": said.script}
             )
-            watch_queue(tx, moved, now, self.standard.queue)
+            lost_it = [conversation.operator_id] if conversation.operator_id is not None else []
+            watch_queue(tx, moved, now, self.standard.queue, not_to=lost_it)
 
     def _fetch(self, conversation: Conversation, path: str) -> None:
         if conversation.channel is not Channel.PHONE:

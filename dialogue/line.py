@@ -4,10 +4,12 @@ A resident is never kept in it without a way out: place and time are told as far
 said at once, and whoever waits long is asked again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from dialogue.floor import promise_assignment
 from dialogue.options import waiting_options
 from dialogue.ports import DialogueStore, DialogueTx
 from dialogue.script_book import Both, ScriptBook
@@ -82,8 +84,12 @@ def _since_last(messages: list[Message], script: str) -> list[Message]:
     return messages[last:]
 
 
-def watch_queue(tx: DialogueTx, conversation: Conversation, now: datetime, rules: QueueRules) -> None:
-    """Somebody waits from now on: promise to ask again after a while."""
+def watch_queue(
+    tx: DialogueTx, conversation: Conversation, now: datetime, rules: QueueRules, not_to: Sequence[int] = ()
+) -> None:
+    """Somebody waits from now on: promise to ask again after a while, and to give a chat to whoever is free."""
+    if rules.assign_chats and conversation.channel is Channel.CHAT:
+        promise_assignment(tx, conversation, now, not_to)
     _watch(tx, conversation, now, now + rules.ask_again_after)
 
 

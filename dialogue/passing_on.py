@@ -6,6 +6,7 @@ A telephone call is passed on with its audio (dialogue.conference), never here.
 
 from dataclasses import dataclass
 
+from dialogue.assignment import desks
 from dialogue.conversation import Author, Channel, Conversation, Floor
 from dialogue.floor import VANISHED_AFTER, watch_operator
 from dialogue.line import watch_queue
@@ -31,13 +32,15 @@ class PassingOn:
     clock: Clock
 
     def to_person(self, conversation_id: str, by: int, to: int, *, epoch: int, why: str = "") -> Conversation:
-        """Only to somebody whose console is open: Conflict otherwise. A page that then stays closed loses it to the queue."""
+        """Only to somebody whose console is open and who can hold one more: Conflict otherwise. A page that then stays closed loses it to the queue."""
         now = self.clock.now()
         with self.store.write() as tx:
             before = self._held(tx, conversation_id, by, epoch)
             receiver = tx.operator(to)
             if to == by or not receiver.active or to not in tx.present_operators(now - self.rules.present_within):
                 raise Conflict(f"operator {to} is not there")
+            if any(desk.operator_id == to and not desk.is_free for desk in desks(tx, self.rules, now)):
+                raise Conflict(f"operator {to} has as many chats as he can hold")
             note = self.book.word("handoff.passed_to_person", {"name": receiver.name, "why": _short(why)})
             return self._to_operator(tx, before, to, by=by, note=note)
 
@@ -47,7 +50,7 @@ class PassingOn:
             before = self._held(tx, conversation_id, by, epoch)
             moved = self._moved(tx, before, Floor.QUEUE, None)
             self._tell(tx, moved, "handoff.still_waiting")
-            watch_queue(tx, moved, self.clock.now(), self.rules)
+            watch_queue(tx, moved, self.clock.now(), self.rules, not_to=[by])
             self._note(tx, moved, by, self.book.word("handoff.passed_to_queue", {"why": _short(why)}))
             return moved
 

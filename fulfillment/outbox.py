@@ -46,6 +46,8 @@ class TaskKind(StrEnum):
     SWEEP = "sweep"  # {}: close silent chats, delete what is kept too long; promises the next sweep
     SPOT_INCIDENT = "spot_incident"  # {ticket_id}: does this report belong to an incident, or suggest one?
     TELL_INCIDENT = "tell_incident"  # {told_id}: one resident hears of an incident
+    ASSIGN_CHAT = "assign_chat"  # {conversation_id, epoch, not_to}: a waiting chat is given to an operator who is free
+    WATCH_ASSIGNED = "watch_assigned"  # {conversation_id, epoch, not_to}: has he opened it?
     RELEASE_CONVERSATION = "release_conversation"  # {conversation_id, epoch}: an operator who vanished loses the floor
 
 

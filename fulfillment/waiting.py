@@ -4,7 +4,7 @@ A place belongs to the stay, not to the line it is waited on: whoever asks for a
 keeps the row, and with it `since`. Callers, chats and callbacks are one queue.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -62,6 +62,10 @@ class QueueRules:
     announce_every: timedelta
     ask_again_after: timedelta
     leave_empty_desk_after: timedelta
+    assign_chats: bool
+    chats_per_operator: int
+    open_assigned_within: timedelta
+    assign_again_after: timedelta
     three_rings: timedelta
     look_back: timedelta
     enough_waits: int
@@ -72,6 +76,25 @@ class QueueRules:
     close_chat_after: timedelta
     sweep_every: timedelta
     keep_finished_tasks: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """An operator who is there: how many chats he has, and how many he can hold."""
+
+    operator_id: int
+    chats: int
+    capacity: int
+
+    @property
+    def is_free(self) -> bool:
+        return self.chats < self.capacity
+
+
+def next_desk(desks: Sequence[Desk], owner_id: int | None, not_to: Collection[int]) -> Desk | None:
+    """Who gets the next chat: whoever was asked first (W6e), else the one with the fewest; None: nobody is free."""
+    free = [desk for desk in desks if desk.is_free and desk.operator_id not in not_to]
+    return min(free, key=lambda d: (d.operator_id != owner_id, d.chats, d.operator_id), default=None)
 
 
 def place_of(line: Sequence[InLine], conversation_id: str) -> int:

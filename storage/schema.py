@@ -596,6 +596,13 @@ presence = Table(
     Column("seen_at", UtcDateTime, nullable=False),
 )
 
+operator_capacity = Table(
+    "operator_capacity",
+    metadata,
+    Column("operator_id", ForeignKey(operator.c.id), primary_key=True),
+    Column("chats", Integer, nullable=False),
+)
+
 wait = Table(
     "wait",
     metadata,

@@ -1,6 +1,6 @@
 """Stays in the queue, and who is there to end them, as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import delete, exists, func, insert, select, update
@@ -106,6 +106,13 @@ class WaitingRows(Rows):
         return frozenset(
             row["operator_id"] for row in self._all(select(columns.operator_id).where(columns.seen_at >= since))
         )
+
+    def chat_capacities(self) -> Mapping[int, int]:
+        return {row["operator_id"]: row["chats"] for row in self._all(select(schema.operator_capacity))}
+
+    def set_chat_capacity(self, operator_id: int, chats: int) -> None:
+        statement = self._insert(schema.operator_capacity).values(operator_id=operator_id, chats=chats)
+        self._write(statement.on_conflict_do_update(index_elements=["operator_id"], set_={"chats": chats}))
 
     # --- for move_floor: a stay begins and ends with the floor, whoever moves it
 

@@ -230,6 +230,7 @@ class _Tables:
     answers: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     waits: dict[int, Wait] = field(default_factory=dict)
     presence: dict[int, datetime] = field(default_factory=dict)
+    capacities: dict[int, int] = field(default_factory=dict)
     recordings: dict[str, Recording] = field(default_factory=dict)
     receipts: dict[tuple[str, Side], Receipt] = field(default_factory=dict)
     pictures: dict[str, Picture] = field(default_factory=dict)
@@ -706,6 +707,12 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeVisitTx):
 
     def operator_left(self, operator_id: int) -> None:
         self._writing().presence.pop(operator_id, None)
+
+    def chat_capacities(self) -> Mapping[int, int]:
+        return dict(self._t.capacities)
+
+    def set_chat_capacity(self, operator_id: int, chats: int) -> None:
+        self._writing().capacities[operator_id] = chats
 
     def present_operators(self, since: datetime) -> frozenset[int]:
         return frozenset(n for n, seen in self._t.presence.items() if seen >= since)

@@ -1,8 +1,10 @@
 // While an alarm is on the page it sounds, and the tab's title calls. Only an acknowledgement takes it off the page.
+import { notify, startNotifications } from "./notifications.js";
+
 const EVERY_MS = 1600;
 const title = document.title;
 let sound = null;
-let waiting = 0;
+let known = new Set(); // keys of work that was there already
 
 function beep(at, frequency, length, loudness) {
   const tone = sound.createOscillator();
@@ -32,10 +34,20 @@ function look() {
   if (alarms.length && audible) ring(urgent);
 }
 
-function chimeForNewWaiting() {
-  const now = Number(document.getElementById("queue")?.dataset.waiting ?? 0);
-  if (now > waiting && sound?.state === "running") beep(sound.currentTime, 660, 0.35, 0.1);
-  waiting = now;
+function work() {
+  const listed = document.querySelector("[data-work]")?.dataset.work ?? "";
+  const alarms = [...document.querySelectorAll(".alarm-button")].map((button) => `alarm:${button.id}`);
+  return listed.split(" ").filter(Boolean).concat(alarms);
+}
+
+// What was not there before chimes, focus or not, and tells the desktop when nobody looks at the page.
+function tellNew() {
+  const now = work();
+  const fresh = now.filter((key) => !known.has(key));
+  known = new Set(now);
+  if (!fresh.length) return;
+  if (sound?.state === "running") beep(sound.currentTime, 660, 0.35, 0.1);
+  for (const key of fresh) notify(key);
 }
 
 export function startAlarm() {
@@ -44,8 +56,9 @@ export function startAlarm() {
   for (const event of ["pointerdown", "keydown"]) {
     document.addEventListener(event, () => sound.resume().then(look), { once: true });
   }
-  waiting = Number(document.getElementById("queue")?.dataset.waiting ?? 0);
-  document.body.addEventListener("htmx:afterSettle", chimeForNewWaiting);
+  known = new Set(work());
+  document.body.addEventListener("htmx:afterSettle", tellNew);
+  startNotifications();
   look();
   window.setInterval(look, EVERY_MS);
 }

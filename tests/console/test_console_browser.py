@@ -266,3 +266,50 @@ def test_each_side_sees_that_the_other_writes_and_nothing_is_kept(
         write(store, day.waiting, "还是不热")
         expect(page.locator("#transcript")).to_contain_text("还是不热")
         expect(page.locator("#writes")).to_be_hidden(timeout=2000)
+
+
+NOTIFIED = """
+window.told = [];
+window.Notification = class extends EventTarget {
+  constructor(words, options) { super(); window.told.push([words, options.tag.split(":")[0]]);
+    document.body.dataset.told = window.told.length; }
+  static permission = sessionStorage.getItem("permission") || "default";
+  static async requestPermission() { sessionStorage.setItem("permission", "granted"); this.permission = "granted"; }
+};
+document.hasFocus = () => false;
+"""
+
+
+def test_new_work_is_told_on_the_desktop_on_every_page_after_asking_once(
+    browser: Browser, lively: tuple[FakeStore, Day, Flask]
+) -> None:
+    store, day, app = lively
+    with serving(app) as server:
+        page = sign_in(browser, server.server_port, "xiaoli", [])
+        page.add_init_script(NOTIFIED)
+        page.reload()
+        page.get_by_role("button", name="开启").click()
+        page.goto(f"http://127.0.0.1:{server.server_port}/console/tickets")
+        page.wait_for_selector("body[data-ready]")
+        expect(page.locator("#ask-notify")).to_be_hidden()
+        assert page.evaluate("window.told") == [], "what was there before is no news"
+        with store.write() as tx:
+            conversation = tx.conversation(day.bot)
+            tx.move_floor(day.bot, to=Floor.QUEUE, operator_id=None, epoch=conversation.epoch, at=SystemClock().now())
+        expect(page.locator("body")).to_have_attribute("data-told", "1")
+        with store.write() as tx:
+            conversation = tx.conversation(day.bot)
+            moved = tx.move_floor(
+                day.bot, to=Floor.OPERATOR, operator_id=1, epoch=conversation.epoch, at=SystemClock().now()
+            )
+            assert moved
+            data = {"script": "handoff.assigned"}
+            tx.add_message(day.bot, author=Author.BOT, text="x", at=SystemClock().now(), data=data)
+        expect(page.locator("body")).to_have_attribute("data-told", "2")
+        write(store, day.bot, "在吗")
+        expect(page.locator("body")).to_have_attribute("data-told", "3")
+        assert page.evaluate("window.told") == [
+            ["有住户在等待人工", "waits"],
+            ["有会话分配给您", "given"],
+            ["住户发来新消息", "wrote"],
+        ]
