@@ -197,8 +197,10 @@ class Asking(Draft):
 
     def open_matter(self, reason: str) -> Decision:
         self.commands.append(OpenTicket(self.state.matter, self.state.symptom))
-        if self.state.matter == "question":
-            self.tell("scope.other_butler" if self.state.slots.community_id is not None else "ticket.answer_later")
+        if self.state.matter == "question" and self.state.slots.community_id is not None:
+            self.tell("scope.other_butler")
+        elif "N12" in self.tables.kinds[self.state.matter].clauses:
+            self.tell("ticket.answer_later")
         self.tell("ticket.opened")
         self.set(matter="", symptom="", asked="", tries=0, silences=0)
         return self.resume_or_more(reason)

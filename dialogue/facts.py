@@ -22,6 +22,7 @@ class Matter:
     unit: str = ""
     safety: str = ""
     follow_up: str = ""  # ticket kind that is offered after the answer
+    is_noted: bool = False  # the answer says that it is noted (N12): nobody is asked whether he wants it
 
 
 @dataclass(frozen=True, slots=True)

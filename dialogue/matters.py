@@ -84,9 +84,9 @@ class Matters(Asking):
         self.tell(f"knowledge.{matter.answer}")
         if told_before and not self.state.matter:  # the same answer a second time has not helped
             return self.ask("person", "answered twice")
-        if matter.follow_up == "question":  # the answer said that it is noted (N12)
+        if matter.is_noted:
             self.set_slots(story=self.heard.text)
-            return self.start("question")
+            return self.start(matter.follow_up)
         if matter.follow_up and not self.state.matter:
             self.set(guess=matter.follow_up, symptom=self.heard.text)
             return self.ask("offer", "answered", title=self.tables.kinds[matter.follow_up].title)

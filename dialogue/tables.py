@@ -42,8 +42,9 @@ def load_knowledge(data_dir: Path) -> Knowledge:
         if matter.answer and matter.answer not in answers:
             msg = f"{data_dir / 'matters.yml'}: {intent}: answer {matter.answer} is not in knowledge.yml"
             raise ConfigurationError(msg)
-        follow_up = answers.get(matter.answer, {}).get("follow_up") or ""
-        found[intent] = Matter(intent=intent, **row, follow_up=follow_up)
+        answer = answers.get(matter.answer, {})
+        follow_up, is_noted = answer.get("follow_up") or "", answer.get("noted", False)
+        found[intent] = Matter(intent=intent, **row, follow_up=follow_up, is_noted=is_noted)
     facts = {k: str(v) for k, v in knowledge.get("facts", {}).items()}
     of_profiles = knowledge.get("facts_of_profiles", {})
     instead = {profile: {k: str(v) for k, v in row.items()} for profile, row in of_profiles.items()}

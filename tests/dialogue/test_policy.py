@@ -460,7 +460,20 @@ def test_heating_that_stopped_is_an_outage(text: str, kind: str) -> None:
 
 def test_a_refund_is_noted_without_an_odd_question() -> None:
     line = Line(HOME).says("退费什么时候到账", Intent.BILL_REFUND)
-    assert line.scripts == ["knowledge.bill_refund", "ask.read_back"]
+    assert line.scripts == ["knowledge.bill_refund", "ask.is_this_home"]
+    line = line.says("是", Intent.AFFIRM)
+    assert line.scripts == ["ticket.answer_later", "ticket.opened", "greeting.anything_else"]
+    assert OpenTicket("refund", "退费什么时候到账") in line.decision.commands
+
+
+def test_an_invoice_is_explained_and_noted_on_request() -> None:
+    line = Line(HOME).says("发票怎么下载不了", Intent.BILL_INVOICE)
+    assert line.scripts == ["knowledge.bill_invoice", "ask.offer_ticket"]
+    line = line.says("要", Intent.AFFIRM).says("是", Intent.AFFIRM)
+    assert OpenTicket("invoice", "发票怎么下载不了") in line.decision.commands
+    assert Line(HOME).says("怎么开发票", Intent.BILL_INVOICE).says("不用", Intent.DENY).scripts == [
+        "greeting.anything_else"
+    ]
 
 
 def test_the_same_question_a_second_time_is_offered_a_person() -> None:
