@@ -32,6 +32,7 @@ from fulfillment.ticket import (
 from fulfillment.ticket_filter import TicketFilter
 from fulfillment.visit import Visit, VisitPicture
 from fulfillment.waiting import Wait, WaitKind
+from fulfillment.warranty import Warranty, warranty_of
 from kernel.errors import NotFound
 
 #: Forwarding work that is late by more than this means that nobody does it (DESIGN §2 rule 6).
@@ -272,6 +273,7 @@ class TicketPage:
     alike: tuple[TicketRow, ...]  # open ones of the same home, conversation or number
     merged_into: Ticket | None
     visits: tuple[tuple[Visit, str, tuple[VisitPicture, ...]], ...]  # with the person's name and what was taken there
+    warranty: Warranty | None  # an earlier repair of the same fault that still holds (H5)
     incident: Incident | None
 
     @property
@@ -365,6 +367,7 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
                 (v, names.get(v.staff_id, ""), tuple(p for p in pictures if p.visit_id == v.id))
                 for v in tx.visits(ticket_id)
             ),
+            warranty=warranty_of(tx, ticket, rooms.standard.visit.warranty),
             incident=tx.incident(belongs.incident_id) if (belongs := tx.attachment_of(ticket_id)) else None,
         )
 

@@ -17,7 +17,7 @@ from dialogue.script_book import ScriptBook
 from dialogue.visit_pictures import VisitPictures
 from fulfillment.company import Staff
 from fulfillment.temperature_test import Measured
-from fulfillment.visit import Material, Reading
+from fulfillment.visit import Material, Reading, Responsibility
 from fulfillment.visiting import NotAgreed, NotYet, Visits
 from kernel.errors import BadInput
 
@@ -60,6 +60,7 @@ class VisitActs:
             "material": self._use,
             "nobody-home": self._nobody_home,
             "cannot-come": self._cannot_come,
+            "judged": self._judge,
             "late": self._late,
             "test": self._measure,
             "repaired": self._finish,
@@ -86,12 +87,11 @@ class VisitActs:
     def _use(self, ticket_id: int, staff: Staff) -> str:
         form = request.form
         try:
-            price = int(Decimal(form.get("price") or "0") * 100)
-            part = Material(_key(), form.get("name", "").strip(), form.get("count", 0, type=int), price)
+            part = Material(_key(), form.get("name", "").strip(), form.get("count", 0, type=int), _fen())
             self._visits.use(ticket_id, staff, part, agreed="agreed" in form)
         except NotAgreed:
             return "not_agreed"
-        except (BadInput, InvalidOperation, ValueError, OverflowError):  # "Infinity" is a Decimal, too
+        except BadInput:
             return "bad_material"
         return "material"
 
@@ -118,6 +118,15 @@ class VisitActs:
         except NotYet:
             return "test_first"
         return "repaired"
+
+    def _judge(self, ticket_id: int, staff: Staff) -> str:
+        form = request.form
+        try:
+            judged = Responsibility(form.get("ground", ""), _fen(), agreed="agreed" in form)
+            self._visits.judge(ticket_id, staff, judged)
+        except BadInput:
+            return "bad_judged"
+        return "judged"
 
     def _late(self, ticket_id: int, staff: Staff) -> str:
         self._visits.be_late(ticket_id, staff, request.form.get("minutes", 0, type=int))
@@ -183,6 +192,14 @@ def _key() -> str:
     if not _KEY.fullmatch(key):
         raise BadInput("a form of ours brings its key")
     return key
+
+
+def _fen() -> int:
+    """What was typed as yuan; nothing is nothing."""
+    try:
+        return int(Decimal(request.form.get("price") or "0") * 100)
+    except (InvalidOperation, ValueError, OverflowError) as exc:  # "Infinity" is a Decimal, too
+        raise BadInput("no price") from exc
 
 
 def _degrees(text: str) -> float:

@@ -33,6 +33,7 @@ from fulfillment.standard import Standard
 from fulfillment.ticket import Attempt, AttemptOutcome, ClockState, Ticket, TicketClock, TicketState, TimelineEntry
 from fulfillment.visit import Visit, VisitPicture, VisitState
 from fulfillment.visit_rules import VisitRules
+from fulfillment.warranty import Warranty, warranty_of
 from kernel.clock import Clock, local
 from kernel.errors import BadInput, Conflict, NotFound, StoreBusy
 
@@ -58,7 +59,7 @@ TOLD = frozenset(
         "late",
         "measured",
     }
-    | {"bad_test", "test_first"}
+    | {"bad_test", "test_first", "judged", "bad_judged"}
 )
 #: Needs no PIN: an emergency waits for no form, and whoever gives it back lets somebody else come.
 WITHOUT_PIN = frozenset({"accept", "pass-on"})
@@ -112,6 +113,7 @@ class WorkOrder:
     visit: Visit | None  # the one under way
     visits_seen: int  # how many have ended
     pictures: Sequence[VisitPicture]
+    warranty: Warranty | None  # an earlier repair of the same fault that still holds (H5)
 
     @property
     def free(self) -> bool:
@@ -237,6 +239,7 @@ def read_work_order(rooms: Rooms, tx: DialogueTx, attempt_id: str) -> WorkOrder:
         visit=next((v for v in visits if v.state is VisitState.OPEN), None) if mine else None,
         visits_seen=sum(v.state is not VisitState.OPEN for v in visits),
         pictures=tx.visit_pictures(ticket.id) if mine and unlocked else (),
+        warranty=warranty_of(tx, ticket, rooms.standard.visit.warranty),
     )
 
 
@@ -337,6 +340,7 @@ def _shown(rooms: Rooms, template: str, **context: Any) -> str:
         company=rooms.company,
         at_the_door=rooms.book.say("work_order.at_the_door").chat,
         before_a_visit=rooms.book.say("work_order.before_a_visit").chat,
+        telling=lambda ground: rooms.book.say(ground.tell).chat,
         before_signing=rooms.book.say("work_order.before_signing").chat,
         **context,
     )

@@ -23,7 +23,7 @@ from fulfillment.incident import IncidentRules, Level
 from fulfillment.manners import NeverSaid
 from fulfillment.pin_tries import PinRules
 from fulfillment.resident_calls import OutgoingPlan, Purpose, PurposePlan, ShortAnswer
-from fulfillment.visit_rules import VisitRules
+from fulfillment.visit_rules import Check, Ground, VisitRules
 from fulfillment.waiting import QueueRules
 from kernel.errors import ConfigurationError, NotFound
 
@@ -348,7 +348,7 @@ class Standard:
                 raise self._wrong("incidents.yml", notice.key, "told_ahead or told_within: by when?")
 
     def _check_visit(self) -> None:
-        checks = (*self.visit.checklist, *self.visit.nobody_home)
+        checks: tuple[Check | Ground, ...] = (*self.visit.checklist, *self.visit.nobody_home, *self.visit.grounds)
         for check in checks:
             if check.clause not in self.clauses:
                 raise self._wrong("visit.yml", check.key, f"clause {check.clause} is not in clauses.yml")

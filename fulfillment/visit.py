@@ -45,6 +45,15 @@ class TemperatureRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Responsibility:
+    """Whose the fault is (K4). `price_fen`: what the resident was told that his own part would cost him, before the work."""
+
+    ground: str  # key of data/visit.yml
+    price_fen: int = 0
+    agreed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Visit:
     """One going to a home for one ticket. Instants are aware UTC, None = not yet (or not told)."""
 
@@ -63,6 +72,7 @@ class Visit:
     ended_at: datetime | None = None
     reason: str = ""  # why nobody came, or what was agreed with somebody who was not at home
     test: TemperatureRecord | None = None
+    responsibility: Responsibility | None = None
     rev: int = 0  # optimistic lock: a write names the rev it read
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from fulfillment.ticket import Ticket
 from fulfillment.visit import Visit, VisitPicture
 
 
@@ -20,6 +21,10 @@ class VisitTx(Protocol):
 
     def visits(self, ticket_id: int) -> Sequence[Visit]:
         """Oldest first."""
+        ...
+
+    def tickets_at_home(self, household_id: int, since: datetime) -> Sequence[Ticket]:
+        """Of one home, in any state, opened since then; newest first, at most 50."""
         ...
 
     def add_visit_picture(self, picture: VisitPicture) -> bool:

@@ -1,6 +1,8 @@
 """data/visit.yml as the product reads it; see the comments there. Pure."""
 
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,37 @@ class TemperatureRules:
     fee_review: str
 
 
+class Duty(StrEnum):
+    """Whose the fault is."""
+
+    COMPANY = "company"
+    UNCLEAR = "unclear"  # handled as if it were the company's (K4)
+    OWN = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Why the fault is whose it is; `tell` is the script with which the resident hears it."""
+
+    key: str
+    duty: Duty
+    clause: str
+    title: str
+    tell: str
+
+
+@dataclass(frozen=True, slots=True)
+class WarrantyRules:
+    """`alike`: kinds of ticket that are one fault when they come back."""
+
+    clause: str
+    within: timedelta
+    alike: tuple[tuple[str, ...], ...]
+
+    def is_same_fault(self, kind: str, other: str) -> bool:
+        return any(kind in kinds and other in kinds for kinds in self.alike)
+
+
 @dataclass(frozen=True, slots=True)
 class VisitRules:
     checklist: tuple[Check, ...]
@@ -41,6 +74,12 @@ class VisitRules:
     reasons: tuple[Reason, ...]
     late_minutes: tuple[int, ...]
     temperature_test: TemperatureRules
+    grounds: tuple[Ground, ...]
+    warranty: WarrantyRules
+
+    def ground(self, key: str) -> Ground | None:
+        """None for a key that no table knows (any more)."""
+        return next((ground for ground in self.grounds if ground.key == key), None)
 
     def reason(self, key: str) -> str:
         """Its title, "" for a key that no table knows."""

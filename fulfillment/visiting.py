@@ -18,7 +18,8 @@ from fulfillment.standard import Standard
 from fulfillment.telling_residents import ResidentWord, promise_word
 from fulfillment.temperature_test import Measured, checked, conclude
 from fulfillment.ticket import AttemptOutcome, TicketState
-from fulfillment.visit import Material, PictureKind, Visit, VisitPicture, VisitState
+from fulfillment.visit import Material, PictureKind, Responsibility, Visit, VisitPicture, VisitState
+from fulfillment.visit_rules import Duty
 from kernel.clock import Clock
 from kernel.errors import BadInput, Conflict
 
@@ -102,6 +103,21 @@ class Visits:
             case.tx.save_visit(replace(visit, materials=(*visit.materials, part)))
             price = f"{part.price_fen / 100:.2f}"
             case.tell("visit_material", actor=staff.name, name=part.name, count=part.count, price="" if free else price)
+
+    def judge(self, ticket_id: int, staff: Staff, judged: Responsibility) -> None:
+        """Whose the fault is; the last word stands. Raises BadInput for a ground that no table knows."""
+        ground = self._standard.visit.ground(judged.ground)
+        if ground is None or not 0 <= judged.price_fen <= MOST_FEN:
+            raise BadInput(f"ground {judged.ground[:20]} at {judged.price_fen} fen")
+        said = judged if ground.duty is Duty.OWN else Responsibility(ground.key)  # ours costs nobody anything
+        with self._case(ticket_id, staff) as case:
+            visit = _open_visit(case, staff)
+            if visit.responsibility == said:
+                return
+            case.tx.save_visit(replace(visit, responsibility=said))
+            facts = {"title": ground.title, "clause": ground.clause, "own": ground.duty is Duty.OWN}
+            price = f"{said.price_fen / 100:.2f}" if said.price_fen else ""
+            case.tell("visit_judged", actor=staff.name, **facts, price=price, agreed=said.agreed)
 
     def measure(self, ticket_id: int, staff: Staff, measured: Measured) -> None:
         """The record of a temperature test; the last one stands. Raises BadInput."""

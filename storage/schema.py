@@ -488,6 +488,7 @@ visit = Table(
     Column("reason", Words, nullable=False),
     Column("rev", Integer, nullable=False),
     Column("test", JSON(none_as_null=True)),
+    Column("responsibility", JSON(none_as_null=True)),
 )
 IS_OPEN_VISIT = visit.c.state == literal_column("'open'")
 Index("uq_visit_open", visit.c.ticket_id, unique=True, sqlite_where=IS_OPEN_VISIT, postgresql_where=IS_OPEN_VISIT)

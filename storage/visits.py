@@ -7,10 +7,21 @@ from typing import Any
 
 from sqlalchemy import RowMapping, delete, select, update
 
-from fulfillment.visit import Material, PictureKind, Reading, TemperatureRecord, Visit, VisitPicture, VisitState
+from fulfillment.ticket import Ticket
+from fulfillment.visit import (
+    Material,
+    PictureKind,
+    Reading,
+    Responsibility,
+    TemperatureRecord,
+    Visit,
+    VisitPicture,
+    VisitState,
+)
 from kernel.errors import Conflict, NotFound
 from storage import schema
 from storage.rows import Rows, values_of
+from storage.tickets import ticket_of
 
 
 class VisitRows(Rows):
@@ -38,6 +49,13 @@ class VisitRows(Rows):
         columns = schema.visit.c
         found = select(schema.visit).where(columns.ticket_id == ticket_id).order_by(columns.id)
         return [_visit(row) for row in self._all(found)]
+
+    def tickets_at_home(self, household_id: int, since: datetime) -> Sequence[Ticket]:
+        columns = schema.ticket.c
+        found = select(schema.ticket).where(columns.household_id == household_id, columns.opened_at >= since)
+        return [
+            ticket_of(row) for row in self._all(found.order_by(columns.opened_at.desc(), columns.id.desc()).limit(50))
+        ]
 
     def add_visit_picture(self, picture: VisitPicture) -> bool:
         new = self._insert(schema.visit_picture).values(values_of(picture))
@@ -67,13 +85,20 @@ class VisitRows(Rows):
 def _columns(visit: Visit, *leave_out: str) -> dict[str, Any]:
     """Lists are kept as JSON: they are read with their visit and never alone."""
     lists = {"checks": list(visit.checks), "materials": [asdict(m) for m in visit.materials]}
-    test = {"test": asdict(visit.test) if visit.test else None}
-    return values_of(visit, *leave_out) | lists | test
+    whole = {
+        "test": asdict(visit.test) if visit.test else None,
+        "responsibility": asdict(visit.responsibility) if visit.responsibility else None,
+    }
+    return values_of(visit, *leave_out) | lists | whole
 
 
 def _visit(row: RowMapping) -> Visit:
     lists = {"checks": tuple(row["checks"]), "materials": tuple(Material(**m) for m in row["materials"])}
-    return Visit(**{**row, **lists, "test": _record(row["test"])})
+    return Visit(**{**row, **lists, "test": _record(row["test"]), "responsibility": _judged(row["responsibility"])})
+
+
+def _judged(known: dict[str, Any] | None) -> Responsibility | None:
+    return None if known is None else Responsibility(**known)
 
 
 def _record(known: dict[str, Any] | None) -> TemperatureRecord | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from fulfillment.ticket import Ticket
 from fulfillment.visit import PictureKind, Visit, VisitPicture, VisitState
 from kernel.errors import Conflict, NotFound
 
@@ -46,6 +47,10 @@ class FakeVisitTx:
 
     def visits(self, ticket_id: int) -> Sequence[Visit]:
         return [v for v in self._t.of_visits.visits.values() if v.ticket_id == ticket_id]
+
+    def tickets_at_home(self, household_id: int, since: datetime) -> Sequence[Ticket]:
+        found = [t for t in self._t.tickets.values() if t.household_id == household_id and t.opened_at >= since]
+        return sorted(found, key=lambda t: (t.opened_at, t.id), reverse=True)[:50]
 
     def add_visit_picture(self, picture: VisitPicture) -> bool:
         new = picture.id not in self._t.of_visits.pictures

@@ -1,6 +1,7 @@
 """What a butler reported of his visit, on the ticket's page."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -10,7 +11,7 @@ from dialogue.pictures import Photograph
 from dialogue.visit_pictures import VisitPictures, forget_visit_photographs
 from fulfillment.desk import Desk
 from fulfillment.ticket import TicketState
-from fulfillment.visit import Material
+from fulfillment.visit import Material, Responsibility
 from fulfillment.visiting import Visits
 from kernel.errors import NotFound
 from storage import SoundFolder
@@ -40,6 +41,7 @@ def pictures(app: Flask, store: FakeStore, clock: FixedClock, day: Day) -> Visit
     visits.use(ticket.id, butler, Material("k2", "球阀", 1, 4550), agreed=True)
     pictures.keep(ticket.id, butler, "p", Photograph(a_jpeg(), 40, 30))
     pictures.keep(ticket.id, butler, "s", Photograph(a_jpeg(), 40, 30), signed_by="陈静")
+    visits.judge(ticket.id, butler, Responsibility("inside_home", 4550, agreed=True))
     visits.finish(ticket.id, butler, "换了球阀")
     return pictures
 
@@ -56,9 +58,11 @@ def test_the_ticket_shows_checklist_materials_pictures_and_signature(xiaoli: Per
         "45.50 元",
         "麻 × 1",
         "免费",
-        "上门检查 1/10",
+        "上门检查 1/11",
     ):
         assert shown in page, shown
+    assert "户内自有设施" in page
+    assert "告知费用 45.50 元" in page
     assert "陈静 签字" in page
     assert "<script>alert(1)" not in page
 
@@ -89,3 +93,19 @@ def test_photographs_go_in_time_and_the_signed_record_stays(
         assert tx.ticket(day.leak).state is TicketState.RESOLVED
     assert left.name == "陈静"
     assert pictures.file(day.leak, left.id).is_file()
+
+
+@pytest.mark.usefixtures("pictures")
+def test_a_fault_that_comes_back_within_half_a_year_is_marked(
+    xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day
+) -> None:
+    clock.advance(days=100)
+    with store.write() as tx:
+        again = tx.add_ticket(
+            replace(tx.ticket(day.leak), id=0, number="", opened_at=clock.now(), state=TicketState.NEW)
+        )
+    for path in (f"/tickets/{again.id}", f"/tickets/{again.id}/sheet"):
+        page = xiaoli.get(path).text
+        assert "同一故障半年内返修, 免费" in page, path
+        assert "H5" in page
+    assert "同一故障半年内返修" not in xiaoli.get(f"/tickets/{day.leak}").text

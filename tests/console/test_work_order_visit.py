@@ -3,12 +3,13 @@
 import base64
 import io
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from PIL import Image, ImageDraw
 
 from console.work_order import WITHOUT_PIN
-from fulfillment.ticket import TicketState
+from fulfillment.ticket import TicketState, TimelineEntry
 from fulfillment.visit import PictureKind, Visit, VisitState
 from tests.console.sample import STANDARD
 from tests.console.test_work_order import BY_BUTLER, BY_DEPUTY, PHONE, Scene, Telephone, scene
@@ -126,7 +127,7 @@ def test_the_visit_from_leaving_to_done_each_twice(scene: Scene, phone: Telephon
         form = {"key": "e" * 32, "name": "球阀", "count": "1", "price": "1", "agreed": "on", **bad}
         assert phone.press("material", **form).startswith("配件名称"), bad
     page = phone.open().text
-    for shown in ("定位38.04280,114.51490(±12米)", "进水阀锈死", "45.50 元", "2/10"):
+    for shown in ("定位38.04280,114.51490(±12米)", "进水阀锈死", "45.50 元", "2/11"):
         assert shown in page, shown
     for _ in range(2):
         assert phone.press("repaired", text="换了进水阀") == "已记录:已修好"
@@ -246,3 +247,28 @@ def test_being_late_is_told_to_the_resident(scene: Scene, phone: Telephone) -> N
         assert phone.press("late", minutes="20") == "已通知住户会晚到"
     assert phone.press("late", minutes="21").startswith("内容")
     assert scene.story().count("visit_late") == 1
+
+
+def test_responsibility_comes_with_what_to_say_and_its_price(scene: Scene, phone: Telephone) -> None:
+    page = phone.open().text
+    assert "我现在就处理,不收任何费用" in page, "what he tells the resident stands beside the choice"
+    for bad in ({}, {"ground": "nobody"}, {"ground": "inside_home", "price": "x"}):
+        assert phone.press("judged", **bad).startswith("没有选择责任"), bad
+    for _ in range(2):
+        assert phone.press("judged", ground="inside_home", price="45.5", agreed="on") == "责任判断已保存"
+    judged = visit_of(scene).responsibility
+    assert judged is not None
+    assert (judged.ground, judged.price_fen, judged.agreed) == ("inside_home", 4550, True)
+    assert scene.story().count("visit_judged") == 1
+
+
+def test_a_repeated_fault_says_that_it_is_free(scene: Scene, phone: Telephone) -> None:
+    assert "免费返修" not in phone.open().text
+    with scene.store.write() as tx:
+        ticket = tx.ticket(scene.leak)
+        at = ticket.opened_at - timedelta(days=30)
+        earlier = tx.add_ticket(replace(ticket, id=0, number="", opened_at=at, state=TicketState.CLOSED))
+        tx.add_to_timeline(TimelineEntry(earlier.id, at, "李管家", "visit_done"))
+    page = phone.open().text
+    assert "半年内同一故障,免费返修" in page
+    assert earlier.number in page

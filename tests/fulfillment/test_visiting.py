@@ -6,7 +6,7 @@ import pytest
 
 from fulfillment.outbox import TaskKind
 from fulfillment.ticket import ClockState, Ticket, TicketState
-from fulfillment.visit import Material, PictureKind, Visit, VisitPicture, VisitState
+from fulfillment.visit import Material, PictureKind, Responsibility, Visit, VisitPicture, VisitState
 from fulfillment.visiting import NotAgreed, NotYet, Visits
 from kernel.errors import BadInput, Conflict
 from tests.fakes import BUTLER, DEPUTY
@@ -194,3 +194,15 @@ def test_what_was_photographed_and_signed_is_there_once(day: Day) -> None:
     with day.drill.store.read() as tx:
         assert [p.visit_id for p in tx.visit_pictures(day.id)] == [visit_id] * 2
     assert (day.told("visit_photograph"), day.told("visit_signature")) == (1, 1)
+
+
+def test_whose_the_fault_is_is_told_with_its_price_and_never_costs_what_is_ours(day: Day) -> None:
+    for _ in range(2):
+        day.visits.judge(day.id, day.butler, Responsibility("inside_home", 4550, agreed=False))
+    assert day.told("visit_judged") == 1
+    assert day.visit.responsibility == Responsibility("inside_home", 4550, agreed=False)
+    day.visits.judge(day.id, day.butler, Responsibility("unclear", 4550, agreed=False))
+    assert day.visit.responsibility == Responsibility("unclear"), "K4: unclear is handled as ours"
+    for wrong in (Responsibility("nobody"), Responsibility("inside_home", -1)):
+        with pytest.raises(BadInput):
+            day.visits.judge(day.id, day.butler, wrong)

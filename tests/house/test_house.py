@@ -122,10 +122,15 @@ def test_every_script_renders_on_both_channels() -> None:
         assert "{{" not in said.voice + said.chat, key
 
 
+def test_every_ground_of_responsibility_has_its_words() -> None:
+    for ground in Standard(HOME / "data").visit.grounds:
+        assert BOOK.scripts[ground.tell].clause == ground.clause, ground.key
+
+
 def test_every_script_is_said_somewhere() -> None:
     """A sentence that nothing says is a promise nobody keeps."""
     code = "\n".join(f.read_text(encoding="utf-8") for f in [HOME / "app.py", *python_files(*ROOMS)])
-    code += (HOME / "data" / "matters.yml").read_text(encoding="utf-8")
+    code += "".join((HOME / "data" / name).read_text(encoding="utf-8") for name in ("matters.yml", "visit.yml"))
     built = {f"safety.{k}{again}" for k in ("leak_inside", "leak_street", "manhole_cover") for again in ("", "_again")}
     built |= {f"knowledge.{i}" for i in Intent}
     built |= {f"ask.{item}" for kind in Standard(HOME / "data").kinds.values() for item in kind.asks}

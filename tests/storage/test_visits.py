@@ -5,7 +5,16 @@ from dataclasses import replace
 import pytest
 
 from dialogue.ports import DialogueStore
-from fulfillment.visit import Material, PictureKind, Reading, TemperatureRecord, Visit, VisitPicture, VisitState
+from fulfillment.visit import (
+    Material,
+    PictureKind,
+    Reading,
+    Responsibility,
+    TemperatureRecord,
+    Visit,
+    VisitPicture,
+    VisitState,
+)
 from kernel.errors import Conflict, NotFound
 from tests.fakes import BUTLER, DEPUTY
 from tests.storage.samples import MINUTE, NOW, a_ticket
@@ -30,6 +39,7 @@ def test_a_visit_comes_back_as_it_was_stored(store: DialogueStore) -> None:
             ended_at=NOW + 2 * MINUTE,
             state=VisitState.DONE,
             test=TemperatureRecord("CW-07", 140, -6.5, (Reading("客厅", 19.5), Reading("主卧", 16.0))),
+            responsibility=Responsibility("inside_home", 4550, agreed=False),
         )
         saved = tx.save_visit(told)
     with store.read() as tx:
@@ -74,3 +84,13 @@ def test_pictures_are_stored_once_and_forgotten(store: DialogueStore) -> None:
         tx.forget_visit_picture(photo.id)
     with store.read() as tx, pytest.raises(NotFound):
         tx.visit_picture(photo.id)
+
+
+def test_the_tickets_of_one_home_newest_first(store: DialogueStore) -> None:
+    with store.write() as tx:
+        old, new = (tx.add_ticket(a_ticket(opened_at=NOW + n * MINUTE)) for n in (0, 2))
+        tx.add_ticket(a_ticket(household_id=2))
+        tx.add_ticket(a_ticket(opened_at=NOW - MINUTE))
+        tx.add_ticket(a_ticket(household_id=None))
+    with store.read() as tx:
+        assert [t.id for t in tx.tickets_at_home(1, NOW)] == [new.id, old.id]
