@@ -61,6 +61,7 @@ from fulfillment.desk import Desk
 from fulfillment.dissatisfied import WordOfDissatisfaction
 from fulfillment.forwarding import Forwarding
 from fulfillment.importing import ImportReport, RobotAddress, import_company, load_words
+from fulfillment.incident_notices import IncidentNotices
 from fulfillment.incident_watch import IncidentWatch
 from fulfillment.incidents import Incidents
 from fulfillment.outbox import Lane, TaskKind
@@ -319,6 +320,7 @@ class Rooms:
         assignment = Assignment(self.store, self.book, self.standard, self.clock)
         recordings = RecordingDeliveries(self.store, self.carrier_recordings, self.sounds)
         conference = ConferenceDeliveries(self.store, self.carrier, self.conferences, self.clock)
+        incident_notices = IncidentNotices(self.store, self.standard, self.clock)
         return {
             TaskKind.FORWARD_EMERGENCY: forwarding.forward,
             TaskKind.RING_PERSON: telling.tell,
@@ -349,6 +351,8 @@ class Rooms:
             TaskKind.DELETE_RECORDING: recordings.delete,
             TaskKind.SWEEP: self.sweep.sweep,
             TaskKind.SPOT_INCIDENT: IncidentWatch(self.store, self.standard, self.clock).spot,
+            TaskKind.WATCH_INCIDENT: incident_notices.watch,
+            TaskKind.TELL_HOMES: incident_notices.tell_homes,
             TaskKind.TELL_INCIDENT: IncidentNews(
                 self.store, self.carrier, self.book, self.standard, self.clock, self.settings.twilio_from_number
             ).tell,

@@ -7,7 +7,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from console.gate import allow, me
-from console.incident_forms import facts_from_form, form_context, number_from_form, refusal
+from console.incident_forms import facts_from_form, form_context, number_from_form, refusal, saved_notice
 from console.incident_page import read_incident_page
 from console.ports import Rooms
 from fulfillment.company import OperatorRole
@@ -62,17 +62,18 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
             flash(key, "bad")
             return page(incident_id, typed=request.form if action in ("confirm", "change") else None), code
         log.info("audit.incident", operator=me().login, incident=incident_id, action=action)
-        flash(told, "good")
+        key, how = told if isinstance(told, tuple) else (told, "good")
+        flash(key, how)
         return redirect(url_for("console.incident", incident_id=incident_id), 303)
 
 
 class _Actions:
-    """Each takes the incident and the name of who acts, and returns the key of what to tell."""
+    """Each takes the incident and the name of who acts, and returns the key of what to tell (and how, if not "good")."""
 
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self._service = rooms.incidents
-        self.by_name: dict[str, Callable[[int, str], str]] = {
+        self.by_name: dict[str, Callable[[int, str], str | tuple[str, str]]] = {
             "confirm": self._confirm,
             "dismiss": self._dismiss,
             "change": self._change,
@@ -89,9 +90,9 @@ class _Actions:
         self._service.dismiss(incident_id, request.form.get("reason", ""), by=by)
         return "incident_dismissed"
 
-    def _change(self, incident_id: int, by: str) -> str:
-        self._service.change(incident_id, facts_from_form(), by=by, seen=number_from_form("seen"))
-        return "incident_saved"
+    def _change(self, incident_id: int, by: str) -> tuple[str, str]:
+        stored = self._service.change(incident_id, facts_from_form(), by=by, seen=number_from_form("seen"))
+        return saved_notice(stored, self._rooms)
 
     def _end(self, incident_id: int, by: str) -> str:
         self._service.end(incident_id, by=by)

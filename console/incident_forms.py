@@ -7,7 +7,7 @@ from flask import request
 
 from console.ports import Rooms
 from fulfillment.announcement import LONGEST_WHAT
-from fulfillment.incident import Extent
+from fulfillment.incident import Extent, Incident, Kept, notices_due
 from fulfillment.incident_course import LONGEST_CAUSE, IncidentFacts
 from fulfillment.incidents import LONGEST_REASON
 from kernel.clock import BEIJING, local
@@ -42,7 +42,12 @@ def facts_from_form() -> IncidentFacts:
             form.get("unit", "").strip().removesuffix("元").removesuffix("单"),
         )
         return IncidentFacts(
-            form.get("title", ""), extent, begins_at, form.get("cause", ""), expected_end=_instant("expected_end")
+            form.get("title", ""),
+            extent,
+            begins_at,
+            form.get("cause", ""),
+            expected_end=_instant("expected_end"),
+            tell_homes="tell_homes" in form,
         )
     except ValueError as exc:
         raise BadInput(str(exc)) from exc
@@ -64,6 +69,16 @@ def _instant(name: str) -> datetime | None:
     """A local date and hour as browsers send them (`2026-11-22T10:00`). Raises ValueError."""
     text = request.form.get(name, "")
     return datetime.fromisoformat(text).replace(tzinfo=BEIJING).astimezone(UTC) if text else None
+
+
+def saved_notice(incident: Incident, rooms: Rooms) -> tuple[str, str]:
+    """What to tell of a stored one, and how: residents who are told too late are a warning, not a refusal."""
+    dues = notices_due(incident, rooms.standard.incidents.notices, rooms.clock.now())
+    late = any(due.state is Kept.BROKEN for due in dues)
+    untold = any(due.state is Kept.RUNNING for due in dues if due.rule.each_home)
+    if late:
+        return "incident_saved_late", "bad"
+    return ("incident_saved_untold", "bad") if untold else ("incident_saved", "good")
 
 
 def refusal(error: HotlineError) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """One incident as its page shows it: facts, tickets, who was told, what happened."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +11,10 @@ from dialogue.ports import DialogueTx
 from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Station
 from fulfillment.incident import Attachment, Incident, IncidentState, LogEntry
-from fulfillment.incident_news import Told
+from fulfillment.incident_news import Told, ToldState
 from fulfillment.ticket import Ticket
+
+_TOLD_SHOWN = 300  # a planned outage tells thousands of homes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class IncidentPage:
     row: IncidentRow
     members: tuple[Member, ...]
     left: tuple[Member, ...]  # taken out
-    told: tuple[ToldRow, ...]
+    told: tuple[ToldRow, ...]  # the newest, newest first
+    told_totals: Sequence[tuple[ToldState, int]]
     log: Sequence[LogEntry]
     announcement: Announcement | None
     others: tuple[IncidentRow, ...]  # that it can be merged into
@@ -54,7 +58,7 @@ class IncidentPage:
         return digest(
             self.row.shown,
             [(m.row.ticket.rev, m.attachment) for m in (*self.members, *self.left)],
-            [(t.told.id, t.told.state) for t in self.told],
+            self.told_totals,
             len(self.log),
         )
 
@@ -70,11 +74,13 @@ def read_incident_page(rooms: Rooms, incident_id: int) -> IncidentPage:
         members = [Member(r, attachments.get(r.ticket.id)) for r in ticket_rows(rooms, tx, tickets, now)]
         running = [i for i in tx.live_incidents() if i.is_running and i.id != incident_id]
         category = rooms.standard.incidents.category(incident.category)
+        told = tx.told_of(incident_id)
         return IncidentPage(
             row=row,
             members=tuple(m for m in members if m.attachment is None or m.attachment.detached_at is None),
             left=tuple(m for m in members if m.attachment is not None and m.attachment.detached_at is not None),
-            told=tuple(_told_row(tx, told) for told in tx.told_of(incident_id)),
+            told=tuple(_told_row(tx, one) for one in reversed(told[-_TOLD_SHOWN:])),
+            told_totals=sorted(Counter(one.state for one in told).items()),
             log=tx.incident_log(incident_id),
             announcement=tx.announcement(incident.announcement_id) if incident.announcement_id else None,
             others=tuple(incident_rows(rooms, tx, running, now)) if incident.is_running else (),

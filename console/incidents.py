@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 
 from console.gate import allow, me
 from console.incident_board import incident_rows
-from console.incident_forms import facts_from_form, form_context, refusal
+from console.incident_forms import facts_from_form, form_context, refusal, saved_notice
 from console.ports import Rooms
 from fulfillment.company import OperatorRole
 from kernel.errors import BadInput, NotFound
@@ -49,5 +49,5 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
             flash(key, "bad")
             return blank(typed=request.form), code
         log.info("audit.incident", operator=me().login, incident=stored.id, action="declare")
-        flash("incident_saved", "good")
+        flash(*saved_notice(stored, rooms))
         return redirect(url_for("console.incident", incident_id=stored.id), 303)

@@ -114,8 +114,10 @@ class _Message:
             belongs = self.tx.attachment_of(self.ticket.id)
             if not self.ticket.is_open or belongs is None or belongs.incident_id != incident.id:
                 return False
-        if told.occasion is Occasion.ENDED:
+        if told.occasion in (Occasion.ENDED, Occasion.CALLED_OFF):
             return incident.state is IncidentState.ENDED
+        if told.occasion is Occasion.PLANNED and incident.has_begun(self.news.clock.now()):
+            return False  # too late to be told ahead
         return incident.is_running and told.revision == incident.revision
 
     def into_chat(self) -> bool:
@@ -154,6 +156,7 @@ class _Message:
         end = incident.expected_end
         params = {
             "what": incident.title,
+            "begins": wording.when(incident.begins_at, news.clock.now()).chat,
             "until": wording.when(end, news.clock.now()).chat if end is not None else "",
             "number": self.ticket.number if self.ticket else "",
             "phone": as_said(news.hotline),
@@ -163,6 +166,7 @@ class _Message:
             Occasion.PLANNED: "incident.planned",
             Occasion.BEGUN: "incident.begun",
             Occasion.CHANGED: "incident.changed",
+            Occasion.CALLED_OFF: "incident.called_off",
             Occasion.ENDED: ended if self._asks() else "incident.ended",
         }[self.told.occasion]
         return news.book.say(script, **params)

@@ -126,7 +126,10 @@ class IncidentCategory:
 
 @dataclass(frozen=True, slots=True)
 class NoticeRule:
-    """Outages of at least `outage_from` are told so long ahead, or (unplanned) within so long of their beginning."""
+    """Outages of at least `outage_from` are told so long ahead, or (unplanned) within so long of their beginning.
+
+    `each_home`: an announcement for those who call is not enough, every home gets a message.
+    """
 
     key: str
     clause: str
@@ -134,6 +137,7 @@ class NoticeRule:
     outage_from: timedelta
     told_ahead: timedelta | None = None
     told_within: timedelta | None = None
+    each_home: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +180,7 @@ class Incident:
     author: str = ""  # who confirmed, dismissed or planned it
     announcement_id: int | None = None
     announced_at: datetime | None = None  # residents could hear of it first
+    homes_told_at: datetime | None = None  # every home in the extent was promised a message
     settled_at: datetime | None = None  # ended, dismissed or merged
     reason: str = ""  # of the dismissal
     merged_into_id: int | None = None
@@ -276,7 +281,7 @@ def notices_due(incident: Incident, rules: Sequence[NoticeRule], now: datetime) 
             due = incident.begins_at + rule.told_within
         else:
             continue
-        by = incident.announced_at or now
-        state = Kept.BROKEN if by > due else Kept.KEPT if incident.announced_at else Kept.RUNNING
+        told_at = incident.homes_told_at if rule.each_home else incident.announced_at
+        state = Kept.BROKEN if (told_at or now) > due else Kept.KEPT if told_at else Kept.RUNNING
         found.append(NoticeDue(rule, due, state))
     return tuple(found)

@@ -8,9 +8,9 @@ from fulfillment.announcement import LONGEST_WHAT, Announcement, Scope
 from fulfillment.announcing import published
 from fulfillment.case import Case
 from fulfillment.incident import Attachment, Extent, Incident, LogEntry, Recheck
-from fulfillment.incident_news import Occasion, Told
+from fulfillment.incident_news import Occasion, Told, promise_told
+from fulfillment.incident_notices import promise_homes, promise_watch
 from fulfillment.incident_watch import attach
-from fulfillment.outbox import NewTask, Rank, TaskKind
 from fulfillment.ports import FulfillmentTx
 from fulfillment.rechecks import is_asked
 from fulfillment.standard import Standard
@@ -29,6 +29,7 @@ class IncidentFacts:
     begins_at: datetime
     cause: str = ""
     expected_end: datetime | None = None
+    tell_homes: bool = False  # every home in the extent gets a message (K3)
 
 
 class Course:
@@ -55,7 +56,9 @@ class Course:
         """The incident has these facts from now on, and residents hear them. Raises IncidentRefused, NotFound."""
         incident = self.incident
         checked = _checked(self.tx, facts, self.now, planned=incident.planned)
-        other_end = incident.announcement_id is not None and checked.expected_end != incident.expected_end
+        times = (checked.expected_end, checked.begins_at if incident.planned else None)
+        known = (incident.expected_end, incident.begins_at if incident.planned else None)
+        other_end = incident.announcement_id is not None and times != known
         self.save(
             revision=incident.revision + other_end,
             title=checked.title,
@@ -65,6 +68,10 @@ class Course:
             expected_end=checked.expected_end,
         )
         self._announce()
+        promise_watch(self.tx, self.incident, self.standard)
+        if incident.planned and (facts.tell_homes or incident.homes_told_at is not None):
+            self.save(homes_told_at=self.incident.homes_told_at or self.now)
+            promise_homes(self.tx, self.incident, Occasion.PLANNED)
 
     def _announce(self) -> None:
         incident = self.incident
@@ -94,17 +101,10 @@ class Course:
     # --- what residents are told
 
     def promise_news(self, occasion: Occasion, ticket_ids: Iterable[int]) -> None:
-        """Each resident once, for these facts; a repeated promise adds nothing. Texts come after every alarm."""
+        """Each resident once, for these facts; a repeated promise adds nothing."""
         incident = self.incident
         for ticket_id in ticket_ids:
-            self._promise(Told(0, incident.id, occasion, incident.revision, self.now, ticket_id))
-
-    def _promise(self, told: Told) -> None:
-        stored = self.tx.add_told(told)
-        if stored is None:
-            return
-        key, payload = f"tell-incident-{stored.id}", {"told_id": stored.id}
-        self.tx.enqueue(NewTask(TaskKind.TELL_INCIDENT, key, self.now, payload, stored.ticket_id, Rank.ORDINARY))
+            promise_told(self.tx, Told(0, incident.id, occasion, incident.revision, self.now, ticket_id))
 
     def ask_rechecks(self) -> None:
         """Every home is asked whether it is warm again; emergencies are not over by an answer."""

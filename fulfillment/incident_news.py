@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
+
+from fulfillment.outbox import NewTask, Rank, TaskKind
 
 
 class Occasion(StrEnum):
@@ -11,6 +14,7 @@ class Occasion(StrEnum):
     PLANNED = "planned"  # homes in the extent, ahead of it (K3)
     BEGUN = "begun"  # it was confirmed, or the ticket came to it later
     CHANGED = "changed"  # another end is expected
+    CALLED_OFF = "called_off"  # planned, and not done
     ENDED = "ended"  # with the question whether it is warm again
 
 
@@ -47,3 +51,20 @@ class Told:
     def recipient(self) -> str:
         """Unique with incident, occasion and revision: nobody is told the same twice."""
         return f"ticket-{self.ticket_id}" if self.ticket_id is not None else f"home-{self.household_id}"
+
+
+class TellsTx(Protocol):
+    """The part of a transaction that a promise needs."""
+
+    def add_told(self, told: Told) -> Told | None: ...
+    def enqueue(self, task: NewTask) -> None: ...
+
+
+def promise_told(tx: TellsTx, told: Told) -> None:
+    """The row and the task that sends it; a repeated promise adds nothing. Texts come after every alarm."""
+    stored = tx.add_told(told)
+    if stored is None:
+        return
+    key, payload = f"tell-incident-{stored.id}", {"told_id": stored.id}
+    at = stored.promised_at
+    tx.enqueue(NewTask(TaskKind.TELL_INCIDENT, key, at, payload, stored.ticket_id, Rank.ORDINARY))

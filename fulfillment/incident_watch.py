@@ -19,13 +19,12 @@ from fulfillment.incident import (
     report_of,
     suggested,
 )
+from fulfillment.incident_notices import WATCH, promise_watch
 from fulfillment.outbox import NewTask, Task, TaskKind
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
 from fulfillment.standard import Standard
 from fulfillment.ticket import Ticket
 from kernel.clock import Clock
-
-WATCH = "worker"  # who did it, in histories
 
 
 def promise_look(case: Case) -> None:
@@ -129,6 +128,7 @@ class _Look:
         )
         if stored is None:  # another worker was faster
             return
+        promise_watch(self.tx, stored, self.standard)
         homes = len({r.home for r in reports})
         self.tx.log_incident(LogEntry(stored.id, now, WATCH, "suggested", {"homes": homes}))
         for narrower in alike:

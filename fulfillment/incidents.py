@@ -11,6 +11,7 @@ from fulfillment.case import Case
 from fulfillment.incident import Extent, Incident, IncidentState, Recheck
 from fulfillment.incident_course import Course, IncidentFacts
 from fulfillment.incident_news import Occasion
+from fulfillment.incident_notices import promise_homes
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
 from fulfillment.rechecks import answer_recheck
 from fulfillment.standard import Standard
@@ -78,7 +79,7 @@ class Incidents:
         return course.incident
 
     def end(self, incident_id: int, *, by: str) -> Incident:
-        """It is over: nobody hears of it any more, and every home is asked whether it is warm again (B7).
+        """It is over, or planned and called off: nobody hears of it any more, every home is asked whether it is warm (B7).
 
         No ticket closes by that: only the answer of its home, or a person's tick for it, does.
         """
@@ -86,10 +87,16 @@ class Incidents:
             if course.incident.state is IncidentState.ENDED:
                 return course.incident
             _demand(course, IncidentState.RUNNING)
+            begun = course.incident.has_begun(course.now)
             course.save(state=IncidentState.ENDED, settled_at=course.now)
             course.be_silent()
             course.ask_rechecks()
-            course.record("ended", actor=by)
+            if begun:
+                course.record("ended", actor=by)
+            else:
+                course.record("called_off", actor=by)
+            if not begun and course.incident.homes_told_at is not None:
+                promise_homes(course.tx, course.incident, Occasion.CALLED_OFF)
             course.promise_news(Occasion.ENDED, [a.ticket_id for a in course.attached])
         return course.incident
 

@@ -48,6 +48,8 @@ class TaskKind(StrEnum):
     TELL_INCIDENT = "tell_incident"  # {told_id}: one resident hears of an incident
     ASSIGN_CHAT = "assign_chat"  # {conversation_id, epoch, not_to}: a waiting chat is given to an operator who is free
     WATCH_ASSIGNED = "watch_assigned"  # {conversation_id, epoch, not_to}: has he opened it?
+    TELL_HOMES = "tell_homes"  # {incident_id, occasion, revision, after}: promise a message to the next homes
+    WATCH_INCIDENT = "watch_incident"  # {incident_id, rule}: must residents have been told by now?
     RELEASE_CONVERSATION = "release_conversation"  # {conversation_id, epoch}: an operator who vanished loses the floor
 
 

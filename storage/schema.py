@@ -407,6 +407,7 @@ incident = Table(
     Column("author", Words, nullable=False),
     Column("announcement_id", ForeignKey(announcement.c.id)),
     Column("announced_at", UtcDateTime),
+    Column("homes_told_at", UtcDateTime),
     Column("settled_at", UtcDateTime, index=True),
     Column("reason", Words, nullable=False),
     Column("merged_into_id", ForeignKey("incident.id")),

@@ -169,3 +169,19 @@ def test_the_end_lists_who_was_told_and_what_each_home_answered(
         [announcement] = tx.announcements()
         assert announcement.ended_at is not None
     assert "已结束" in xiaoli.get("/incidents").text
+
+
+def test_a_plan_that_is_announced_too_late_is_kept_with_a_warning(lead: Person, store: FakeStore) -> None:
+    plan = FORM | {"title": "换热站检修停暖", "tell_homes": "1"}
+    late = plan | {"begins_at": "2026-11-23T08:00", "expected_end": "2026-11-24T20:00"}
+    assert "告知已晚于规定时间" in lead.told(lead.post("/incidents/new", **late, category="no_heat"))
+    page = lead.get("/incidents/1").text
+    assert "计划停暖" in page
+    assert "未按时告知" in page
+    early = plan | {"begins_at": "2026-11-26T08:00", "expected_end": "2026-11-27T20:00"}
+    assert lead.told(lead.post("/incidents/new", **early, category="no_heat")) == "事件已保存"
+    untold = {k: v for k, v in early.items() if k != "tell_homes"}
+    assert "给每户发短信" in lead.told(lead.post("/incidents/new", **untold, category="no_heat"))
+    assert "写明预计恢复时间" in lead.post("/incidents/new", **(early | {"expected_end": ""}), category="no_heat").text
+    with store.read() as tx:
+        assert [i.planned for i in tx.live_incidents()] == [True, True, True]

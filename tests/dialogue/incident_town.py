@@ -10,6 +10,7 @@ from fulfillment.forwarding import Forwarding
 from fulfillment.incident import Attachment, Extent, Incident, IncidentState
 from fulfillment.incident_course import IncidentFacts
 from fulfillment.incident_news import Told
+from fulfillment.incident_notices import IncidentNotices
 from fulfillment.incident_watch import IncidentWatch
 from fulfillment.incidents import Incidents
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
@@ -32,11 +33,14 @@ class IncidentTown:
         self.carrier = FakeCarrier(self.store)
         self.incidents = Incidents(self.store, STANDARD, self.clock)
         self.news = IncidentNews(self.store, self.carrier, BOOK, STANDARD, self.clock, HOTLINE)
+        notices = IncidentNotices(self.store, STANDARD, self.clock)
         forwarding = Forwarding(self.store, STANDARD, self.clock, [])
         telling = Telling(self.store, self.carrier, STANDARD, self.clock, [])  # type: ignore[arg-type]  # the fake rings staff
         table: dict[str, Any] = dict.fromkeys(TaskKind, _not_tested_here) | {
             TaskKind.SPOT_INCIDENT: IncidentWatch(self.store, STANDARD, self.clock).spot,
             TaskKind.TELL_INCIDENT: self.news.tell,
+            TaskKind.WATCH_INCIDENT: notices.watch,
+            TaskKind.TELL_HOMES: notices.tell_homes,
             TaskKind.FORWARD_EMERGENCY: forwarding.forward,
             TaskKind.RING_PERSON: telling.tell,
         }

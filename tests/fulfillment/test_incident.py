@@ -126,8 +126,10 @@ def test_a_planned_day_without_heat_is_told_two_days_ahead() -> None:
     later = A_WINTER_DAY + 72 * HOUR
     plan = incident(planned=True, begins_at=later, expected_end=later + 30 * HOUR)
     assert due(plan) == {"B4": (0, Kept.RUNNING), "K3": (-48, Kept.RUNNING)}
-    assert due(replace(plan, announced_at=A_WINTER_DAY + 24 * HOUR)) == {"B4": (0, "kept"), "K3": (-48, "kept")}
-    assert due(replace(plan, announced_at=A_WINTER_DAY + 25 * HOUR)) == {"B4": (0, "kept"), "K3": (-48, "broken")}
+    announced = replace(plan, announced_at=A_WINTER_DAY)
+    assert due(announced) == {"B4": (0, "kept"), "K3": (-48, "running")}, "nobody calls two days ahead"
+    assert due(replace(announced, homes_told_at=A_WINTER_DAY + 24 * HOUR))["K3"] == (-48, "kept")
+    assert due(replace(announced, homes_told_at=A_WINTER_DAY + 25 * HOUR))["K3"] == (-48, "broken")
     assert due(replace(plan, expected_end=later + 5 * HOUR)) == {"B4": (0, "running")}
 
 
