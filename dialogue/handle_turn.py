@@ -170,11 +170,35 @@ class Hotline:
                 keep_message(tx, conversation_id, step.ticket.id, left, announced=VOICEMAIL, now=now)
             return reply
 
+    def half_heard(self, turn: Turn, part: int) -> None:
+        """What has been said so far in a turn that goes on. `part` counts from 0; parts may come late and out of order.
+
+        The carrier drops the turn of a caller who hangs up in the middle of it; a leak that was cried into a line that broke
+        off must not be lost with it. It counts when he is gone, and otherwise never: the whole turn is the better one.
+        """
+        with self._kit.store.write() as tx:
+            conversation = tx.conversation(turn.conversation_id, for_update=True)
+            if tx.stored_reply(turn.conversation_id, turn.key) is not None:
+                return
+            tx.keep_half_heard(turn.conversation_id, turn.key, part, turn.text)
+        if conversation.floor is Floor.ENDED:
+            self.hang_up(turn.conversation_id)
+
+    def _answer_half_heard(self, conversation_id: str) -> None:
+        with self._kit.store.read() as tx:
+            half = tx.half_heard(conversation_id)
+            answered = half is None or tx.stored_reply(conversation_id, half[0]) is not None
+        if half is not None and not answered:
+            key, words = half
+            self.handle_turn(Turn(conversation_id, key, text=words))
+
     def hang_up(self, conversation_id: str, *, silent_since: datetime | None = None) -> None:
         """The caller is gone: what is known becomes a ticket, the floor is closed. Twice is the same as once.
 
         With `silent_since` only if nothing has happened in the conversation since then; it is told that it is closed.
         """
+        if silent_since is None:
+            self._answer_half_heard(conversation_id)
         now = self._kit.clock.now()
         with self._kit.store.write() as tx:
             conversation = tx.conversation(conversation_id, for_update=True)

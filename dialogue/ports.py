@@ -96,6 +96,14 @@ class DialogueTx(FulfillmentTx, Protocol):
         """How many replies are stored."""
         ...
 
+    def keep_half_heard(self, conversation_id: str, key: str, part: int, words: str) -> None:
+        """What was said so far in the turn with this key; a part (from 0) that is older than what is kept is passed over."""
+        ...
+
+    def half_heard(self, conversation_id: str) -> tuple[str, str] | None:
+        """Key and words of the last turn of which a part was kept, whether or not it was answered meanwhile."""
+        ...
+
     def kept_answer(self, key: str) -> str | None:
         """What a webhook was answered when it was delivered before."""
         ...

@@ -111,6 +111,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
         "/calls": staff.incoming,
         "/calls/<conversation_id>/relayed": calls.relayed,
         "/calls/<conversation_id>/turns/<int:n>": staff.or_sign_in(calls.turn),
+        "/calls/<conversation_id>/turns/<int:n>/partial": calls.partial,
         "/staff/resident": staff.resident,
         "/staff/sign-in/<int:n>/number": staff.number,
         "/staff/sign-in/<int:n>/<number>/pin": staff.pin,

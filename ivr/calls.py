@@ -98,6 +98,15 @@ class CallWebhooks:
             self._writer.reply(conversation_id, self._hotline.handle_turn(heard(conversation_id, f"turn-{n}")))
         )
 
+    def partial(self, conversation_id: str, n: int) -> Response:
+        """What the recogniser has heard so far; nobody waits for the answer. What it is sure of, then what it may change."""
+        words = "".join(request.form.get(name, "") for name in ("StableSpeechResult", "UnstableSpeechResult"))
+        words = without_control(words[:LONGEST_SPEECH]).strip()
+        part = request.form.get("SequenceNumber", "")
+        if words and part.isdecimal():
+            self._hotline.half_heard(Turn(conversation_id, f"turn-{n}", text=words), int(part))
+        return Response(status=204)
+
     def hold(self, conversation_id: str, after: int, step: int = 0) -> Response:
         """Step 0 is for who interrupts a call to bring it into the loop; the loop itself counts from 1."""
         turn = heard(conversation_id, f"hold-{after}-{step}")

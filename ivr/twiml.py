@@ -94,7 +94,13 @@ class TwimlWriter:
             options |= {"num_digits": 1, "finish_on_key": ""}
         if self._hints[expect]:
             options["hints"] = self._hints[expect]
-        return self._gather(said, f"/ivr/calls/{conversation_id}/turns/{turn}", options)
+        action = f"/ivr/calls/{conversation_id}/turns/{turn}"
+        if expect is Expect.ANYTHING:  # a matter is told: should he hang up in the middle, what was said is there
+            options |= {
+                "partial_result_callback": self._line.url(f"{action}/partial"),
+                "partial_result_callback_method": "POST",
+            }
+        return self._gather(said, action, options)
 
     def hold(
         self, conversation_id: str, said: Sequence[Sentence], *, after: int, step: int, music: bool = False

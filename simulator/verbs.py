@@ -86,6 +86,7 @@ class _Listening:
     digits: int | None
     finish_on: str
     barge_in: bool
+    tell_parts: tuple[str, str] | None  # address and method
 
     @classmethod
     def of(cls, verb: Element) -> "_Listening":
@@ -99,6 +100,11 @@ class _Listening:
             digits=int(_number(verb, "numDigits", 0)) or None,
             finish_on=verb.get("finishOnKey", "#"),
             barge_in=verb.get("bargeIn", "true") != "false",
+            tell_parts=(
+                (verb.get("partialResultCallback", ""), verb.get("partialResultCallbackMethod", "POST"))
+                if verb.get("partialResultCallback")
+                else None
+            ),
         )
 
 
@@ -127,12 +133,28 @@ def _heard(walk: "Walk", how: _Listening, first: Input) -> dict[str, str]:
 
 def _heard_words(walk: "Walk", how: _Listening, first: Input) -> dict[str, str]:
     words = [first.text]
+    _tell_part(walk, how, words)
     # Words that follow within the silence limit belong to the same utterance.
     while more := walk.call.next_input(walk.pace.machine(how.speech_timeout), own_turn=False):
         if more.kind is InputKind.SPEECH:
             words.append(more.text)
+            _tell_part(walk, how, words)
     # The confidence is not always there, as at Twilio.
     return {"SpeechResult": "".join(words)} | ({"Confidence": first.confidence} if first.confidence else {})
+
+
+def _tell_part(walk: "Walk", how: _Listening, words: list[str]) -> None:
+    """In the background, as status callbacks: it may come after the end of the call."""
+    if how.tell_parts is None:
+        return
+    there = walk.there(*how.tell_parts)
+    form = {
+        "StableSpeechResult": "".join(words[:-1]),
+        "UnstableSpeechResult": words[-1],
+        "Stability": "0.8",
+        "SequenceNumber": str(len(words) - 1),
+    }
+    walk.network.webhooks.notify(there.url, there.method, walk.form() | form)
 
 
 def _heard_keys(walk: "Walk", how: _Listening, first: Input) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy import case, delete, func, insert, or_, select, update
 
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from kernel.errors import NotFound, StaleEpoch
@@ -172,6 +172,20 @@ class ConversationRows(WaitingRows):
     def store_reply(self, conversation_id: str, key: str, reply: dict[str, Any]) -> bool:
         new = self._insert(schema.turn).values(conversation_id=conversation_id, key=key, stored_reply=reply)
         return self._write(new.on_conflict_do_nothing(index_elements=["conversation_id", "key"])) > 0
+
+    def keep_half_heard(self, conversation_id: str, key: str, part: int, words: str) -> None:
+        """Wakes nobody: it comes several times a sentence, and counts only when the caller is gone."""
+        self._refuse_unless_writable()
+        table = schema.half_heard
+        new = self._insert(table).values(conversation_id=conversation_id, key=key, part=part, words=words)
+        newer = or_(table.c.key != key, table.c.part < part)
+        changed = {"key": key, "part": part, "words": words}
+        self._run(new.on_conflict_do_update(index_elements=["conversation_id"], set_=changed, where=newer))
+
+    def half_heard(self, conversation_id: str) -> tuple[str, str] | None:
+        columns = schema.half_heard.c
+        row = self._first(select(columns.key, columns.words).where(columns.conversation_id == conversation_id))
+        return (str(row["key"]), str(row["words"])) if row else None
 
     def kept_answer(self, key: str) -> str | None:
         row = self._first(select(schema.kept_answer.c.answer).where(schema.kept_answer.c.key == key))

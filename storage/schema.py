@@ -211,6 +211,16 @@ turn = Table(
     Column("stored_reply", JSON, nullable=False),
 )
 
+#: What a caller has said so far in the turn that he is at: all there is of it, should he hang up in the middle.
+half_heard = Table(
+    "half_heard",
+    metadata,
+    Column("conversation_id", ForeignKey(conversation.c.id), primary_key=True),
+    Column("key", Words, nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("words", Words, nullable=False),
+)
+
 #: What a webhook of the telephone was answered, for the case that it is delivered again; forgotten after an hour or so.
 kept_answer = Table(
     "kept_answer",

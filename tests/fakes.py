@@ -228,6 +228,7 @@ class _Tables:
     messages: dict[str, list[Message]] = field(default_factory=dict)
     replies: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     answers: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    half_heard: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     waits: dict[int, Wait] = field(default_factory=dict)
     presence: dict[int, datetime] = field(default_factory=dict)
     capacities: dict[int, int] = field(default_factory=dict)
@@ -972,6 +973,15 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeVisitTx):
             return False
         self._writing().replies[conversation_id, key] = reply
         return True
+
+    def keep_half_heard(self, conversation_id: str, key: str, part: int, words: str) -> None:
+        known = self._t.half_heard.get(conversation_id)
+        if known is None or known[0] != key or known[1] < part:
+            self._writing().half_heard[conversation_id] = (key, part, words)
+
+    def half_heard(self, conversation_id: str) -> tuple[str, str] | None:
+        known = self._t.half_heard.get(conversation_id)
+        return (known[0], known[2]) if known else None
 
     def kept_answer(self, key: str) -> str | None:
         kept = self._t.answers.get(key)

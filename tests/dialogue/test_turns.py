@@ -110,6 +110,40 @@ def test_hanging_up_on_the_leak_question_counts_as_yes() -> None:
     assert [t.kind for t in talk.tickets] == ["leak_inside"]
 
 
+def half_heard(talk: Talk, text: str, intent: Intent, *, turn: str = "turn-9", part: int = 0) -> None:
+    talk.understander.table[text] = means(text, intent)
+    talk.hotline.half_heard(Turn(talk.id, turn, text=text), part)
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+def test_what_was_said_before_the_line_broke_off_counts(*, late: bool) -> None:
+    """The carrier drops the turn of whoever hangs up in the middle of it; its part may come after the end of the call."""
+    talk = Talk(peer=KNOWN)
+    if late:
+        talk.hotline.hang_up(talk.id)
+    half_heard(talk, "暖气爆", Intent.LEAK_INSIDE, part=1)
+    half_heard(talk, "暖", Intent.FALLBACK, part=0)  # overtaken on its way
+    if not late:
+        assert talk.tickets == [], "the caller speaks on"
+        talk.hotline.hang_up(talk.id)
+    talk.hotline.hang_up(talk.id)
+    assert [t.kind for t in talk.tickets] == ["leak_inside"]
+    assert forwards(talk)
+    with talk.store.read() as tx:
+        assert [m.text for m in tx.messages(talk.id) if m.author is Author.RESIDENT] == ["暖气爆"]
+        assert tx.conversation(talk.id).floor is Floor.ENDED
+
+
+def test_a_turn_that_was_heard_to_its_end_makes_its_parts_idle() -> None:
+    talk = Talk(peer=KNOWN)
+    half_heard(talk, "暖气爆", Intent.LEAK_INSIDE, turn="t1")
+    talk.understander.table["暖气爆米花是什么"] = means("暖气爆米花是什么", Intent.OUT_OF_SCOPE)
+    talk.hotline.handle_turn(Turn(talk.id, "t1", text="暖气爆米花是什么"))
+    half_heard(talk, "暖气爆", Intent.LEAK_INSIDE, turn="t1", part=7)
+    talk.hotline.hang_up(talk.id)
+    assert talk.tickets == []
+
+
 def test_a_cold_room_of_a_known_caller_is_confirmed_not_interrogated() -> None:
     talk = Talk(peer=KNOWN)
     talk.says("屋里只有十四度", Intent.COLD_ROOM, temperature=14)

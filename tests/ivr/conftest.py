@@ -42,6 +42,7 @@ class ScriptedHotline:
         self.answers: dict[str, Reply] = {}  # words or digits -> reply (its said is stored as bot messages)
         self.greeting = Reply(said=(said("您好,华暖集团温心01号为您服务,请问有什么可以帮您?"),))
         self.turns: list[Turn] = []
+        self.halves: list[tuple[Turn, int]] = []
         self.ended: list[str] = []
         self.messages: list[tuple[str, LeftMessage]] = []
         self.failure: Exception | None = None
@@ -59,6 +60,11 @@ class ScriptedHotline:
         self.turns.append(turn)
         reply = self.answers.get(turn.text or turn.digits, Reply(said=(said("没有听清楚,麻烦您再重复一遍,好吗?"),)))
         return self._once(turn.conversation_id, turn.key, turn.text or turn.digits, reply)
+
+    def half_heard(self, turn: Turn, part: int) -> None:
+        if self.failure:
+            raise self.failure
+        self.halves.append((turn, part))
 
     def message_left(self, conversation_id: str, key: str, left: LeftMessage) -> Reply:
         if self.failure:

@@ -4,7 +4,7 @@ import pytest
 from flask.testing import FlaskClient
 from lxml import etree
 
-from dialogue.conversation import Channel, Expect, Floor, QuickReply, Reply, Then
+from dialogue.conversation import Channel, Expect, Floor, QuickReply, Reply, Then, Turn
 from ivr.twiml import TwimlWriter
 from kernel.errors import StoreBusy
 from tests.dialogue.talk import BOOK, STANDARD
@@ -50,6 +50,18 @@ def test_what_was_heard_becomes_a_turn(carrier: JudgedClient, hotline: ScriptedH
     gather = document.find("Gather")
     assert gather is not None
     assert gather.get("hints") == "翠湖花园,锦绣华庭"
+
+
+def test_what_is_said_is_told_while_it_is_said(carrier: JudgedClient, hotline: ScriptedHotline, in_call: str) -> None:
+    """Of a caller who hangs up in the middle the carrier tells nothing else."""
+    gather = carrier.speak("/ivr/calls", INCOMING).find("Gather")
+    assert gather is not None
+    assert gather.get("partialResultCallback") == f"{turns(2)}/partial"
+    said = {"CallSid": CALL_SID, "StableSpeechResult": "暖气", "UnstableSpeechResult": "爆了", "SequenceNumber": "3"}
+    for form in (said, said | {"SequenceNumber": "x"}, {"CallSid": CALL_SID, "SequenceNumber": "4"}):
+        assert carrier.post(f"{turns(2)}/partial", form).status_code == 204
+    assert hotline.halves == [(Turn(in_call, "turn-2", text="暖气爆了"), 3)]
+    assert hotline.turns == []
 
 
 @pytest.mark.parametrize(

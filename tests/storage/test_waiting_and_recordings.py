@@ -215,3 +215,15 @@ def test_sound_is_the_services_alone(tmp_path: Path) -> None:
     folder.remove(NAME)
     with pytest.raises(NotFound):
         folder.path("../../etc/passwd")
+
+
+def test_what_was_said_so_far_grows_and_never_falls_back(store: DialogueStore) -> None:
+    with store.write() as tx:
+        talk = tx.add_conversation(a_conversation()).id
+        assert tx.half_heard(talk) is None
+        tx.keep_half_heard(talk, "turn-1", 1, "暖气管爆")
+        tx.keep_half_heard(talk, "turn-1", 0, "暖")
+        assert tx.half_heard(talk) == ("turn-1", "暖气管爆")
+        tx.keep_half_heard(talk, "turn-2", 0, "不是")
+    with store.read() as tx:
+        assert tx.half_heard(talk) == ("turn-2", "不是")
