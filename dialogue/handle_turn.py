@@ -184,21 +184,29 @@ class Hotline:
         if conversation.floor is Floor.ENDED:
             self.hang_up(turn.conversation_id)
 
-    def _answer_half_heard(self, conversation_id: str) -> None:
+    def _answer_half_heard(self, conversation_id: str) -> bool:
         with self._kit.store.read() as tx:
             half = tx.half_heard(conversation_id)
-            answered = half is None or tx.stored_reply(conversation_id, half[0]) is not None
-        if half is not None and not answered:
-            key, words = half
-            self.handle_turn(Turn(conversation_id, key, text=words))
+            if half is None or tx.stored_reply(conversation_id, half[0]) is not None:
+                return False
+        key, words = half
+        self.handle_turn(Turn(conversation_id, key, text=words))
+        return True
 
     def hang_up(self, conversation_id: str, *, silent_since: datetime | None = None) -> None:
         """The caller is gone: what is known becomes a ticket, the floor is closed. Twice is the same as once.
 
         With `silent_since` only if nothing has happened in the conversation since then; it is told that it is closed.
         """
-        if silent_since is None:
-            self._answer_half_heard(conversation_id)
+        if silent_since is not None:
+            self._end(conversation_id, silent_since)
+            return
+        self._answer_half_heard(conversation_id)
+        self._end(conversation_id)
+        if self._answer_half_heard(conversation_id):  # it came in between, and opened the conversation again
+            self._end(conversation_id)
+
+    def _end(self, conversation_id: str, silent_since: datetime | None = None) -> None:
         now = self._kit.clock.now()
         with self._kit.store.write() as tx:
             conversation = tx.conversation(conversation_id, for_update=True)

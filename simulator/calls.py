@@ -290,6 +290,12 @@ class Call:
         self.wait_until(arrived, seconds)
         return found[0] if found else None
 
+    def unread(self) -> list[Input]:
+        """What was heard and nobody has taken yet; for who comes too late to listen."""
+        with self._lock:
+            left, self._inbox = list(self._inbox), deque()
+        return left
+
     def has_input(self) -> bool:
         return bool(self._inbox)
 

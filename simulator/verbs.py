@@ -116,6 +116,11 @@ def gather(walk: "Walk", verb: Element) -> Source | None:
             PROMPTS.get(prompt.tag, unsupported)(walk, prompt)
         first = call.next_input(walk.pace.person(how.timeout))
         result = _heard(walk, how, first) if first and first.kind is not InputKind.SILENCE else {}
+    except CallOver:
+        cut_off = [given.text for given in call.unread() if given.kind is InputKind.SPEECH]
+        if cut_off:
+            _tell_part(walk, how, cut_off)
+        raise
     finally:
         if not call.over:
             call.listen(())

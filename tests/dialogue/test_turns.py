@@ -1,5 +1,7 @@
 """The dialogue over fake rooms: each test is a conversation and what became of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -7,6 +9,7 @@ import pytest
 
 from bot.understanding import Entity, EntityKind, Intent
 from dialogue.conversation import Author, Channel, Floor, Then, Turn
+from dialogue.ports import DialogueTx
 from fulfillment.outbox import Lane
 from fulfillment.profile import ProfileChoice
 from fulfillment.ticket import TicketState
@@ -131,6 +134,25 @@ def test_what_was_said_before_the_line_broke_off_counts(*, late: bool) -> None:
     assert forwards(talk)
     with talk.store.read() as tx:
         assert [m.text for m in tx.messages(talk.id) if m.author is Author.RESIDENT] == ["暖气爆"]
+        assert tx.conversation(talk.id).floor is Floor.ENDED
+
+
+def test_a_part_that_comes_while_the_call_is_being_ended_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look for it and the end: the two webhooks race."""
+    talk = Talk(peer=KNOWN)
+    read = talk.store.read
+
+    @contextmanager
+    def and_then_the_part() -> Iterator[DialogueTx]:
+        with read() as tx:
+            yield tx
+        monkeypatch.setattr(talk.store, "read", read)
+        half_heard(talk, "暖气爆", Intent.LEAK_INSIDE)
+
+    monkeypatch.setattr(talk.store, "read", and_then_the_part)
+    talk.hotline.hang_up(talk.id)
+    assert [t.kind for t in talk.tickets] == ["leak_inside"]
+    with talk.store.read() as tx:
         assert tx.conversation(talk.id).floor is Floor.ENDED
 
 
