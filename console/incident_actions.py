@@ -16,6 +16,9 @@ from kernel.errors import BadInput, Conflict, IncidentRefused, NotFound
 
 log = structlog.get_logger()
 
+#: Actions whose form states facts: refused, it is shown once more as it was typed.
+_WITH_FACTS = ("confirm", "change", "split")
+
 
 def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     """/incidents/<id>, the part of it that refreshes itself, and its actions."""
@@ -29,7 +32,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.OPERATOR)
     def incident(incident_id: int) -> ResponseReturnValue:
         log.info("audit.incident_opened", operator=me().login, operator_id=me().id, incident=incident_id)
-        return page(incident_id, typed=None)
+        return page(incident_id, typed=None, action="")
 
     @blueprint.get("/incidents/<int:incident_id>/course")
     @allow(OperatorRole.OPERATOR)
@@ -60,7 +63,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
             log.info("console.incident_refused", incident=incident_id, reason=str(exc))
             key, code = refusal(exc)
             flash(key, "bad")
-            return page(incident_id, typed=request.form if action in ("confirm", "change") else None), code
+            return page(incident_id, typed=request.form if action in _WITH_FACTS else None, action=action), code
         log.info("audit.incident", operator=me().login, incident=incident_id, action=action)
         key, how = told if isinstance(told, tuple) else (told, "good")
         flash(key, how)
@@ -80,6 +83,8 @@ class _Actions:
             "attach": self._attach,
             "detach": self._detach,
             "end": self._end,
+            "merge": self._merge,
+            "split": self._split,
         }
 
     def _confirm(self, incident_id: int, by: str) -> str:
@@ -97,6 +102,16 @@ class _Actions:
     def _end(self, incident_id: int, by: str) -> str:
         self._service.end(incident_id, by=by)
         return "incident_ended"
+
+    def _merge(self, incident_id: int, by: str) -> str:
+        """This one ends in the other one, which the form names."""
+        self._service.merge(incident_id, number_from_form("into"), by=by)
+        return "incident_merged"
+
+    def _split(self, incident_id: int, by: str) -> str:
+        chosen = [int(n) for n in request.form.getlist("ticket") if n.isdecimal()]
+        self._service.split(incident_id, chosen, facts_from_form(), by=by)
+        return "incident_split_off"
 
     def _attach(self, incident_id: int, by: str) -> str:
         """By the number that people say aloud."""

@@ -14,6 +14,7 @@ from fulfillment.incident import Attachment, Incident, IncidentState, LogEntry
 from fulfillment.incident_news import Told, ToldState
 from fulfillment.ticket import Ticket
 
+_MERGEABLE = (IncidentState.SUGGESTED, IncidentState.RUNNING)
 _TOLD_SHOWN = 300  # a planned outage tells thousands of homes
 
 
@@ -83,7 +84,7 @@ def read_incident_page(rooms: Rooms, incident_id: int) -> IncidentPage:
             told_totals=sorted(Counter(one.state for one in told).items()),
             log=tx.incident_log(incident_id),
             announcement=tx.announcement(incident.announcement_id) if incident.announcement_id else None,
-            others=tuple(incident_rows(rooms, tx, running, now)) if incident.is_running else (),
+            others=tuple(incident_rows(rooms, tx, running, now)) if incident.state in _MERGEABLE else (),
             merged_into=tx.incident(incident.merged_into_id) if incident.merged_into_id else None,
             communities=tx.communities(),
             stations=tx.stations(),

@@ -62,6 +62,18 @@ class Extent:
             return False
         return self.unit in ("", other.unit)
 
+    def joined(self, other: "Extent", station_of: Mapping[int, int]) -> "Extent":
+        """Whom either concerns, as narrow as an extent can say it; this one alone where none can say it (two stations)."""
+        if self.covers(other, station_of):
+            return self
+        if other.covers(self, station_of):
+            return other
+        if not (self.community_ids and other.community_ids):
+            return self
+        both = self.community_ids | other.community_ids
+        by_building = len(both) == 1 and self.buildings and other.buildings
+        return Extent(both, None, self.buildings | other.buildings if by_building else frozenset())
+
     @property
     def level(self) -> Level:
         if not self.community_ids:

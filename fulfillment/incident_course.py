@@ -156,13 +156,22 @@ class Course:
         case.tell("left_incident", actor=by, title=self.incident.title)
         return True
 
-    def hand_over(self, ticket_ids: Iterable[int], to: "Course", *, by: str) -> int:
-        """Tickets go to another incident; returns how many did."""
-        moved = [n for n in ticket_ids if self.let_go(n, by=by)]
+    def hand_over(self, ticket_ids: Iterable[int], to: "Course", *, by: str) -> list[int]:
+        """Open tickets go to another incident, the others stay as they ended; returns those that went."""
+        mine = {a.ticket_id for a in self.attached}
+        moved = [n for n in ticket_ids if n in mine and self.tx.ticket(n).is_open]
         for ticket_id in moved:
-            if self.tx.ticket(ticket_id).is_open:
-                to.take(ticket_id, by=by)
-        return len(moved)
+            self.let_go(ticket_id, by=by)
+            to.take(ticket_id, by=by)
+        return moved
+
+    def join(self, other: Extent) -> None:
+        """Whom another incident concerned is concerned by this one from now on."""
+        stations = {c.id: c.station_id for c in self.tx.communities()}
+        wider = self.incident.extent.joined(other, stations)
+        if wider != self.incident.extent:
+            self.save(extent=wider)
+            self._announce()
 
     def _case(self, ticket: Ticket) -> Case:
         return Case(self.tx, ticket, standard=self.standard, now=self.now)

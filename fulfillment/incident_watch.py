@@ -14,6 +14,7 @@ from fulfillment.incident import (
     Incident,
     IncidentCategory,
     IncidentState,
+    Level,
     LogEntry,
     Report,
     report_of,
@@ -25,6 +26,8 @@ from fulfillment.ports import FulfillmentStore, FulfillmentTx
 from fulfillment.standard import Standard
 from fulfillment.ticket import Ticket
 from kernel.clock import Clock
+
+_NARROW_TO_WIDE = tuple(Level)
 
 
 def promise_look(case: Case) -> None:
@@ -76,8 +79,9 @@ class _Look:
         self.rules = standard.incidents
 
     def at(self, now: datetime) -> None:
-        live = self.tx.live_incidents()
-        if any(self._joins(incident, now) for incident in live if incident.has_begun(now)):
+        running = [i for i in self.tx.live_incidents() if i.has_begun(now)]
+        narrow_first = sorted(running, key=lambda i: (_NARROW_TO_WIDE.index(i.extent.level), i.id))
+        if any(self._joins(incident, now) for incident in narrow_first):
             return
         category = self.rules.counting(self.ticket.kind)
         if category is None or self.ticket.opened_at < now - self.rules.window:

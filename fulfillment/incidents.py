@@ -3,7 +3,7 @@
 All raise NotFound for an unknown incident, Conflict when its state forbids the step, and StoreBusy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -120,6 +120,50 @@ class Incidents:
         """It has another cause; it is not attached again by itself."""
         with self._course(incident_id) as course:
             course.let_go(ticket_id, by=by)
+
+    def merge(self, incident_id: int, into_id: int, *, by: str) -> Incident:
+        """One cause, two incidents: the first one's open tickets, and its extent, go to the second; its history stays.
+
+        Raises IncidentRefused if the second does not run, or is the same.
+        """
+        with self._store.write() as tx:
+            locked = {n: tx.incident(n, for_update=True) for n in sorted({incident_id, into_id})}  # always in one order
+            first, into = (
+                Course(tx, locked[n], standard=self._standard, now=self._clock.now()) for n in (incident_id, into_id)
+            )
+            if first.incident.merged_into_id == into_id:
+                return into.incident
+            _demand(first, IncidentState.SUGGESTED, IncidentState.RUNNING)
+            if incident_id == into_id or not into.incident.is_running:
+                raise IncidentRefused("incident_merge")
+            extent, other_end = first.incident.extent, first.incident.expected_end != into.incident.expected_end
+            moved = first.hand_over([a.ticket_id for a in first.attached], into, by=by)
+            first.save(state=IncidentState.MERGED, merged_into_id=into_id, settled_at=first.now)
+            first.be_silent()
+            first.record("merged_into", actor=by, number=into_id, tickets=len(moved))
+            into.record("merged_here", actor=by, number=incident_id, tickets=len(moved))
+            into.join(extent)
+            into.promise_news(Occasion.CHANGED, moved if other_end else ())
+            into.promise_news(Occasion.BEGUN, [t.id for t in into.gather(by=by)])
+        return into.incident
+
+    def split(self, incident_id: int, ticket_ids: Collection[int], facts: IncidentFacts, *, by: str) -> Incident:
+        """Some tickets have another cause: they go to a new incident with facts of its own.
+
+        Raises IncidentRefused if one of them does not belong to it (any more), or nothing is named.
+        """
+        with self._course(incident_id) as course:
+            _demand(course, IncidentState.RUNNING)
+            if not ticket_ids or not set(ticket_ids) <= {a.ticket_id for a in course.attached}:
+                raise IncidentRefused("incident_split")
+            new = self._new(course.tx, course.incident.category, facts.begins_at, course.now)
+            new.save(author=by)
+            new.state_facts(facts)
+            moved = course.hand_over(sorted(ticket_ids), new, by=by)
+            course.record("split_off", actor=by, number=new.incident.id, tickets=len(moved))
+            new.record("split_from", actor=by, number=incident_id, tickets=len(moved))
+            new.promise_news(Occasion.BEGUN, [*moved, *(t.id for t in new.gather(by=by))])
+        return new.incident
 
     def _begin(self, course: Course, facts: IncidentFacts, *, by: str) -> None:
         course.save(state=IncidentState.RUNNING, author=by)

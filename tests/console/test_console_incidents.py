@@ -185,3 +185,19 @@ def test_a_plan_that_is_announced_too_late_is_kept_with_a_warning(lead: Person, 
     assert "写明预计恢复时间" in lead.post("/incidents/new", **(early | {"expected_end": ""}), category="no_heat").text
     with store.read() as tx:
         assert [i.planned for i in tx.live_incidents()] == [True, True, True]
+
+
+def test_merged_and_split_in_the_console(lead: Person, store: FakeStore, clock: FixedClock) -> None:
+    tickets = reported(store, clock)
+    lead.post("/incidents/1/confirm", **FORM)
+    lead.post("/incidents/new", **(FORM | {"title": "另一处抢修", "buildings": "8"}), category="leak")
+    assert "另一处抢修" in lead.get("/incidents/1").text
+    assert lead.told(lead.post("/incidents/1/merge", into="2")) == "已并入"
+    assert "并入事件2" in lead.get("/incidents/1").text
+    refused = lead.post("/incidents/2/split", **(FORM | {"title": ""}), ticket=[tickets[0].id])
+    assert refused.status_code == 400
+    assert "播报内容一到六十字" in refused.text
+    split = lead.post("/incidents/2/split", **(FORM | {"title": "九号楼另有原因"}), ticket=[tickets[0].id])
+    assert lead.told(split) == "已拆分为新的事件"
+    assert "由事件2拆分而来" in lead.get("/incidents/3").text
+    assert "请选择另一个进行中的事件" in lead.post("/incidents/2/merge", into="1").text
