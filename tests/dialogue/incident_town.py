@@ -60,10 +60,16 @@ class IncidentTown:
         return talk, ticket
 
     def report(
-        self, room: int, kind: str = "no_heat", community: int = 1, conversation_id: str | None = None, phone: str = "-"
+        self,
+        room: int,
+        kind: str = "no_heat",
+        community: int = 1,
+        conversation_id: str | None = None,
+        phone: str = "-",
+        building: str = "3",
     ) -> Ticket:
         number = f"+861380001{room:04d}" if phone == "-" else phone
-        known = Learned(Address(community, "3", "2", str(room)), contact_phone=number)
+        known = Learned(Address(community, building, "2", str(room)), contact_phone=number)
         request = TicketRequest(kind, "不热", conversation_id, known)
         with self.store.write() as tx:
             ticket, _ = open_ticket(tx, request, standard=STANDARD, now=self.clock.now())
