@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 from console.ports import Rooms
 from fulfillment.clause import Clause
+from fulfillment.incident import Incident, IncidentState, NoticeDue, notices_due
 from fulfillment.report import (
     Answers,
     CallCount,
@@ -29,6 +30,15 @@ class ClauseRow:
     source: str
     count: PromiseCount | None
     rules: tuple[tuple[str, PromiseCount], ...]  # title of each clock rule, with its own count
+    of_incidents: bool = False  # it is told about incidents, and no ticket has its clock
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """An outage or burst of many homes, and what its residents had to be told by when (B4, K3)."""
+
+    incident: Incident
+    dues: tuple[NoticeDue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,7 @@ class Report:
     answers: Answers
     calls: CallCount
     days: tuple[tuple[date, int], ...]  # tickets opened on each day of the month
+    incidents: tuple[IncidentRow, ...]  # whose outage began in the month; what was dismissed or merged is left out
 
     @property
     def timed(self) -> list[ClauseRow]:
@@ -87,6 +98,13 @@ def read_report(rooms: Rooms, month: Month) -> Report:
             tx.conversations_opened(period), tx.operators_rung(period), tx.waits_begun(period),
         )  # fmt: skip
         reported = tx.reported(period)
+        begun = tx.incidents_begun(period)
+    incidents = tuple(
+        IncidentRow(one, notices_due(one, standard.incidents.notices, now))
+        for one in begun
+        if one.state not in (IncidentState.DISMISSED, IncidentState.MERGED)
+    )
+    promises = [*promises, *_notices(incidents)]
     return Report(
         month=month,
         now=now,
@@ -97,17 +115,31 @@ def read_report(rooms: Rooms, month: Month) -> Report:
         answers=answers,
         calls=count_calls(conversations, rings, waits, standard.queue.three_rings),
         days=_days(month, reported),
+        incidents=incidents,
     )
+
+
+def _notices(incidents: Sequence[IncidentRow]) -> list[PromiseCount]:
+    """Notices to residents, counted like the promises of tickets; `tickets` counts incidents here."""
+    counted: dict[tuple[str, str], Counter[str]] = {}
+    for row in incidents:
+        for due in row.dues:
+            counted.setdefault((due.rule.clause, due.rule.key), Counter())[due.state.value] += 1
+    return [
+        PromiseCount(clause, rule, count["kept"], count["broken"], count["running"], count.total())
+        for (clause, rule), count in sorted(counted.items())
+    ]
 
 
 def _clauses(rooms: Rooms, promises: Sequence[PromiseCount]) -> tuple[ClauseRow, ...]:
     """Clauses that the register has dropped since stand behind the others: their promises were made."""
     standard = rooms.standard
     counts = by_clause(promises)
+    told = {rule.clause for rule in standard.incidents.notices} - {rule.clause for rule in standard.rules.values()}
     rules = _rules_by_clause(rooms, promises)
     known = {**standard.clauses, **{key: Clause(key, key) for key in counts if key not in standard.clauses}}
     return tuple(
-        ClauseRow(clause, standard.sources.get(key[0], ""), counts.get(key), rules.get(key, ()))
+        ClauseRow(clause, standard.sources.get(key[0], ""), counts.get(key), rules.get(key, ()), key in told)
         for key, clause in known.items()
     )
 
@@ -115,10 +147,12 @@ def _clauses(rooms: Rooms, promises: Sequence[PromiseCount]) -> tuple[ClauseRow,
 def _rules_by_clause(
     rooms: Rooms, promises: Sequence[PromiseCount]
 ) -> Mapping[str, tuple[tuple[str, PromiseCount], ...]]:
+    standard = rooms.standard
+    titles = {rule.key: rule.title for rule in standard.incidents.notices}
+    titles |= {key: rule.title for key, rule in standard.rules.items()}
     found: dict[str, tuple[tuple[str, PromiseCount], ...]] = {}
     for count in promises:
-        rule = rooms.standard.rules.get(count.rule)
-        found[count.clause] = (*found.get(count.clause, ()), (rule.title if rule else count.rule, count))
+        found[count.clause] = (*found.get(count.clause, ()), (titles.get(count.rule, count.rule), count))
     return found
 
 

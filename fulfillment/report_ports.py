@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from fulfillment.incident import Incident
 from fulfillment.report import Answers, KindCount, OwnerCount, Period, PromiseCount, Reported
 from fulfillment.waiting import Wait
 
@@ -24,6 +25,10 @@ class ReportTx(Protocol):
         ...
 
     def answers(self, period: Period) -> Answers: ...
+    def incidents_begun(self, period: Period) -> Sequence[Incident]:
+        """Those whose outage began then, dismissed and merged ones included, in this order."""
+        ...
+
     def conversations_opened(self, period: Period) -> Mapping[str, int]:
         """By channel."""
         ...

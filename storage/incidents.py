@@ -46,7 +46,7 @@ class IncidentRows(CompanyRows):
         return None if row is None else replace(incident, id=row["id"])
 
     def incident(self, incident_id: int, *, for_update: bool = False) -> Incident:
-        return _incident(self._by_id(schema.incident, incident_id, for_update=for_update))
+        return incident_of(self._by_id(schema.incident, incident_id, for_update=for_update))
 
     def save_incident(self, incident: Incident) -> Incident:
         saved = replace(incident, rev=incident.rev + 1)
@@ -60,13 +60,13 @@ class IncidentRows(CompanyRows):
     def live_incidents(self) -> Sequence[Incident]:
         columns = schema.incident.c
         found = select(schema.incident).where(columns.state.in_(_LIVE)).order_by(columns.id)
-        return [_incident(row) for row in self._all(found)]
+        return [incident_of(row) for row in self._all(found)]
 
     def settled_incidents(self, limit: int = 50) -> Sequence[Incident]:
         columns = schema.incident.c
         found = select(schema.incident).where(columns.state.not_in(_LIVE))
         newest = found.order_by(columns.settled_at.desc(), columns.id.desc()).limit(limit)
-        return [_incident(row) for row in self._all(newest)]
+        return [incident_of(row) for row in self._all(newest)]
 
     def settled_at(self, spot: str) -> datetime | None:
         columns = schema.incident.c
@@ -150,7 +150,7 @@ def _values(incident: Incident) -> dict[str, Any]:
     }
 
 
-def _incident(row: RowMapping) -> Incident:
+def incident_of(row: RowMapping) -> Incident:
     extent = Extent(frozenset(row["community_ids"]), row["station_id"], frozenset(row["buildings"]), row["unit"])
     apart = ("community_ids", "station_id", "buildings", "unit")
     return Incident(**{name: row[name] for name in row if name not in apart}, extent=extent)

@@ -3,36 +3,21 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, distinct, func, or_, select
+from sqlalchemy import distinct, func, select
 
 from dialogue.leg import LegRole
+from fulfillment.incident import Incident
 from fulfillment.report import Answers, KindCount, Outcome, OwnerCount, Period, PromiseCount, Reported
 from fulfillment.resident_calls import CallResult, CallState, Purpose
 from fulfillment.ticket import ClockState, TicketState
 from fulfillment.waiting import Wait
 from storage import schema
+from storage.incidents import incident_of
+from storage.promises import came_out, within
 from storage.rows import Rows
 
 _DONE = (TicketState.RESOLVED, TicketState.CLOSED)
-
-
-def came_out(outcome: Outcome, now: datetime) -> ColumnElement[bool]:
-    """The condition on a clock that fulfillment.report.outcome_of states."""
-    clock = schema.clock.c
-    runs = clock.state == ClockState.RUNNING
-    match outcome:
-        case Outcome.KEPT:
-            return clock.state == ClockState.KEPT
-        case Outcome.RUNNING:
-            return and_(runs, clock.due_by >= now)
-        case Outcome.BROKEN:
-            return or_(clock.state == ClockState.BROKEN, and_(runs, clock.due_by < now))
-
-
-def within(column: ColumnElement[Any], period: Period) -> ColumnElement[bool]:
-    return and_(column >= period.since, column < period.until)
 
 
 class ReportRows(Rows):
@@ -109,6 +94,11 @@ class ReportRows(Rows):
         stars = select(rating.stars, func.count().label("given")).where(within(rating.at, period))
         given = {row["stars"]: row["given"] for row in self._all(stars.group_by(rating.stars))}
         return Answers(**self._all(statement)[0], stars=given)
+
+    def incidents_begun(self, period: Period) -> Sequence[Incident]:
+        incident = schema.incident.c
+        begun = select(schema.incident).where(within(incident.begins_at, period))
+        return [incident_of(row) for row in self._all(begun.order_by(incident.begins_at, incident.id))]
 
     def conversations_opened(self, period: Period) -> Mapping[str, int]:
         conversation = schema.conversation.c

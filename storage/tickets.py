@@ -15,7 +15,7 @@ from kernel.clock import local
 from kernel.errors import Conflict, NotFound
 from storage import schema
 from storage.company import CompanyRows
-from storage.reports import came_out, within
+from storage.promises import came_out, within
 from storage.rows import values_of
 from storage.ticket_search import TicketSearchRows
 

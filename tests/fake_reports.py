@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dialogue.leg import LegRole
+from fulfillment.incident import Incident
 from fulfillment.report import Answers, KindCount, Outcome, OwnerCount, Period, PromiseCount, Reported, outcome_of
 from fulfillment.resident_calls import CallState, Purpose, ResidentCall
 from fulfillment.ticket import Ticket, TicketState
@@ -88,6 +89,10 @@ class FakeReportTx:
             sum(call.state is CallState.GIVEN_UP for call in calls),
             dict(stars),
         )
+
+    def incidents_begun(self, period: Period) -> Sequence[Incident]:
+        found = [i for i in self._t.of_incidents.incidents.values() if period.has(i.begins_at)]
+        return sorted(found, key=lambda i: (i.begins_at, i.id))
 
     def conversations_opened(self, period: Period) -> Mapping[str, int]:
         return dict(Counter(str(c.channel) for c in self._t.conversations.values() if period.has(c.opened_at)))

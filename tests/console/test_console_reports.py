@@ -1,7 +1,9 @@
 """The monthly report: its figures are counted once more here, each leads to its tickets, paper and workbook say the same."""
 
 import re
+from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
@@ -10,6 +12,7 @@ from openpyxl import Workbook, load_workbook
 
 from console.workbook import workbook_of
 from dialogue.chat import Rating
+from fulfillment.incident import Extent, Incident, IncidentState, notices_due
 from fulfillment.report import Month, Outcome, outcome_of
 from fulfillment.resident_calls import CallResult, CallState, Purpose, ResidentCall
 from tests.console.conftest import Person
@@ -122,6 +125,35 @@ def test_the_workbook_says_what_the_page_says(
         assert re.search(
             rf'<tr><td>{clause}</td>.*?<td class="n">{counts[0]}</td><td class="n">{counts[1]}</td>', on_paper
         )
+
+
+def test_incidents_owe_their_notices(zhuguan: Person, store: FakeStore, clock: FixedClock, day: Day) -> None:
+    """B4, K3: told in time, too late, not at all; what was dismissed owes nothing."""
+    assert day
+    now, hour = clock.now(), timedelta(hours=1)
+    here = Extent(frozenset({1}), None, frozenset(), "")
+    running = Incident(0, "no_heat", IncidentState.RUNNING, here, now, now - 9 * hour, title="主管抢修,阳光花园停暖")
+    made = [
+        replace(running, announced_at=now - 8 * hour),
+        replace(running, announced_at=now - 2 * hour, state=IncidentState.ENDED, settled_at=now),
+        running,
+        replace(running, begins_at=now - hour),
+        replace(running, begins_at=now - hour, state=IncidentState.DISMISSED, settled_at=now),
+        replace(running, begins_at=now - timedelta(days=60)),
+    ]
+    with store.write() as tx:
+        for n, incident in enumerate(made):
+            assert tx.add_incident(replace(incident, spot=str(n)))
+    dues = [notices_due(i, STANDARD.incidents.notices, now) for i in made[:5]]
+    states = Counter(due.state.value for row in dues for due in row if due.rule.clause == "B4")
+    assert states == {"kept": 1, "broken": 2, "running": 1}
+    book = workbook(zhuguan)
+    assert next(row[3:6] for row in rows_of(book, "按条款") if row[0] == "B4") == (1, 2, 1)
+    assert len(rows_of(book, "事件")) == 4
+    page = zhuguan.get("/reports").text
+    assert page.partition('id="incidents"')[2].count("主管抢修,阳光花园停暖") == 4
+    assert '<a class="figure red" href="#incidents">2</a>' in page
+    assert zhuguan.get(f"/reports/{MONTH}/print").text.count("主管抢修,阳光花园停暖") == 4
 
 
 def test_nobodys_name_is_a_formula_or_a_cell_of_its_own(zhuguan: Person, store: FakeStore, surveyed: Day) -> None:

@@ -10,6 +10,7 @@ from dialogue.chat import Rating
 from dialogue.conversation import Channel, Floor
 from dialogue.leg import Leg, LegRole
 from dialogue.ports import DialogueStore, DialogueTx
+from fulfillment.incident import Extent, Incident, IncidentState
 from fulfillment.report import (
     Month,
     Outcome,
@@ -167,6 +168,17 @@ def test_calls_chats_rings_and_waits(store: DialogueStore) -> None:
     assert (count.rings, count.answered, count.in_three_rings) == (3, 2, 1)
     assert (count.waited, count.taken, count.left, count.called_back) == (3, 2, 1, 0)
     assert (count.median_wait, count.longest_wait) == (timedelta(minutes=3), timedelta(minutes=4))
+
+
+def test_incidents_belong_to_the_month_in_which_homes_went_cold(store: DialogueStore) -> None:
+    here = Extent(frozenset({1}), None, frozenset({"3"}), "")
+    cold = Incident(0, "no_heat", IncidentState.RUNNING, here, NOW, NOW, title="x")
+    with store.write() as tx:
+        later = tx.add_incident(replace(cold, spot="a", begins_at=NOW + HOUR))
+        first = tx.add_incident(replace(cold, spot="b"))
+        tx.add_incident(replace(cold, spot="c", begins_at=datetime(2026, 10, 31, 15, tzinfo=UTC)))
+    with store.read() as tx:
+        assert tx.incidents_begun(NOVEMBER) == [first, later]
 
 
 def _a_random_month(tx: DialogueTx, dice: random.Random) -> None:
