@@ -48,6 +48,7 @@ from dialogue.ratings import Ratings
 from dialogue.recordings import CallRecordings, RecordingDeliveries, Recordings
 from dialogue.resident_words import ResidentWords
 from dialogue.script_book import ScriptBook
+from dialogue.staff_reports import StaffReports
 from dialogue.sweep import Sweep
 from dialogue.tables import load_knowledge
 from dialogue.ticket_cards import TicketCards
@@ -472,7 +473,12 @@ def create_app(settings: Settings | None = None) -> Flask:
                 rooms.work_order_links,
                 settings.company_name,
                 PinDoor(rooms.pins, settings.secret_key.get_secret_value(), rooms.clock, secure=secure),
-                VisitRooms(rooms.visits, rooms.visit_pictures, DarkRoom()),
+                VisitRooms(
+                    rooms.visits,
+                    rooms.visit_pictures,
+                    DarkRoom(),
+                    StaffReports(rooms.store, rooms.standard, rooms.clock),
+                ),
             )
         )
     )

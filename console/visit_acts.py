@@ -14,6 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from dialogue.pictures import Photograph
 from dialogue.script_book import ScriptBook
+from dialogue.staff_reports import StaffReports
 from dialogue.visit_pictures import VisitPictures
 from fulfillment.company import Staff
 from fulfillment.temperature_test import Measured
@@ -42,6 +43,7 @@ class VisitRooms:
     visits: Visits
     pictures: VisitPictures
     dark_room: DrawsAnew
+    reports: StaffReports
 
 
 class VisitActs:

@@ -18,6 +18,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from console.ports import Desk
+from console.staff_report import read_form, take_report
 from console.visit_acts import VisitActs, VisitRooms, allow_a_picture
 from console.work_order_links import PREFIX, WorkOrderLinks
 from console.work_order_pin import PinDoor
@@ -186,6 +187,23 @@ def _add_what_the_pin_opens(blueprint: Blueprint, rooms: Rooms) -> None:
         with rooms.store.read() as tx:
             rooms.door.remember(tx, order.staff, answer)
         return answer
+
+    @blueprint.route("/<token>/report", methods=["GET", "POST"])
+    def report(token: str) -> ResponseReturnValue:
+        """A new case that a resident told him of (G7g, G7e). The answer to the form may be asked for again: it is the same."""
+        order = _read(rooms, token)
+        if not order.unlocked or not order.staff.active:
+            return _tell(token, "pin_first")
+        shown: dict[str, Any] = {"order": order, "token": token, "new": None, "refused": False}
+        if request.method == "POST":
+            try:
+                shown["new"] = take_report(rooms.visit.reports, order.staff)
+            except (BadInput, NotFound):
+                shown["refused"] = True
+        if shown["new"] is None:
+            with rooms.store.read() as tx:
+                shown["form"] = read_form(tx, order.staff, rooms.standard)
+        return _shown(rooms, "report", **shown), 400 if shown["refused"] else 200
 
     @blueprint.get("/<token>/pictures/<picture_id>")
     def picture(token: str, picture_id: str) -> ResponseReturnValue:

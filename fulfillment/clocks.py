@@ -13,6 +13,8 @@ from fulfillment.ticket import ClockState, TicketClock
 class ClockEvent(StrEnum):
     """What happens to a ticket and starts or stops clocks."""
 
+    TOLD = "told"  # a butler heard of it from the resident, before there was a ticket (G7g)
+    REPORTED = "reported"
     OPENED = "opened"
     ACKNOWLEDGED = "acknowledged"
     CONTACTED = "contacted"
@@ -33,7 +35,7 @@ _IMPLIED: Mapping[ClockEvent, frozenset[ClockEvent]] = {
     ClockEvent.INVESTIGATED: frozenset({ClockEvent.ACKNOWLEDGED, ClockEvent.INVESTIGATED}),
     ClockEvent.ANSWERED: frozenset({ClockEvent.ACKNOWLEDGED, ClockEvent.CONTACTED, ClockEvent.ANSWERED}),
     ClockEvent.RESOLVED: _ON_SITE
-    | {ClockEvent.SURVEYED, ClockEvent.INSPECTED, ClockEvent.ANSWERED, ClockEvent.RESOLVED},
+    | {ClockEvent.REPORTED, ClockEvent.SURVEYED, ClockEvent.INSPECTED, ClockEvent.ANSWERED, ClockEvent.RESOLVED},
 }
 
 

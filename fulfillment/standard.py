@@ -353,7 +353,9 @@ class Standard:
             if check.clause not in self.clauses:
                 raise self._wrong("visit.yml", check.key, f"clause {check.clause} is not in clauses.yml")
         test = self.visit.temperature_test
-        unknown = [kind for kind in (*test.kinds, test.repair_kind) if kind not in self.kinds]
+        unknown = [
+            kind for kind in (*test.kinds, test.repair_kind, *self.visit.reported_kinds) if kind not in self.kinds
+        ]
         if unknown or not test.lowest < test.limit_celsius < test.highest:
             raise self._wrong("visit.yml", "temperature_test", f"kinds {unknown} are unknown, or the limit is no limit")
 

@@ -76,6 +76,8 @@ class VisitRules:
     temperature_test: TemperatureRules
     grounds: tuple[Ground, ...]
     warranty: WarrantyRules
+    reported_kinds: tuple[str, ...]
+    told_minutes: tuple[int, ...]
 
     def ground(self, key: str) -> Ground | None:
         """None for a key that no table knows (any more)."""

@@ -16,6 +16,7 @@ from console.work_order import CSP, Rooms, build_work_orders
 from console.work_order_links import LIFE, WorkOrderLinks
 from console.work_order_pin import PinDoor
 from dialogue.script_book import ScriptBook
+from dialogue.staff_reports import StaffReports
 from dialogue.visit_pictures import VisitPictures
 from fulfillment.alarms import Alarms
 from fulfillment.desk import Desk
@@ -49,7 +50,8 @@ def build_page(store: FakeStore, clock: FixedClock, links: WorkOrderLinks, folde
     book = ScriptBook(HOME / "scripts_zh", company="华暖示例热力", number="01")
     door = PinDoor(Pins(store, STANDARD.outgoing.pin, clock), SECRET, clock, secure=False)
     visits = Visits(store, STANDARD, clock)
-    visit = VisitRooms(visits, VisitPictures(store, visits, SoundFolder(folder, ".jpg"), clock), DarkRoom())
+    pictures = VisitPictures(store, visits, SoundFolder(folder, ".jpg"), clock)
+    visit = VisitRooms(visits, pictures, DarkRoom(), StaffReports(store, STANDARD, clock))
     alarms = Alarms(store, STANDARD, clock)
     rooms = Rooms(store, alarms, desk, STANDARD, book, clock, links, "华暖示例热力", door, visit)
     app.register_blueprint(build_work_orders(rooms))
