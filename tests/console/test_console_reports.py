@@ -151,8 +151,8 @@ def test_incidents_owe_their_notices(zhuguan: Person, store: FakeStore, clock: F
     assert next(row[3:6] for row in rows_of(book, "按条款") if row[0] == "B4") == (1, 2, 1)
     assert len(rows_of(book, "事件")) == 4
     page = zhuguan.get("/reports").text
-    assert page.partition('id="incidents"')[2].count("主管抢修,阳光花园停暖") == 4
-    assert '<a class="figure red" href="#incidents">2</a>' in page
+    assert page.partition('id="month-incidents"')[2].count("主管抢修,阳光花园停暖") == 4
+    assert '<a class="figure red" href="#month-incidents">2</a>' in page
     assert zhuguan.get(f"/reports/{MONTH}/print").text.count("主管抢修,阳光花园停暖") == 4
 
 
