@@ -1,6 +1,7 @@
 """One ticket, and what a person does to it."""
 
 from collections.abc import Callable
+from datetime import date
 from functools import partial
 
 import structlog
@@ -13,6 +14,7 @@ from console.ports import Rooms
 from fulfillment.clocks import ClockEvent
 from fulfillment.company import OperatorRole
 from fulfillment.desk import MILESTONES
+from fulfillment.open_ticket import Learned
 from fulfillment.ticket import NEXT_STATES, OPEN_STATES, TicketState
 from kernel.clock import local
 from kernel.errors import BadInput
@@ -78,6 +80,7 @@ def _page(rooms: Rooms, ticket_id: int) -> dict[str, object]:
         "row": page.row,
         "next_states": NEXT_STATES[state],
         "is_open": state in OPEN_STATES,
+        "can_be_transferred": _can_be_transferred(rooms, page.row.ticket.kind),
         "milestones": sorted((MILESTONES - {ClockEvent.CONTACTED}) & awaited),
     }
 
@@ -103,6 +106,7 @@ class _Actions:
             "undo-nudge": self._undo_nudge,
             "merge": self._merge,
             "split": self._split,
+            "transferred": self._transferred,
         }
 
     def _acknowledge(self, ticket_id: int, by: str) -> str:
@@ -167,6 +171,24 @@ class _Actions:
     def _split(self, ticket_id: int, by: str) -> str:
         self._desk.split(ticket_id, by=by)
         return "split"
+
+    def _transferred(self, ticket_id: int, by: str) -> str:
+        """Another authority has passed the complaint on (N5): who, under which number, and by when it wants to hear."""
+        details = {"source": "transferred", "source_unit": _words("unit"), "source_number": _words("number")}
+        try:
+            until = date.fromisoformat(request.form["until"]) if request.form.get("until") else None
+        except ValueError as exc:
+            raise BadInput(str(exc)) from exc
+        self._desk.learn(ticket_id, Learned(details={**details, "source_due": str(until or "")}, actor=by))
+        return "transferred_noted"
+
+
+def _can_be_transferred(rooms: Rooms, kind: str) -> bool:
+    """The kind has a clock that runs for what another authority passed on."""
+    if kind not in rooms.standard.kinds:
+        return False
+    rules = (rooms.standard.rules[key] for key in rooms.standard.kinds[kind].clocks)
+    return any("source" in rule.only_if for rule in rules)
 
 
 def _words(name: str) -> str:

@@ -8,7 +8,7 @@ from flask import Flask
 
 from fulfillment.ticket import ClockState, Ticket, TicketClock, TicketState, TimelineEntry
 from tests.console.conftest import Person
-from tests.console.sample import Day
+from tests.console.sample import STANDARD, Day
 from tests.fakes import FakeStore, FixedClock
 
 
@@ -239,3 +239,27 @@ def test_the_sheet_to_print_has_what_the_butler_needs_on_paper(xiaoli: Person, d
     ):
         assert words in sheet, words
     assert xiaoli.get("/tickets/999/sheet").status_code == 404
+
+
+def test_a_complaint_that_was_passed_on_is_fed_back_the_same_day(xiaoli: Person, store: FakeStore, day: Day) -> None:
+    """N5: by whom, under which number, until when; the clock ends at midnight of the day it was opened."""
+    complaint = next(t.id for t in store.tables.tickets.values() if t.kind == "complaint")
+    assert "由其他部门转办" in xiaoli.get(f"/tickets/{complaint}").text
+    assert "由其他部门转办" not in xiaoli.get(f"/tickets/{day.cold}").text
+    order = {"unit": "12345 热线", "number": "T20261122-8", "until": "2026-11-25"}
+    for _ in range(2):
+        assert "已记录转办来源" in xiaoli.told(xiaoli.post(f"/tickets/{complaint}/transferred", **order))
+    with store.read() as tx:
+        fed_back = [c for c in tx.clocks([complaint])[complaint] if c.rule == "complaint_fed_back"]
+    assert [(c.clause, c.state, c.due_by) for c in fed_back] == [
+        ("N5", ClockState.RUNNING, STANDARD.calendar.end_of_day(ticket(store, complaint).opened_at))
+    ]
+    page = xiaoli.get(f"/tickets/{complaint}").text
+    for words in ("12345 热线", "T20261122-8", "2026-11-25", "转办单位"):
+        assert words in page
+    xiaoli.post(f"/tickets/{complaint}/contacted")
+    with store.read() as tx:
+        states = {c.rule: c.state for c in tx.clocks([complaint])[complaint]}
+    assert states["complaint_fed_back"] is ClockState.KEPT
+    for wrong in ({"unit": ""}, {"number": ""}, {"until": "bald"}):
+        assert "操作未执行" in xiaoli.told(xiaoli.post(f"/tickets/{complaint}/transferred", **(order | wrong)))

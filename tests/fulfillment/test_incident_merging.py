@@ -1,6 +1,5 @@
 """Two incidents become one, one becomes two: tickets, announcements and histories."""
 
-
 import pytest
 
 from fulfillment.incident import Extent, Incident, IncidentState
