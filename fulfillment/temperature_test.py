@@ -57,7 +57,7 @@ def conclude(case: Case, record: TemperatureRecord, staff: Staff) -> None:
         height=record.height_cm,
         name=staff.name,
         phone=staff.phone,
-        limit=rules.limit_celsius,
+        limit=f"{rules.limit_celsius:g}",
         below=below,
     )
     if below:

@@ -1,10 +1,13 @@
 """Visits and their pictures, said to every store alike."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from dialogue.ports import DialogueStore
+from fulfillment.standard import Standard
+from fulfillment.ticket import TicketState
 from fulfillment.visit import (
     Material,
     PictureKind,
@@ -15,8 +18,10 @@ from fulfillment.visit import (
     VisitPicture,
     VisitState,
 )
+from fulfillment.visiting import Visits
 from kernel.errors import Conflict, NotFound
-from tests.fakes import BUTLER, DEPUTY
+from kernel.settings import HOME
+from tests.fakes import BUTLER, DEPUTY, FixedClock
 from tests.storage.samples import MINUTE, NOW, a_ticket
 
 
@@ -94,3 +99,24 @@ def test_the_tickets_of_one_home_newest_first(store: DialogueStore) -> None:
         tx.add_ticket(a_ticket(household_id=None))
     with store.read() as tx:
         assert [t.id for t in tx.tickets_at_home(1, NOW)] == [new.id, old.id]
+
+
+def test_a_form_that_arrives_eight_times_at_once_is_one(store: DialogueStore) -> None:
+    """A telephone with bad network sends again before it has heard; each engine's lock lets one of them be first."""
+    standard, clock = Standard(HOME / "data"), FixedClock()
+    with store.write() as tx:
+        ticket = tx.add_ticket(a_ticket(state=TicketState.ACKNOWLEDGED, assignee_id=BUTLER))
+        butler = tx.staff(BUTLER)
+    visits = Visits(store, standard, clock)
+
+    def send(_: int) -> None:
+        visits.arrive(ticket.id, butler, "楼下")
+        visits.use(ticket.id, butler, Material("k1", "弯头", 1), agreed=False)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(send, range(8)))
+    with store.read() as tx:
+        [visit] = tx.visits(ticket.id)
+        story = [entry.key for entry in tx.timeline(ticket.id)]
+    assert len(visit.materials) == 1
+    assert (story.count("visit_arrived"), story.count("visit_material")) == (1, 1)
