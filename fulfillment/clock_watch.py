@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from fulfillment.case import Case
+from fulfillment.clocks import ClockRule
+from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import Task
 from fulfillment.ports import FulfillmentStore
 from fulfillment.staff_notices import Occasion, promise_notices
@@ -41,5 +43,31 @@ class ClockWatch:
                 case.tell(occasion.value, actor="worker", title=rule.title, clause=clock.clause, due_by=due_by)
                 if occasion is Occasion.BREACH:
                     tx.save_clock(replace(clock, breached_at=case.now))
+                    if rule.then:
+                        _open_further(case, rule)
                 promise_notices(case, clock, rule, occasion)
             tx.task_done(task)
+
+
+def _open_further(case: Case, rule: ClockRule) -> None:
+    """What was promised is broken and goes on as a case of its own, with its own clocks (F18), once a ticket.
+
+    Not for a ticket of an incident: its residents are told the reason together, and four hundred complaints help nobody.
+    """
+    ticket = case.ticket
+    if case.tx.attachment_of(ticket.id) is not None:
+        return
+    if any(entry.key == "goes_on_as" for entry in case.tx.timeline(ticket.id)):
+        return
+    known = Learned(
+        address=ticket.address,
+        household_id=ticket.household_id,
+        contact_name=ticket.contact_name,
+        contact_phone=ticket.contact_phone,
+        details={"from_ticket": ticket.number},
+        actor="worker",
+    )
+    request = TicketRequest(rule.then, ticket.symptom, ticket.conversation_id, known, ticket.owner_id)
+    further, _ = open_ticket(case.tx, request, standard=case.standard, now=case.now)
+    title = case.standard.kind(further.kind).title
+    case.tell("goes_on_as", actor="worker", title=title, number=further.number)

@@ -80,6 +80,7 @@ class ClockRule:
     warn_at: float = 0.7
     profile: str = ""
     plan: str = "ordinary"
+    then: str = ""  # kind of ticket that a breach opens
     only_if: Mapping[str, str] = field(default_factory=dict)
 
     def applies_to(self, details: Mapping[str, str]) -> bool:

@@ -280,6 +280,8 @@ class Standard:
             theme = rule.profile.partition(".")[0]
             if rule.profile and theme not in self.profiles:
                 raise self._wrong("clocks.yml", rule.key, f"profile {theme} is not among profiles")
+            if rule.then and rule.then not in self.kinds:
+                raise self._wrong("clocks.yml", rule.key, f"then: {rule.then} is not in ticket_kinds.yml")
             if not 0 < rule.warn_at < 1:
                 raise self._wrong("clocks.yml", rule.key, "warn_at is a share between 0 and 1")
             if rule.calendar is not Calendar.SAME_DAY and not rule.within:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from fulfillment.clocks import ClockEvent
+from fulfillment.incident import Attachment, Extent, Incident, IncidentState
 from fulfillment.open_ticket import Learned
 from fulfillment.ticket import ClockState, Ticket, TicketState
 from kernel.errors import BadInput, Conflict, NotFound
@@ -179,6 +180,45 @@ def test_a_breach_is_told_before_and_when_it_happens(drill: Drill, cold: Ticket)
     assert (clock.state, clock.breached_at) == (ClockState.RUNNING, clock.due_by)
     drill.desk.contacted(cold.id, by="王管家")
     assert states(drill, cold)["repair_contact"] is ClockState.BROKEN
+
+
+def test_an_outage_whose_reason_is_not_told_in_time_goes_on_as_a_complaint(drill: Drill) -> None:
+    """F18: once, with everything that is known; the outage keeps its own course."""
+    outage = drill.open("outage", contact_name="陈静", conversation_id=None)
+    drill.run_for(hours=2, minutes=59)
+    assert [t.kind for t in drill.store.tables.tickets.values()] == ["outage"]
+    drill.run_for(hours=2)
+    first, complaint = drill.store.tables.tickets.values()
+    assert (first.id, complaint.kind) == (outage.id, "complaint")
+    assert (complaint.address, complaint.contact_name, complaint.symptom) == (outage.address, "陈静", outage.symptom)
+    assert complaint.details["from_ticket"] == outage.number
+    assert {"complaint_contact", "complaint_answered"} <= drill.clocks(complaint).keys()
+    assert "goes_on_as" in drill.story(outage)
+    assert drill.ticket(outage).is_open
+    drill.desk.change_state(outage.id, TicketState.RESOLVED, by="王管家")
+    drill.desk.change_state(outage.id, TicketState.ACKNOWLEDGED, by="小李")
+    drill.run_for(hours=5)
+    assert len(drill.store.tables.tickets) == 2, "reopened, it is the same complaint"
+
+
+def test_told_in_time_there_is_nothing_to_complain_about(drill: Drill) -> None:
+    outage = drill.open("outage")
+    drill.desk.milestone(outage.id, ClockEvent.ANSWERED, by="小李")
+    drill.run_for(hours=5)
+    assert len(drill.store.tables.tickets) == 1
+
+
+def test_a_home_of_an_incident_is_told_with_the_others(drill: Drill) -> None:
+    outage = drill.open("outage")
+    with drill.store.write() as tx:
+        here = Extent(frozenset({1}), None, frozenset(), "")
+        incident = tx.add_incident(
+            Incident(0, "no_heat", IncidentState.RUNNING, here, drill.clock.now(), drill.clock.now())
+        )
+        assert incident is not None
+        assert tx.attach(Attachment(incident.id, outage.id, drill.clock.now(), "周主管"))
+    drill.run_for(hours=5)
+    assert len(drill.store.tables.tickets) == 1
 
 
 def test_a_clock_that_was_kept_tells_nothing(drill: Drill, cold: Ticket) -> None:
