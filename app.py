@@ -38,6 +38,7 @@ from dialogue.conference_deliveries import ConferenceDeliveries
 from dialogue.handle_turn import Hotline, Kit
 from dialogue.handoff import Handoff, HandoffDeliveries
 from dialogue.incident_news import IncidentNews
+from dialogue.incident_warnings import IncidentWarnings
 from dialogue.line import Callbacks, LineDeliveries, LineWords, waiting_words
 from dialogue.our_calls import CallbackDelivery, OurCalls
 from dialogue.passing_on import PassingOn
@@ -322,6 +323,9 @@ class Rooms:
         recordings = RecordingDeliveries(self.store, self.carrier_recordings, self.sounds)
         conference = ConferenceDeliveries(self.store, self.carrier, self.conferences, self.clock)
         incident_notices = IncidentNotices(self.store, self.standard, self.clock)
+        incident_warnings = IncidentWarnings(
+            self.store, self.carrier, self.robots, self.book, self.standard, self.clock
+        )
         return {
             TaskKind.FORWARD_EMERGENCY: forwarding.forward,
             TaskKind.RING_PERSON: telling.tell,
@@ -353,6 +357,8 @@ class Rooms:
             TaskKind.SWEEP: self.sweep.sweep,
             TaskKind.SPOT_INCIDENT: IncidentWatch(self.store, self.standard, self.clock).spot,
             TaskKind.WATCH_INCIDENT: incident_notices.watch,
+            TaskKind.WARN_BY_TEXT: incident_warnings.warn,
+            TaskKind.WARN_BY_ROBOT: incident_warnings.warn,
             TaskKind.TELL_HOMES: incident_notices.tell_homes,
             TaskKind.TELL_INCIDENT: IncidentNews(
                 self.store, self.carrier, self.book, self.standard, self.clock, self.settings.twilio_from_number

@@ -3,10 +3,13 @@
 Deliverers of WATCH_INCIDENT and TELL_HOMES; both may run twice.
 """
 
+from fulfillment.company import StaffRole
 from fulfillment.incident import Incident, Kept, LogEntry, notices_due
 from fulfillment.incident_news import Occasion, Told, promise_told
-from fulfillment.outbox import NewTask, Task, TaskKind
+from fulfillment.outbox import NewTask, Rank, Task, TaskKind
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
+from fulfillment.robot_messages import robot_of
+from fulfillment.staff_notices import on_duty
 from fulfillment.standard import Standard
 from kernel.clock import Clock
 
@@ -57,7 +60,17 @@ class IncidentNotices:
                     tx.log_incident(LogEntry(incident.id, now, WATCH, "notice_broken", params))
                 else:
                     tx.log_incident(LogEntry(incident.id, now, WATCH, "notice_warning", params))
+                self._warn_supervisors(tx, task)
             tx.task_done(task)
+
+    def _warn_supervisors(self, tx: FulfillmentTx, look: Task) -> None:
+        """They are on duty: at night, too."""
+        now = self._clock.now()
+        for staff in on_duty(tx, StaffRole.SUPERVISOR, now):
+            kinds = [TaskKind.WARN_BY_TEXT, *([TaskKind.WARN_BY_ROBOT] if robot_of(tx, staff) else [])]
+            for kind in kinds:
+                payload = {**look.payload, "staff_id": staff.id}
+                tx.enqueue(NewTask(kind, f"{look.key}-{staff.id}-{kind}", now, payload, rank=Rank.ORDINARY))
 
     def tell_homes(self, task: Task) -> None:
         with self._store.write() as tx:

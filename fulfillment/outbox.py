@@ -49,6 +49,8 @@ class TaskKind(StrEnum):
     ASSIGN_CHAT = "assign_chat"  # {conversation_id, epoch, not_to}: a waiting chat is given to an operator who is free
     WATCH_ASSIGNED = "watch_assigned"  # {conversation_id, epoch, not_to}: has he opened it?
     TELL_HOMES = "tell_homes"  # {incident_id, occasion, revision, after}: promise a message to the next homes
+    WARN_BY_TEXT = "warn_by_text"  # {incident_id, staff_id, rule}: a supervisor hears that residents must be told
+    WARN_BY_ROBOT = "warn_by_robot"  # the same, by a chat robot
     WATCH_INCIDENT = "watch_incident"  # {incident_id, rule}: must residents have been told by now?
     RELEASE_CONVERSATION = "release_conversation"  # {conversation_id, epoch}: an operator who vanished loses the floor
 
@@ -110,6 +112,8 @@ LANE_OF = {
     TaskKind.RING_RESIDENT: Lane.VOICE,
     TaskKind.TELL_BY_TEXT: Lane.TEXT,
     TaskKind.TELL_INCIDENT: Lane.TEXT,
+    TaskKind.WARN_BY_TEXT: Lane.TEXT,
+    TaskKind.WARN_BY_ROBOT: Lane.ROBOT,
     TaskKind.TELL_BY_ROBOT: Lane.ROBOT,
     TaskKind.TELL_RESIDENT: Lane.TEXT,
     TaskKind.RING_LEG: Lane.TALK,

@@ -6,6 +6,7 @@ from typing import Any
 from bot.understanding import Intent
 from dialogue.conversation import Channel
 from dialogue.incident_news import IncidentNews
+from dialogue.incident_warnings import IncidentWarnings
 from fulfillment.forwarding import Forwarding
 from fulfillment.incident import Attachment, Extent, Incident, IncidentState
 from fulfillment.incident_course import IncidentFacts
@@ -19,6 +20,7 @@ from fulfillment.telling import Telling
 from fulfillment.ticket import Address, Ticket
 from fulfillment.worker import Worker
 from tests.dialogue.talk import BOOK, STANDARD, Talk
+from tests.fake_robots import FakeRobots
 from tests.fakes import FakeCarrier, FakeStore, FixedClock, small_company
 
 LEAD = "周主管"
@@ -34,6 +36,8 @@ class IncidentTown:
         self.incidents = Incidents(self.store, STANDARD, self.clock)
         self.news = IncidentNews(self.store, self.carrier, BOOK, STANDARD, self.clock, HOTLINE)
         notices = IncidentNotices(self.store, STANDARD, self.clock)
+        self.robots = FakeRobots()
+        warnings = IncidentWarnings(self.store, self.carrier, self.robots, BOOK, STANDARD, self.clock)
         forwarding = Forwarding(self.store, STANDARD, self.clock, [])
         telling = Telling(self.store, self.carrier, STANDARD, self.clock, [])  # type: ignore[arg-type]  # the fake rings staff
         table: dict[str, Any] = dict.fromkeys(TaskKind, _not_tested_here) | {
@@ -41,6 +45,8 @@ class IncidentTown:
             TaskKind.TELL_INCIDENT: self.news.tell,
             TaskKind.WATCH_INCIDENT: notices.watch,
             TaskKind.TELL_HOMES: notices.tell_homes,
+            TaskKind.WARN_BY_TEXT: warnings.warn,
+            TaskKind.WARN_BY_ROBOT: warnings.warn,
             TaskKind.FORWARD_EMERGENCY: forwarding.forward,
             TaskKind.RING_PERSON: telling.tell,
         }

@@ -1,5 +1,6 @@
 """A planned outage: announced and texted ahead, with the times of B4 and K3; put off, called off, begun."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,9 +10,10 @@ from fulfillment.incident import Extent, Incident, IncidentState, Kept, notices_
 from fulfillment.incident_course import IncidentFacts
 from fulfillment.incident_news import ToldState
 from fulfillment.outbox import Lane
-from kernel.errors import IncidentRefused
+from kernel.errors import CarrierBusy, CarrierRefused, IncidentRefused
 from tests.dialogue.incident_town import HOUR, LEAD, IncidentTown
 from tests.dialogue.talk import STANDARD
+from tests.fakes import SUPERVISOR
 
 DAY = timedelta(days=1)
 
@@ -70,9 +72,9 @@ def test_homes_that_nobody_texts_bring_a_warning_and_then_a_breach(town: Inciden
     incident = town.incidents.declare("no_heat", plan(town, 3 * DAY, tell_homes=False), by=LEAD)
     assert stands(town, incident)["K3"] is Kept.RUNNING
     until(town, hours=20)
-    assert history(town)[-1] == "notice_warning", "17 of 24 hours are over"
+    assert history(town)[-2:] == ["notice_warning", "supervisor_told"], "17 of 24 hours are over"
     until(town, hours=5)
-    assert history(town)[-1] == "notice_broken"
+    assert history(town)[-2:] == ["notice_broken", "supervisor_told"]
     assert history(town).count("notice_broken") == 1
 
 
@@ -142,11 +144,31 @@ def test_a_plan_without_an_end_or_with_one_before_its_beginning_is_refused(town:
 
 
 def test_a_suggestion_that_nobody_looks_at_is_warned_of_and_breaks_b4(town: IncidentTown) -> None:
+    with town.store.write() as tx:
+        tx.upsert_staff(replace(tx.staff(SUPERVISOR), robot="wecom://boss"))
     for room in (101, 201, 301):
         town.report(room)
     suggestion = town.suggestion()
     until(town, hours=2, minutes=30)
-    assert history(town) == ["suggested", "notice_warning"]
+    assert history(town) == ["suggested", "notice_warning", "supervisor_told", "supervisor_told"]
+    [text] = town.carrier.texts
+    assert text.to == "+8613900000006"
+    assert "请尽快确认并告知用户" in text.body
+    assert "阳光花园供暖异常" in text.body
+    assert [address for address, _ in town.robots.sent] == ["wecom://boss"]
     until(town, minutes=31)
-    assert history(town) == ["suggested", "notice_warning", "notice_broken"]
+    assert "未按时告知用户" in town.carrier.texts[-1].body
+    assert history(town).count("notice_broken") == 1
     assert stands(town, suggestion) == {"B4": Kept.BROKEN}
+
+
+def test_a_warning_that_fails_is_on_record_and_one_that_is_overtaken_is_not_sent(town: IncidentTown) -> None:
+    for room in (101, 201, 301):
+        town.report(room)
+    suggestion = town.suggestion()
+    town.carrier.text_failures = [CarrierBusy("429", 3.0), CarrierRefused("no")]
+    until(town, hours=2, minutes=30)
+    assert history(town)[-1] == "supervisor_not_told"
+    town.incidents.confirm(suggestion.id, town.facts(), by=LEAD)
+    until(town, hours=1)
+    assert "未按时告知" not in "".join(t.body for t in town.carrier.texts)

@@ -66,7 +66,13 @@ class Drill:
         self.worker = Worker(self.store, self.deliverers(), self.clock, name="w1", per_second=per_second)
 
     def deliverers(self) -> dict[str, Deliverer]:
-        elsewhere = (TaskKind.NOTICE_BY_TEXT, TaskKind.NOTICE_BY_ROBOT, TaskKind.TELL_INCIDENT, TaskKind.WATCH_INCIDENT)
+        elsewhere = (
+            TaskKind.NOTICE_BY_TEXT,
+            TaskKind.NOTICE_BY_ROBOT,
+            TaskKind.TELL_INCIDENT,
+            TaskKind.WATCH_INCIDENT,
+            TaskKind.WARN_BY_TEXT,
+        )
         told_elsewhere = dict.fromkeys(elsewhere, lambda _task: None)
         return (
             dict.fromkeys(TaskKind, not_here)
