@@ -4,6 +4,7 @@ Nothing is drawn or faked: the telephones ring on the simulated network, the cha
 operator sits in the console.
 """
 
+import re
 import sys
 import tempfile
 import time
@@ -81,6 +82,19 @@ class Telephone:
     def listens(self) -> None:
         self._until(lambda call: bool(call["listening"]) and not call["speaking"])
 
+    def link(self) -> str:
+        """Of the newest message that has one."""
+        until = time.monotonic() + WAIT_SECONDS
+        while True:
+            messages = self._http.get(f"/api/phones/{self.number}").json().get("messages", [])
+            found = [link for m in messages for link in re.findall(r"http://\S+/w/\S+", m["body"])]
+            if found:
+                return str(found[-1])
+            if time.monotonic() > until:
+                msg = f"{self.number}: no link among {messages}"
+                raise RuntimeError(msg)
+            time.sleep(0.1)
+
     def _do(self, action: str, **body: object) -> None:
         self._http.post(f"/api/phones/{self.number}/{action}", json=body).raise_for_status()
 
@@ -145,7 +159,7 @@ def photograph(town: Town, browser: Browser) -> None:
 
     console = a_console(town, browser, "op1")
     open_pages = [chat, leak, a_chat(town, browser, "暖气费一平米多少钱")]
-    phones[LATE].calls("我要投诉,师傅约了上午十点,到现在也没有来,电话也没人接", hang_up=False)
+    phones[LATE].calls("我要投诉,师傅约了上午十点,一直没有来,电话也没人接", hang_up=False)
     talk(town, console, phones[LATE])
     waits = a_chat(town, browser, "转人工")
     says(waits, "去年退的那笔取暖费还没到账")
@@ -155,10 +169,12 @@ def photograph(town: Town, browser: Browser) -> None:
     Telephone(town.network, BUTLER_OF_LEAK).rings()
     visit(console, f"{town.web}/console/")
     shoot(console, "console")
+    butlers_page(browser, Telephone(town.network, BUTLER_OF_LEAK))
     Telephone(town.network, BUTLER_OF_LEAK).accepts()
     console.set_viewport_size({"width": 1440, "height": 1240})
     visit(console, f"{town.web}/console/tickets/{FOURTH}")
     shoot(console, "ticket")
+    for_supervisors(town, browser)
     widget(town, browser)
     for page in open_pages:
         page.close()
@@ -177,6 +193,25 @@ def talk(town: Town, console: Page, caller: Telephone) -> None:
     caller.says("下午五点以前都在,你们快点吧,家里有老人")
     console.get_by_text("家里有老人").first.wait_for()
     shoot(console, "conversation")
+
+
+def butlers_page(browser: Browser, butler: Telephone) -> None:
+    """The link in the message of a chat robot, on a telephone."""
+    page = a_page(a_context(browser, HANDSET), butler.link())
+    shoot(page, "butler")
+    page.close()
+
+
+def for_supervisors(town: Town, browser: Browser) -> None:
+    """Today in pictures, and the list of all tickets."""
+    lead = a_console(town, browser, "lead")
+    lead.set_viewport_size({"width": 1440, "height": 1100})
+    visit(lead, f"{town.web}/console/supervision/today")
+    shoot(lead, "today")
+    lead.set_viewport_size(DESKTOP)
+    visit(lead, f"{town.web}/console/tickets?state=all")
+    shoot(lead, "tickets")
+    lead.close()
 
 
 def visit(console: Page, address: str) -> None:
@@ -225,6 +260,7 @@ def a_console(town: Town, browser: Browser, login: str) -> Page:
     page.locator("input[name=password]").fill(PASSWORD)
     page.locator("input[name=password]").press("Enter")
     page.wait_for_url("**/console/")
+    page.get_by_role("button", name="不用").click()  # desktop notifications, asked for once
     return page
 
 
@@ -247,7 +283,8 @@ def shoot(page: Page, name: str) -> None:
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=str(CHROMIUM),
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         try:
             yield browser
