@@ -56,6 +56,7 @@ from dialogue.ticket_cards import TicketCards
 from dialogue.visit_pictures import VisitPictures
 from fulfillment.accounts import give_first_passwords, set_password
 from fulfillment.alarms import Alarms
+from fulfillment.appointments import Appointments
 from fulfillment.calling import ResidentCalls, ResidentRinging
 from fulfillment.clock_watch import ClockWatch
 from fulfillment.complete_ladder import demand_complete_ladders
@@ -225,6 +226,10 @@ class Rooms:
     @cached_property
     def visits(self) -> Visits:
         return Visits(self.store, self.standard, self.clock)
+
+    @cached_property
+    def appointments(self) -> Appointments:
+        return Appointments(self.store, self.standard, self.clock)
 
     @cached_property
     def visit_pictures(self) -> VisitPictures:
@@ -452,6 +457,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             recordings=Recordings(rooms.store, rooms.sounds, rooms.clock),
             pictures=rooms.pictures,
             visit_pictures=rooms.visit_pictures,
+            appointments=rooms.appointments,
             book=rooms.book,
             passing_on=PassingOn(rooms.store, rooms.book, rooms.standard.queue, rooms.clock),
             incidents=Incidents(rooms.store, rooms.standard, rooms.clock),
@@ -484,6 +490,7 @@ def create_app(settings: Settings | None = None) -> Flask:
                     rooms.visit_pictures,
                     DarkRoom(),
                     StaffReports(rooms.store, rooms.standard, rooms.clock),
+                    rooms.appointments,
                 ),
             )
         )

@@ -33,6 +33,7 @@ from console import (
 from console import incidents as incident_routes
 from console.ports import (
     Audio,
+    Books,
     Callbacks,
     Desk,
     Handoff,
@@ -71,6 +72,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     recordings: Recordings,
     pictures: Pictures,
     visit_pictures: VisitPictures,
+    appointments: Books,
     book: ScriptBook,
     passing_on: PassingOn,
     incidents: Incidents,
@@ -99,6 +101,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
         recordings,
         pictures,
         visit_pictures,
+        appointments,
         book,
         passing_on,
         incidents,

@@ -15,6 +15,8 @@ from dialogue.leg import Leg, LegRole, Talk
 from dialogue.ports import DialogueTx
 from dialogue.private_note import PrivateNote
 from dialogue.state import DialogueState
+from fulfillment.appointment import Appointment
+from fulfillment.appointments import free_slots
 from fulfillment.clocks import ClockEvent
 from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
 from fulfillment.dispatch import is_on_duty
@@ -274,6 +276,8 @@ class TicketPage:
     merged_into: Ticket | None
     visits: tuple[tuple[Visit, str, tuple[VisitPicture, ...]], ...]  # with the person's name and what was taken there
     warranty: Warranty | None  # an earlier repair of the same fault that still holds (H5)
+    appointment: Appointment | None
+    slots: Sequence[datetime]  # free ones of whoever has it
     incident: Incident | None
 
     @property
@@ -368,6 +372,8 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
                 for v in tx.visits(ticket_id)
             ),
             warranty=warranty_of(tx, ticket, rooms.standard.visit.warranty),
+            appointment=tx.appointment_of(ticket_id),
+            slots=free_slots(tx, ticket, rooms.standard.visit.appointments, now),
             incident=tx.incident(belongs.incident_id) if (belongs := tx.attachment_of(ticket_id)) else None,
         )
 

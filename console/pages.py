@@ -49,6 +49,7 @@ def add_filters(blueprint: Blueprint, rooms: Rooms) -> None:
     blueprint.add_app_template_filter(lambda t: t.isoformat(), "console_iso")
     blueprint.add_app_template_filter(day_time, "console_day_time")
     blueprint.add_app_template_filter(seconds_since, "console_since")
+    blueprint.add_app_template_filter(lambda t: f"{local(t):%m-%d %H:%M}", "console_slot")
     blueprint.add_app_template_filter(duration, "console_duration")
     blueprint.add_app_template_filter(mask_phone, "console_masked")
     blueprint.add_app_template_filter(spoken_number, "console_number")

@@ -11,6 +11,7 @@ from dialogue.leg import LegMode
 from dialogue.passing_on import PassingOn
 from dialogue.ports import DialogueStore
 from dialogue.script_book import ScriptBook
+from fulfillment.appointment import Appointment
 from fulfillment.clause import Clause
 from fulfillment.clocks import ClockEvent
 from fulfillment.incident import IncidentRules
@@ -197,6 +198,14 @@ class VisitPictures(Protocol):
         ...
 
 
+class Books(Protocol):
+    """fulfillment.appointments.Appointments."""
+
+    def book(self, ticket_id: int, starts_at: datetime, *, by: str) -> Appointment:
+        """Raises SlotTaken, BadInput."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Audio:
     """How operators talk with callers."""
@@ -236,6 +245,7 @@ class Rooms:
     recordings: Recordings
     pictures: Pictures
     visit_pictures: VisitPictures
+    appointments: Books
     book: ScriptBook
     passing: PassingOn
     incidents: Incidents

@@ -11,6 +11,8 @@ from flask.typing import ResponseReturnValue
 from console.board import read_ticket_page
 from console.gate import allow, me
 from console.ports import Rooms
+from fulfillment.appointment import slot_of
+from fulfillment.appointments import SlotTaken
 from fulfillment.clocks import ClockEvent
 from fulfillment.company import OperatorRole
 from fulfillment.desk import MILESTONES
@@ -66,7 +68,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         if action not in actions:
             raise BadInput(f"no action {action[:20]}")
         told = actions[action](ticket_id, me().name)
-        flash(told, "good")
+        flash(told, "bad" if told == "slot_taken" else "good")
         return redirect(url_for("console.ticket", ticket_id=ticket_id), 303)
 
 
@@ -91,6 +93,7 @@ class _Actions:
     def __init__(self, rooms: Rooms) -> None:
         self._store = rooms.store
         self._desk = rooms.desk
+        self._appointments = rooms.appointments
         self.by_name: dict[str, Callable[[int, str], str]] = {
             "acknowledge": self._acknowledge,
             "contacted": self._contacted,
@@ -101,6 +104,7 @@ class _Actions:
             "reopen": partial(self._step, TicketState.ACKNOWLEDGED),
             "cancel": self._cancel,
             "assign": self._assign,
+            "appointment": self._appoint,
             "note": self._note,
             "nudge": self._nudge,
             "undo-nudge": self._undo_nudge,
@@ -139,6 +143,14 @@ class _Actions:
             raise BadInput("nobody was chosen")
         self._desk.assign(ticket_id, staff_id, by=by)
         return "assigned"
+
+    def _appoint(self, ticket_id: int, by: str) -> str:
+        """A clear answer to whoever was second: the page comes back with the times that are left."""
+        try:
+            self._appointments.book(ticket_id, slot_of(request.form.get("slot", "")), by=by)
+        except SlotTaken:
+            return "slot_taken"
+        return "appointed"
 
     def _note(self, ticket_id: int, by: str) -> str:
         self._desk.note(ticket_id, _words("text"), by=by)

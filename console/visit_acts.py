@@ -16,6 +16,8 @@ from dialogue.pictures import Photograph
 from dialogue.script_book import ScriptBook
 from dialogue.staff_reports import StaffReports
 from dialogue.visit_pictures import VisitPictures
+from fulfillment.appointment import slot_of
+from fulfillment.appointments import Appointments, SlotTaken
 from fulfillment.company import Staff
 from fulfillment.temperature_test import Measured
 from fulfillment.visit import Material, Reading, Responsibility
@@ -44,6 +46,7 @@ class VisitRooms:
     pictures: VisitPictures
     dark_room: DrawsAnew
     reports: StaffReports
+    appointments: Appointments
 
 
 class VisitActs:
@@ -53,6 +56,7 @@ class VisitActs:
         self._visits = rooms.visits
         self._pictures = rooms.pictures
         self._dark_room = rooms.dark_room
+        self._appointments = rooms.appointments
         self._book = book
         self.by_name: dict[str, Callable[[int, Staff], str]] = {
             "leave": self._leave,
@@ -63,6 +67,7 @@ class VisitActs:
             "nobody-home": self._nobody_home,
             "cannot-come": self._cannot_come,
             "judged": self._judge,
+            "appointment": self._appoint,
             "late": self._late,
             "test": self._measure,
             "repaired": self._finish,
@@ -129,6 +134,14 @@ class VisitActs:
         except BadInput:
             return "bad_judged"
         return "judged"
+
+    def _appoint(self, ticket_id: int, staff: Staff) -> str:
+        self._visits.demand(ticket_id, staff)
+        try:
+            self._appointments.book(ticket_id, slot_of(request.form.get("slot", "")), by=staff.name)
+        except SlotTaken:
+            return "slot_taken"
+        return "appointed"
 
     def _late(self, ticket_id: int, staff: Staff) -> str:
         self._visits.be_late(ticket_id, staff, request.form.get("minutes", 0, type=int))

@@ -28,6 +28,8 @@ from dialogue.ports import DialogueStore, DialogueTx
 from dialogue.script_book import ScriptBook
 from dialogue.wording import Wording
 from fulfillment.alarms import AlarmBrief
+from fulfillment.appointment import Appointment
+from fulfillment.appointments import free_slots
 from fulfillment.company import Staff
 from fulfillment.pin_tries import PinVerdict
 from fulfillment.standard import Standard
@@ -60,7 +62,7 @@ TOLD = frozenset(
         "late",
         "measured",
     }
-    | {"bad_test", "test_first", "judged", "bad_judged"}
+    | {"bad_test", "test_first", "judged", "bad_judged", "appointed", "slot_taken"}
 )
 #: Needs no PIN: an emergency waits for no form, and whoever gives it back lets somebody else come.
 WITHOUT_PIN = frozenset({"accept", "pass-on"})
@@ -114,6 +116,8 @@ class WorkOrder:
     visit: Visit | None  # the one under way
     visits_seen: int  # how many have ended
     pictures: Sequence[VisitPicture]
+    appointment: Appointment | None
+    slots: Sequence[datetime]  # his free ones, for a case that gets an appointment
     warranty: Warranty | None  # an earlier repair of the same fault that still holds (H5)
 
     @property
@@ -257,6 +261,8 @@ def read_work_order(rooms: Rooms, tx: DialogueTx, attempt_id: str) -> WorkOrder:
         visit=next((v for v in visits if v.state is VisitState.OPEN), None) if mine else None,
         visits_seen=sum(v.state is not VisitState.OPEN for v in visits),
         pictures=tx.visit_pictures(ticket.id) if mine and unlocked else (),
+        appointment=tx.appointment_of(ticket.id) if mine else None,
+        slots=free_slots(tx, ticket, rooms.standard.visit.appointments, rooms.clock.now()) if mine and unlocked else (),
         warranty=warranty_of(tx, ticket, rooms.standard.visit.warranty),
     )
 
@@ -352,6 +358,7 @@ def _shown(rooms: Rooms, template: str, **context: Any) -> str:
         words=words,
         when=when,
         as_said=as_said,
+        slot=lambda instant: f"{local(instant):%m-%d %H:%M}",
         minutes_since=lambda at: max(0, int((rooms.clock.now() - at).total_seconds() // 60)),
         now=rooms.clock.now(),
         new_key=lambda: uuid4().hex,

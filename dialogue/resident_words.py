@@ -22,7 +22,12 @@ from kernel.errors import CarrierBusy, CarrierError
 
 log = structlog.get_logger()
 
-_SCRIPTS = {ResidentWord.TEST_RECORD: "visit.test_record", ResidentWord.LATE: "visit.late"}
+_SCRIPTS = {
+    ResidentWord.TEST_RECORD: "visit.test_record",
+    ResidentWord.LATE: "visit.late",
+    ResidentWord.APPOINTED: "visit.appointed",
+    ResidentWord.REMINDER: "visit.reminder",
+}
 
 
 class SendsTexts(Protocol):
@@ -46,6 +51,10 @@ class ResidentWords:
                 raise AssertionError("every word to a resident is about a ticket")
             ticket = tx.ticket(task.ticket_id, for_update=True)
             if not tx.holds(task):
+                return
+            if _is_over(tx, task, ticket):
+                tx.give_turn_back(lane_of(task.kind), self.clock.now())
+                tx.task_done(task)
                 return
             body = self._worded(task, ticket)
             if self._in_chat(tx, ticket, body, task.key):
@@ -106,3 +115,12 @@ class ResidentWords:
         why = {"reason": reason}
         tx.add_to_timeline(TimelineEntry(ticket.id, self.clock.now(), "worker", "resident_not_told", why))
         tx.task_done(task)
+
+
+def _is_over(tx: DialogueTx, task: Task, ticket: Ticket) -> bool:
+    """A word about an appointment that is no longer booked would only confuse."""
+    appointment_id = task.payload["params"].get("appointment")
+    if appointment_id is None:
+        return False
+    booked = tx.appointment_of(ticket.id)
+    return not ticket.is_open or booked is None or booked.id != appointment_id

@@ -89,6 +89,7 @@ class Case:
         ladder goes on with a step that none of its earlier tasks can have had: the caller has told `visit_not_come`.
         """
         self.save(state=TicketState.NEW, acknowledged_at=None, acknowledged_by="")
+        self.tx.free_appointment(self.ticket.id)
         self._start(started_by(self._rules(), ClockEvent.OPENED, self.ticket.details))
         if self.ticket.emergency:
             given_back = sum(e.key == "visit_not_come" for e in self.tx.timeline(self.ticket.id))
@@ -98,6 +99,7 @@ class Case:
     def cancel(self) -> None:
         """Nothing is owed any more, nobody is called back."""
         self.tx.callback_reached(self.ticket.id, self.now)
+        self.tx.free_appointment(self.ticket.id)
         for clock, _rule in self._running():
             self.tx.save_clock(voided(clock, self.now))
 

@@ -2,6 +2,7 @@
 where sentences live: in his chat if it is open, else as a text.
 """
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -14,10 +15,12 @@ class ResidentWord(StrEnum):
 
     TEST_RECORD = "test_record"  # at, readings, outside, instrument, height, name, phone, limit, below
     LATE = "late"  # minutes, name, phone
+    APPOINTED = "appointed"  # at, name, phone, appointment (its id: told only while it is booked)
+    REMINDER = "reminder"  # the same
 
 
-def promise_word(case: Case, word: ResidentWord, *, key: str, **params: Any) -> None:
-    """Once per key; parameters are JSON."""
+def promise_word(case: Case, word: ResidentWord, *, key: str, due_at: datetime | None = None, **params: Any) -> None:
+    """Once per key, now or later; parameters are JSON."""
     payload = {"word": word.value, "params": params}
     kind = TaskKind.TELL_RESIDENT
-    case.tx.enqueue(NewTask(kind, f"resident-{key}", case.now, payload, case.ticket.id, rank=Rank.ORDINARY))
+    case.tx.enqueue(NewTask(kind, f"resident-{key}", due_at or case.now, payload, case.ticket.id, rank=Rank.ORDINARY))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from fulfillment.appointment import Appointment
 from fulfillment.ticket import Ticket
 from fulfillment.visit import Visit, VisitPicture
 
@@ -21,6 +22,22 @@ class VisitTx(Protocol):
 
     def visits(self, ticket_id: int) -> Sequence[Visit]:
         """Oldest first."""
+        ...
+
+    def add_appointment(self, appointment: Appointment) -> Appointment | None:
+        """Stores one whose id is 0. None if this time of this person, or of this ticket, is booked already."""
+        ...
+
+    def appointments(self, staff_id: int, since: datetime) -> Sequence[Appointment]:
+        """Booked, of one person, from then on, oldest first."""
+        ...
+
+    def appointment_of(self, ticket_id: int) -> Appointment | None:
+        """The booked one."""
+        ...
+
+    def free_appointment(self, ticket_id: int) -> None:
+        """Its booked time is somebody else's to take."""
         ...
 
     def tickets_at_home(self, household_id: int, since: datetime) -> Sequence[Ticket]:

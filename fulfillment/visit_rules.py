@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from fulfillment.appointment import SlotRules
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -78,6 +80,7 @@ class VisitRules:
     warranty: WarrantyRules
     reported_kinds: tuple[str, ...]
     told_minutes: tuple[int, ...]
+    appointments: SlotRules
 
     def ground(self, key: str) -> Ground | None:
         """None for a key that no table knows (any more)."""

@@ -17,7 +17,7 @@ from fulfillment.staff_notices import hand_on
 from fulfillment.standard import Standard
 from fulfillment.telling_residents import ResidentWord, promise_word
 from fulfillment.temperature_test import Measured, checked, conclude
-from fulfillment.ticket import AttemptOutcome, TicketState
+from fulfillment.ticket import AttemptOutcome, Ticket, TicketState
 from fulfillment.visit import Material, PictureKind, Responsibility, Visit, VisitPicture, VisitState
 from fulfillment.visit_rules import Duty
 from kernel.clock import Clock
@@ -46,6 +46,11 @@ class Visits:
         self._store = store
         self._standard = standard
         self._clock = clock
+
+    def demand(self, ticket_id: int, staff: Staff) -> None:
+        """Raises Conflict unless the case is his."""
+        with self._store.read() as tx:
+            _demand_his(tx.ticket(ticket_id), staff)
 
     def leave(self, ticket_id: int, staff: Staff) -> None:
         """He is on the way."""
@@ -167,7 +172,7 @@ class Visits:
             if _ended(tx, ticket_id) != seen:
                 return  # the same form again: the case may be somebody else's by now
             case = Case(tx, ticket, standard=self._standard, now=self._clock.now())
-            _demand_his(case, staff)
+            _demand_his(case.ticket, staff)
             if ticket.state is TicketState.ON_SITE:
                 raise Conflict("he has arrived")
             why = " ".join(part for part in (title, _text(words, least=0)) if part)
@@ -223,12 +228,11 @@ class Visits:
         with self._store.write() as tx:
             ticket = tx.ticket(ticket_id, for_update=True)
             case = Case(tx, ticket, standard=self._standard, now=self._clock.now())
-            _demand_his(case, staff)
+            _demand_his(case.ticket, staff)
             yield case
 
 
-def _demand_his(case: Case, staff: Staff) -> None:
-    ticket = case.ticket
+def _demand_his(ticket: Ticket, staff: Staff) -> None:
     if not ticket.is_open or ticket.state is TicketState.NEW or ticket.assignee_id != staff.id:
         raise Conflict(f"ticket {ticket.number} is not {staff.number}'s")
 

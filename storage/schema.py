@@ -24,6 +24,7 @@ from sqlalchemy import (
 from dialogue.chat import Side
 from dialogue.conversation import Author, Channel, Floor
 from dialogue.leg import LegMode, LegRole, LegState
+from fulfillment.appointment import AppointmentState
 from fulfillment.company import OperatorRole, StaffRole
 from fulfillment.incident import IncidentState, Recheck
 from fulfillment.incident_news import Occasion, ToldState
@@ -503,6 +504,27 @@ visit = Table(
 )
 IS_OPEN_VISIT = visit.c.state == literal_column("'open'")
 Index("uq_visit_open", visit.c.ticket_id, unique=True, sqlite_where=IS_OPEN_VISIT, postgresql_where=IS_OPEN_VISIT)
+
+appointment = Table(
+    "appointment",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ticket_id", ForeignKey(ticket.c.id), nullable=False),
+    Column("staff_id", ForeignKey(staff.c.id), nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("booked_by", Words, nullable=False),
+    Column("state", words_of(AppointmentState), nullable=False),
+)
+IS_BOOKED = appointment.c.state == literal_column("'booked'")
+Index(
+    "uq_appointment_slot",
+    appointment.c.staff_id,
+    appointment.c.starts_at,
+    unique=True,
+    sqlite_where=IS_BOOKED,
+    postgresql_where=IS_BOOKED,
+)
+Index("uq_appointment_ticket", appointment.c.ticket_id, unique=True, sqlite_where=IS_BOOKED, postgresql_where=IS_BOOKED)
 
 visit_picture = Table(
     "visit_picture",

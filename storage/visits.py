@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping, delete, select, update
 
+from fulfillment.appointment import Appointment, AppointmentState
 from fulfillment.ticket import Ticket
 from fulfillment.visit import (
     Material,
@@ -49,6 +50,26 @@ class VisitRows(Rows):
         columns = schema.visit.c
         found = select(schema.visit).where(columns.ticket_id == ticket_id).order_by(columns.id)
         return [_visit(row) for row in self._all(found)]
+
+    def add_appointment(self, appointment: Appointment) -> Appointment | None:
+        new = self._insert(schema.appointment).values(values_of(appointment, "id")).on_conflict_do_nothing()
+        row = self._write_returning(new.returning(schema.appointment))
+        return Appointment(**row) if row else None
+
+    def appointments(self, staff_id: int, since: datetime) -> Sequence[Appointment]:
+        columns = schema.appointment.c
+        booked = select(schema.appointment).where(columns.staff_id == staff_id, schema.IS_BOOKED)
+        found = booked.where(columns.starts_at >= since).order_by(columns.starts_at)
+        return [Appointment(**row) for row in self._all(found)]
+
+    def appointment_of(self, ticket_id: int) -> Appointment | None:
+        columns = schema.appointment.c
+        row = self._first(select(schema.appointment).where(columns.ticket_id == ticket_id, schema.IS_BOOKED))
+        return Appointment(**row) if row else None
+
+    def free_appointment(self, ticket_id: int) -> None:
+        booked = (schema.appointment.c.ticket_id == ticket_id) & schema.IS_BOOKED
+        self._write(update(schema.appointment).where(booked).values(state=AppointmentState.FREED))
 
     def tickets_at_home(self, household_id: int, since: datetime) -> Sequence[Ticket]:
         columns = schema.ticket.c

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from fulfillment.appointment import Appointment, AppointmentState
 from fulfillment.ticket import Ticket
 from fulfillment.visit import PictureKind, Visit, VisitPicture, VisitState
 from kernel.errors import Conflict, NotFound
@@ -16,9 +17,10 @@ class VisitTables:
 
     visits: dict[int, Visit] = field(default_factory=dict)
     pictures: dict[str, VisitPicture] = field(default_factory=dict)
+    appointments: dict[int, Appointment] = field(default_factory=dict)
 
     def copy(self) -> "VisitTables":
-        return VisitTables(dict(self.visits), dict(self.pictures))
+        return VisitTables(dict(self.visits), dict(self.pictures), dict(self.appointments))
 
 
 class FakeVisitTx:
@@ -47,6 +49,32 @@ class FakeVisitTx:
 
     def visits(self, ticket_id: int) -> Sequence[Visit]:
         return [v for v in self._t.of_visits.visits.values() if v.ticket_id == ticket_id]
+
+    def add_appointment(self, appointment: Appointment) -> Appointment | None:
+        assert appointment.id == 0
+        for known in self._booked():
+            same_slot = (known.staff_id, known.starts_at) == (appointment.staff_id, appointment.starts_at)
+            if same_slot or known.ticket_id == appointment.ticket_id:
+                return None
+        stored = replace(appointment, id=len(self._t.of_visits.appointments) + 1)
+        self._writing().of_visits.appointments[stored.id] = stored
+        return stored
+
+    def appointments(self, staff_id: int, since: datetime) -> Sequence[Appointment]:
+        found = [a for a in self._booked() if a.staff_id == staff_id and a.starts_at >= since]
+        return sorted(found, key=lambda a: a.starts_at)
+
+    def appointment_of(self, ticket_id: int) -> Appointment | None:
+        return next((a for a in self._booked() if a.ticket_id == ticket_id), None)
+
+    def free_appointment(self, ticket_id: int) -> None:
+        for known in self._booked():
+            if known.ticket_id == ticket_id:
+                freed = replace(known, state=AppointmentState.FREED)
+                self._writing().of_visits.appointments[known.id] = freed
+
+    def _booked(self) -> list[Appointment]:
+        return [a for a in self._t.of_visits.appointments.values() if a.state is AppointmentState.BOOKED]
 
     def tickets_at_home(self, household_id: int, since: datetime) -> Sequence[Ticket]:
         found = [t for t in self._t.tickets.values() if t.household_id == household_id and t.opened_at >= since]

@@ -19,6 +19,7 @@ from dialogue.pictures import Pictures
 from dialogue.recordings import Recordings
 from dialogue.script_book import ScriptBook
 from dialogue.visit_pictures import VisitPictures
+from fulfillment.appointments import Appointments
 from fulfillment.desk import Desk
 from fulfillment.incidents import Incidents
 from fulfillment.pins import Pins
@@ -320,6 +321,7 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
         "callbacks": Callbacks(store, STANDARD, clock),
         "recordings": Recordings(store, folder, clock),
         "pictures": Pictures(store, SoundFolder(photographs, ".jpg"), BOOK, clock),
+        "appointments": Appointments(store, STANDARD, clock),
         "visit_pictures": VisitPictures(store, Visits(store, STANDARD, clock), SoundFolder(photographs, ".jpg"), clock),
         "book": BOOK,
         "passing_on": PassingOn(store, BOOK, STANDARD.queue, clock),

@@ -109,3 +109,18 @@ def test_a_fault_that_comes_back_within_half_a_year_is_marked(
         assert "同一故障半年内返修, 免费" in page, path
         assert "H5" in page
     assert "同一故障半年内返修" not in xiaoli.get(f"/tickets/{day.leak}").text
+
+
+def test_an_operator_agrees_a_time_and_hears_when_it_is_gone(
+    xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day
+) -> None:
+    with store.write() as tx:
+        test = tx.save_ticket(replace(tx.ticket(day.cold), kind="temperature_test", assignee_id=BUTLER))
+        other = tx.add_ticket(replace(test, id=0, number=""))
+    slot = next(STANDARD.visit.appointments.slots(clock.now())).isoformat()
+    assert "预约上门" in xiaoli.get(f"/tickets/{test.id}").text
+    assert xiaoli.told(xiaoli.post(f"/tickets/{test.id}/appointment", slot=slot)) == "已约定上门时间, 正在通知住户"
+    assert "小李 约定" in xiaoli.get(f"/tickets/{test.id}").text
+    told = xiaoli.told(xiaoli.post(f"/tickets/{other.id}/appointment", slot=slot))
+    assert told == "这个时间刚刚被约走, 请换一个时间"
+    assert "预约上门" not in xiaoli.get(f"/tickets/{day.leak}").text

@@ -19,6 +19,7 @@ from dialogue.script_book import ScriptBook
 from dialogue.staff_reports import StaffReports
 from dialogue.visit_pictures import VisitPictures
 from fulfillment.alarms import Alarms
+from fulfillment.appointments import Appointments
 from fulfillment.desk import Desk
 from fulfillment.pins import Pins
 from fulfillment.ticket import AttemptOutcome, Ticket, TicketState
@@ -51,7 +52,9 @@ def build_page(store: FakeStore, clock: FixedClock, links: WorkOrderLinks, folde
     door = PinDoor(Pins(store, STANDARD.outgoing.pin, clock), SECRET, clock, secure=False)
     visits = Visits(store, STANDARD, clock)
     pictures = VisitPictures(store, visits, SoundFolder(folder, ".jpg"), clock)
-    visit = VisitRooms(visits, pictures, DarkRoom(), StaffReports(store, STANDARD, clock))
+    visit = VisitRooms(
+        visits, pictures, DarkRoom(), StaffReports(store, STANDARD, clock), Appointments(store, STANDARD, clock)
+    )
     alarms = Alarms(store, STANDARD, clock)
     rooms = Rooms(store, alarms, desk, STANDARD, book, clock, links, "华暖示例热力", door, visit)
     app.register_blueprint(build_work_orders(rooms))

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from console.work_order import WITHOUT_PIN
+from fulfillment.appointment import Appointment
 from fulfillment.ticket import TicketState, TimelineEntry
 from fulfillment.visit import PictureKind, Visit, VisitState
 from tests.console.sample import STANDARD
@@ -272,3 +273,19 @@ def test_a_repeated_fault_says_that_it_is_free(scene: Scene, phone: Telephone) -
     page = phone.open().text
     assert "半年内同一故障,免费返修" in page
     assert earlier.number in page
+
+
+def test_a_slot_that_was_taken_meanwhile_gets_a_clear_answer(scene: Scene) -> None:
+    with scene.store.write() as tx:
+        test = tx.save_ticket(replace(tx.ticket(scene.cold), kind="temperature_test"))
+        other = tx.add_ticket(replace(test, id=0, number=""))
+    slot = next(STANDARD.visit.appointments.slots(scene.clock.now()))
+    phone = scene.phone("of-cold", unlocked=True)
+    phone.press("accept")
+    assert phone.press("appointment", slot=slot.isoformat()) == "已约定,正在通知住户"
+    assert phone.press("appointment", slot=slot.isoformat()) == "已约定,正在通知住户"
+    with scene.store.write() as tx:
+        tx.free_appointment(test.id)
+        tx.add_appointment(Appointment(0, other.id, BUTLER, slot, "小李"))
+    assert phone.press("appointment", slot=slot.isoformat()) == "这个时间刚刚被约走,请换一个时间"
+    assert phone.press("appointment", slot="tomorrow").startswith("内容")

@@ -1,10 +1,14 @@
 """One word to a resident: in his chat if it is open, else as a text; once."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from dialogue.conversation import Author, Channel, Conversation, Floor
 from dialogue.resident_words import ResidentWords
 from dialogue.script_book import ScriptBook
+from fulfillment.appointments import Appointments
 from fulfillment.case import Case
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import Lane
@@ -12,7 +16,7 @@ from fulfillment.standard import Standard
 from fulfillment.telling_residents import ResidentWord, promise_word
 from kernel.errors import CarrierBusy, CarrierError, CarrierRefused
 from kernel.settings import HOME
-from tests.fakes import FakeStore, FixedClock, small_company
+from tests.fakes import BUTLER, FakeStore, FixedClock, small_company
 
 STANDARD = Standard(HOME / "data")
 BOOK = ScriptBook(HOME / "scripts_zh", company="华暖示例热力", number="01")
@@ -87,6 +91,27 @@ def test_the_copy_of_a_test_has_every_room_and_who_measured() -> None:
     body = office.texts.sent[-1][1]
     for told in ("客厅19.5℃、主卧16.0℃", "室外-6.0℃", "CW-07", "王管家", "13900000001", "低于18℃,已为您登记报修"):
         assert told in body, told
+
+
+def test_a_reminder_is_told_in_time_and_only_of_what_is_still_booked() -> None:
+    office = Office(Floor.ENDED)
+    with office.store.write() as tx:
+        tx.save_ticket(replace(tx.ticket(office.ticket.id), assignee_id=BUTLER))
+    desk = Appointments(office.store, STANDARD, office.clock)
+    first, second = list(STANDARD.visit.appointments.slots(office.clock.now()))[2:4]
+    desk.book(office.ticket.id, first, by="小李")
+    office.deliver()
+    desk.book(office.ticket.id, second, by="小李")
+    office.deliver()
+    told = [body for _, body in office.texts.sent if "已为您约定" in body]
+    assert ["15:00" in told[0], "16:00" in told[1]] == [True, True]
+    office.clock.set(first - timedelta(minutes=30))
+    office.deliver()
+    assert not any("提醒" in body for _, body in office.texts.sent), "the first time was given back"
+    office.clock.set(second - timedelta(minutes=60))
+    office.deliver()
+    [reminder] = [body for _, body in office.texts.sent if "提醒" in body]
+    assert "11-22 16:00" in reminder
 
 
 def test_without_a_number_somebody_reads_that_he_does_not_know() -> None:

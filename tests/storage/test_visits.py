@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 
 from dialogue.ports import DialogueStore
+from fulfillment.appointment import Appointment
+from fulfillment.appointments import Appointments, SlotTaken, free_slots
 from fulfillment.standard import Standard
 from fulfillment.ticket import TicketState
 from fulfillment.visit import (
@@ -120,3 +122,40 @@ def test_a_form_that_arrives_eight_times_at_once_is_one(store: DialogueStore) ->
         story = [entry.key for entry in tx.timeline(ticket.id)]
     assert len(visit.materials) == 1
     assert (story.count("visit_arrived"), story.count("visit_material")) == (1, 1)
+
+
+def test_a_slot_is_given_once_and_again_when_it_is_free(store: DialogueStore) -> None:
+    with store.write() as tx:
+        one, two = (tx.add_ticket(a_ticket()).id for _ in range(2))
+        booked = tx.add_appointment(Appointment(0, one, BUTLER, NOW, "小李"))
+        assert booked is not None
+        assert tx.add_appointment(Appointment(0, two, BUTLER, NOW, "小李")) is None
+        assert tx.add_appointment(Appointment(0, one, BUTLER, NOW + MINUTE, "小李")) is None, "one time a ticket"
+        assert tx.add_appointment(Appointment(0, two, DEPUTY, NOW, "小李")) is not None
+        assert list(tx.appointments(BUTLER, NOW)) == [booked]
+        assert list(tx.appointments(BUTLER, NOW + MINUTE)) == []
+        tx.free_appointment(one)
+        assert tx.appointment_of(one) is None
+        assert tx.add_appointment(Appointment(0, one, BUTLER, NOW, "小李")) is not None
+
+
+def test_of_eight_who_want_one_slot_at_once_one_gets_it(store: DialogueStore) -> None:
+    standard, clock = Standard(HOME / "data"), FixedClock()
+    with store.write() as tx:
+        a_test = a_ticket(kind="temperature_test", emergency=False, assignee_id=BUTLER)
+        ids = [tx.add_ticket(a_test).id for _ in range(8)]
+    desk = Appointments(store, standard, clock)
+    slot = next(standard.visit.appointments.slots(clock.now()))
+
+    def book(ticket_id: int) -> bool:
+        try:
+            desk.book(ticket_id, slot, by="小李")
+        except SlotTaken:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(book, ids)) == 1
+    with store.read() as tx:
+        assert len(tx.appointments(BUTLER, clock.now())) == 1
+        assert slot not in free_slots(tx, tx.ticket(ids[0]), standard.visit.appointments, clock.now())
