@@ -28,7 +28,7 @@ CONSOLE = {
     "xiaoli": ["", "conversations/{waiting}", "conversations/{phone}", "tickets", "tickets?search=nothing", "tickets/{leak}", "health"],
     "zhuguan": [
         "conversations/{held}", "conversations", "supervision", "supervision/today", "announcements", "incidents", "incidents/new",
-        "reports", "tickets/{cold}/sheet", "nowhere",
+        "reports", "reports/2026-11/print", "tickets/{cold}/sheet", "nowhere",
     ],
     "admin": ["administration", "profiles"],
 }  # fmt: skip
