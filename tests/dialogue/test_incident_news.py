@@ -216,3 +216,22 @@ def test_a_call_is_never_written_into(town: IncidentTown) -> None:
     town.confirmed()
     assert town.said(talk) == []
     assert len(town.texts(ticket)) == 1
+
+
+def test_who_was_texted_answers_by_calling(town: IncidentTown) -> None:
+    first, second = town.report(101, phone="+8613900000101"), town.report(201, phone="+8613900000201")
+    town.report(301)
+    town.incidents.end(town.confirmed().id, by=LEAD)
+    town.run()
+    assert "说“热了”或“还不热”" in town.texts(first)[-1]
+    warm = town.talk(Channel.PHONE, "+8613900000101")
+    town.writes(warm, "暖气热了。")
+    assert warm.scripts == ["incident.warm"]
+    assert town.ticket(first).state is TicketState.CLOSED
+    cold = town.talk(Channel.PHONE, "+8613900000201")
+    town.writes(cold, "还不热")
+    assert cold.scripts == ["incident.still_cold"]
+    assert town.ticket(second).is_open
+    stranger = town.talk(Channel.PHONE, "+8613900000999")
+    town.writes(stranger, "热了")
+    assert "incident.warm" not in stranger.scripts

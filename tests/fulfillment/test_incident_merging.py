@@ -4,6 +4,7 @@ import pytest
 
 from fulfillment.incident import Extent, Incident, IncidentState
 from fulfillment.incident_news import Occasion
+from fulfillment.ticket import TicketState
 from kernel.errors import Conflict, IncidentRefused, NotFound
 from tests.fulfillment.test_incidents import HOUR, LEAD, Desk
 
@@ -115,3 +116,10 @@ def test_merged_back_and_split_again_the_tickets_follow(desk: Desk) -> None:
     third = desk.incidents.split(second.id, [1, 3], desk.facts(title="又是一号"), by=LEAD)
     desk.incidents.merge(third.id, second.id, by=LEAD)
     assert desk.members(second) == [1, 2, 3, 4], "a ticket may come back to where it was"
+
+
+def test_what_was_closed_before_stays_with_the_incident_that_it_ended_in(desk: Desk) -> None:
+    first, second = two(desk)
+    desk.desk.change_state(1, TicketState.RESOLVED, by=LEAD)
+    desk.incidents.merge(first.id, second.id, by=LEAD)
+    assert (desk.members(first), desk.members(second)) == ([1], [2, 3, 4])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fulfillment.announcing import told_to
+from fulfillment.desk import Desk as TicketDesk
 from fulfillment.incident import Extent, Incident, IncidentState
 from fulfillment.incident_course import IncidentFacts
 from fulfillment.incidents import Incidents
@@ -26,6 +27,7 @@ class Desk:
         self.drill = Drill()
         self.store = self.drill.store
         self.incidents = Incidents(self.store, standard(), self.drill.clock)
+        self.desk = TicketDesk(self.store, standard(), self.drill.clock)
 
     def report(self, room: int, kind: str = "no_heat", community: int = 1) -> Ticket:
         ticket = self.drill.open(kind, Address(community, "3", "2", str(room)), contact_phone=f"+86138000010{room}")
