@@ -37,7 +37,7 @@ class Danger(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DangerFound:
-    """`excuse` says what took the danger out of the words: negated, past, hypothetical, foreign, noise; "" if nothing did."""
+    """`excuse` says what took the danger out of the words: negated, past, hypothetical, distant, foreign, noise; "" if nothing did."""
 
     danger: Danger
     intent: Intent | None = None
@@ -141,6 +141,8 @@ class DangerWords:
         if told_before and certain:
             return DangerFound(Danger.PERHAPS, intent, "" if self._has("now", text) else "past")
         if certain and (heating or hot) and not self._only_asks(text):
+            if self._has("distant", text) and not self._has("now", text):
+                return DangerFound(Danger.PERHAPS, intent, "distant")
             return DangerFound(Danger.SURE, intent)
         if certain or heating or (hot and outside):
             return DangerFound(Danger.PERHAPS, intent)
