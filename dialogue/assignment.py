@@ -7,7 +7,7 @@ and administrators are given nothing, their pages are open for other things.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dialogue.conversation import Author, Channel, Conversation, Floor
 from dialogue.floor import VANISHED_AFTER, promise_assignment, watch_operator
@@ -20,6 +20,8 @@ from fulfillment.ownership import own_first
 from fulfillment.standard import Standard
 from fulfillment.waiting import Desk, QueueRules, WaitKind, next_desk
 from kernel.clock import Clock
+
+_LONGEST_BETWEEN_LOOKS = timedelta(minutes=1)
 
 
 def desks(tx: DialogueTx, rules: QueueRules, now: datetime) -> Sequence[Desk]:
@@ -45,7 +47,7 @@ class Assignment:
     clock: Clock
 
     def assign(self, task: Task) -> None:
-        """Nobody free: looked again in a few seconds, for as long as he waits."""
+        """Nobody free: looked again in a few seconds, later in a minute, for as long as he waits."""
         now, rules, not_to = self.clock.now(), self.standard.queue, task.payload["not_to"]
         with self.store.write() as tx:
             before = tx.conversation(task.payload["conversation_id"], for_update=True)
@@ -58,7 +60,7 @@ class Assignment:
                 before.id, to=Floor.OPERATOR, operator_id=chosen.operator_id, epoch=before.epoch, at=now
             )
             if chosen is None or not moved:
-                promise_assignment(tx, before, now + rules.assign_again_after, not_to)
+                promise_assignment(tx, before, now + _next_look(before, rules, now), not_to)
                 return
             operator = tx.operator(chosen.operator_id)
             own_first(tx, moved.id, operator, now)
@@ -89,6 +91,12 @@ class Assignment:
         said = self.book.say(script, **params)
         data = {"voice": said.voice, "script": said.script}
         tx.add_message(conversation.id, author=Author.BOT, text=said.chat, at=now, data=data)
+
+
+def _next_look(waiting: Conversation, rules: QueueRules, now: datetime) -> timedelta:
+    """The longer he has waited the less a look costs him; a night without operators must not fill the outbox."""
+    waited = now - (waiting.waiting_since or now)
+    return min(_LONGEST_BETWEEN_LOOKS, max(rules.assign_again_after, waited / 12))
 
 
 def _owner(tx: DialogueTx, conversation_id: str) -> int | None:

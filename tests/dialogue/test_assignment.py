@@ -203,3 +203,18 @@ def test_the_choice() -> None:
     assert next_desk(desks, 1, ()) == desks[0]
     assert next_desk(desks, 3, ()) == desks[1], "its owner is full"
     assert next_desk(desks, 1, (1, 2)) is None
+
+
+def test_a_night_without_operators_is_looked_at_less_and_less(room: Room) -> None:
+    room.are_there()
+    room.waits("a")
+    looks = 0
+    for _ in range(360):
+        looks += room.work().count(TaskKind.ASSIGN_CHAT)
+        room.clock.advance(seconds=10)
+    assert 50 < looks < 100
+    room.are_there(FIRST)
+    room.clock.advance(seconds=60)
+    room.are_there(FIRST)
+    room.work()
+    assert room.of("a").operator_id == FIRST

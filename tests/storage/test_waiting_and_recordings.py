@@ -227,3 +227,13 @@ def test_what_was_said_so_far_grows_and_never_falls_back(store: DialogueStore) -
         tx.keep_half_heard(talk, "turn-2", 0, "不是")
     with store.read() as tx:
         assert tx.half_heard(talk) == ("turn-2", "不是")
+
+
+def test_what_an_operator_can_hold_is_what_was_said_last(store: DialogueStore) -> None:
+    with store.write() as tx:
+        assert tx.chat_capacities() == {}
+        tx.set_chat_capacity(1, 3)
+        tx.set_chat_capacity(2, 0)
+        tx.set_chat_capacity(1, 5)
+    with store.read() as tx:
+        assert tx.chat_capacities() == {1: 5, 2: 0}
