@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from fulfillment.case import Case
+from fulfillment.clocks import ClockEvent
 from fulfillment.company import Staff
 from fulfillment.desk import take_step
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
@@ -157,6 +158,9 @@ class Visits:
             if any(check.key not in ticks for check in self._standard.visit.nobody_home):
                 raise NotYet("nobody home")
             agreed = _text(agreed, least=0)
+            if case.ticket.state is not TicketState.ON_SITE:  # whoever has waited at the door was there
+                case.tx.save_visit(replace(_open_visit(case, staff), arrived_at=case.now))
+                case.happened(ClockEvent.ARRIVED)
             self._end(case, staff, VisitState.NOBODY_HOME, reason=agreed)
             details = {**case.ticket.details, "visit_time": agreed} if agreed else case.ticket.details
             case.save(state=TicketState.ACKNOWLEDGED, details=details)

@@ -2,6 +2,7 @@
 // the telephone says where it is, photographs travel small, and a page that comes back to the front after a while (out of a
 // chat) shows how things are now, unless somebody is writing.
 const STALE_MS = 20000;
+const IMPATIENT_MS = 8000; // a network that swallowed the form: it may be sent again, which is the same as once
 const shownAt = Date.now();
 for (const clock of document.querySelectorAll(".since")) {
   const since = Date.parse(clock.dataset.since);
@@ -11,7 +12,10 @@ for (const clock of document.querySelectorAll(".since")) {
 }
 for (const form of document.forms) {
   form.addEventListener("submit", (event) => {
-    if (!event.defaultPrevented) setTimeout(() => form.querySelectorAll("button").forEach((b) => b.setAttribute("disabled", "")));
+    const disable = (off) => form.querySelectorAll("button").forEach((button) => { button.disabled = off; });
+    if (event.defaultPrevented) return;
+    setTimeout(disable, 0, true);
+    setTimeout(disable, IMPATIENT_MS, false);
   });
 }
 addEventListener("pageshow", (event) => event.persisted && location.reload());

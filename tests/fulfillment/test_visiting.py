@@ -115,6 +115,13 @@ def test_nobody_home_needs_the_call_and_the_note_and_comes_again(day: Day) -> No
     assert [v.state for v in day.all_visits] == [VisitState.NOBODY_HOME, VisitState.OPEN]
 
 
+def test_a_closed_door_is_an_arrival_even_if_nobody_pressed_it(day: Day) -> None:
+    day.visits.nobody_home(day.id, day.butler, ticks=AT_THE_DOOR, agreed="", seen=0)
+    assert day.visit.arrived_at == day.visit.ended_at
+    assert day.states()["repair_on_site"] is ClockState.KEPT
+    assert day.ticket.state is TicketState.ACKNOWLEDGED
+
+
 def test_who_cannot_come_gives_it_to_the_next_at_once(day: Day) -> None:
     day.visits.leave(day.id, day.butler)
     for _ in range(2):
