@@ -46,6 +46,8 @@ SURE = [
     ("暖气管喷得跟花洒似的", Intent.LEAK_INSIDE),
     ("不是自来水 是暖气管在漏", Intent.LEAK_INSIDE),
     ("晚上回来一看暖气漏了一地", Intent.LEAK_INSIDE),
+    # looks like a lesson, runs now
+    ("电视里那种喷法 暖气正在往外喷水", Intent.LEAK_INSIDE),
     ("热力井敞着没有围挡", Intent.MANHOLE_COVER),
     ("掉热力井里一个小孩", Intent.MANHOLE_COVER),
     ("消防通道那里的供热井盖坏了", Intent.MANHOLE_COVER),
@@ -58,6 +60,10 @@ PERHAPS += [
     "井概坏了",
     "听说主管道漏水抢修 我家停暖了",
     "建议井盖换新的 都裂了",
+    # not here or not now
+    "电视上播外地供热管爆了 咱这查过吗",
+    "幼儿园做预案 供热管道破裂时按什么流程报",
+    "老师让写作文 暖气漏水了先做什么",
 ]
 NO = [
     ("没漏水就是不热", "negated"),
