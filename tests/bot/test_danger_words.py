@@ -135,13 +135,10 @@ def test_words_alone_find_most_emergencies_and_are_never_sure_of_anything_else()
 
 
 def test_sure_of_next_to_nothing_harmless_in_the_training_data() -> None:
-    wrong = [
-        s.text
-        for s in training()
-        if s.intent not in {Intent.LEAK_INSIDE, Intent.LEAK_STREET, Intent.MANHOLE_COVER}
-        and WORDS.judge(s.text).danger is Danger.SURE
-    ]
-    assert len(wrong) <= 3, wrong
+    """One in two thousand; half of the data was written to lead the words astray."""
+    harmless = [s.text for s in training() if not s.emergency]
+    wrong = [text for text in harmless if WORDS.judge(text).danger is Danger.SURE]
+    assert len(wrong) <= len(harmless) / 2000, wrong
 
 
 @pytest.mark.parametrize("content", ["", "water_out: 1", "- a", "water_out: {plain: '('}"])
