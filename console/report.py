@@ -6,20 +6,30 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from console.ports import Rooms
+from dialogue.ports import DialogueTx
 from fulfillment.clause import Clause
+from fulfillment.clocks import ClockEvent
 from fulfillment.incident import Incident, IncidentState, NoticeDue, notices_due
 from fulfillment.report import (
     Answers,
     CallCount,
     KindCount,
     Month,
+    Outcome,
     OwnerCount,
+    Period,
     PromiseCount,
     Reported,
     by_clause,
     count_calls,
+    outcome_of,
 )
+from fulfillment.ticket import Ticket
+from fulfillment.ticket_filter import Standing, TicketFilter
 from kernel.clock import local
+
+#: More make no page that anybody reads; the ticket list leads to all of them.
+MOST_COMPLAINTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,16 @@ class IncidentRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ComplaintRow:
+    """A complaint or suggestion with its course, for the authority (J2): no name, no number of the resident."""
+
+    ticket: Ticket
+    title: str
+    community: str  # "" if it is not known
+    course: Mapping[ClockEvent, tuple[datetime | None, Outcome]]  # of its promises: when fulfilled, what came of it
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A month against the standard."""
 
@@ -54,6 +74,7 @@ class Report:
     answers: Answers
     calls: CallCount
     days: tuple[tuple[date, int], ...]  # tickets opened on each day of the month
+    complaints: tuple[ComplaintRow, ...]  # at most MOST_COMPLAINTS
     incidents: tuple[IncidentRow, ...]  # whose outage began in the month; what was dismissed or merged is left out
 
     @property
@@ -99,6 +120,7 @@ def read_report(rooms: Rooms, month: Month) -> Report:
         )  # fmt: skip
         reported = tx.reported(period)
         begun = tx.incidents_begun(period)
+        complaints = _complaints(rooms, tx, period, now)
     incidents = tuple(
         IncidentRow(one, notices_due(one, standard.incidents.notices, now))
         for one in begun
@@ -115,8 +137,32 @@ def read_report(rooms: Rooms, month: Month) -> Report:
         answers=answers,
         calls=count_calls(conversations, rings, waits, standard.queue.three_rings),
         days=_days(month, reported),
+        complaints=complaints,
         incidents=incidents,
     )
+
+
+def _complaints(rooms: Rooms, tx: DialogueTx, period: Period, now: datetime) -> tuple[ComplaintRow, ...]:
+    """In the order in which they came in."""
+    kinds = {key: kind.title for key, kind in rooms.standard.kinds.items() if kind.category == "complaint"}
+    found: list[Ticket] = []
+    for kind in kinds:
+        wanted = TicketFilter(Standing.ALL, kind, opened_from=period.since, opened_until=period.until)
+        found += tx.find_tickets(wanted, limit=MOST_COMPLAINTS)
+    shown = sorted(found, key=lambda ticket: (ticket.opened_at, ticket.id))[:MOST_COMPLAINTS]
+    communities = {community.id: community.name for community in tx.communities()}
+    clocks = tx.clocks([ticket.id for ticket in shown])
+    rows = []
+    for ticket in shown:
+        course = {
+            rule.stops: (clock.stopped_at, outcome)
+            for clock in clocks[ticket.id]
+            if (rule := rooms.standard.rules.get(clock.rule)) and (outcome := outcome_of(clock, now))
+        }
+        rows.append(
+            ComplaintRow(ticket, kinds[ticket.kind], communities.get(ticket.address.community_id or 0, ""), course)
+        )
+    return tuple(rows)
 
 
 def _notices(incidents: Sequence[IncidentRow]) -> list[PromiseCount]:
