@@ -11,8 +11,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from console.work_order_links import WorkOrderLinks
+from fulfillment.desk import Desk
+from fulfillment.temperature_test import Measured
+from fulfillment.visit import Material, Reading, Responsibility
+from fulfillment.visiting import Visits
 from kernel.clock import SystemClock
-from tests.console.sample import PASSWORD, Day, build_app, sample_day
+from tests.console.sample import PASSWORD, STANDARD, Day, build_app, sample_day
 from tests.console.test_work_order import BY_BUTLER, PIN, SECRET, a_hash, build_page
 from tests.fakes import BUTLER, FakeStore
 from tests.webchat.site import served, site
@@ -47,9 +51,30 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def console() -> Iterator[tuple[str, Day]]:
+def store() -> FakeStore:
+    return FakeStore()
+
+
+@pytest.fixture(scope="module")
+def visited(store: FakeStore, console: tuple[str, Day]) -> int:
+    """A test that was measured and left unticked, with a part that cost something."""
+    visits, clock = Visits(store, STANDARD, SystemClock()), SystemClock()
+    with store.write() as tx:
+        ticket = replace(tx.ticket(console[1].cold), id=0, number="", kind="temperature_test", assignee_id=BUTLER)
+        ticket, butler = tx.add_ticket(ticket), tx.staff(BUTLER)
+    Desk(store, STANDARD, clock).acknowledge(ticket.id, by=butler.name, staff_id=BUTLER)
+    visits.arrive(ticket.id, butler, "3号楼门口")
+    visits.judge(ticket.id, butler, Responsibility("inside_home", 4550, agreed=True))
+    visits.use(ticket.id, butler, Material("k", "球阀", 1, 4550), agreed=True)
+    visits.measure(ticket.id, butler, Measured("CW-07", 140, -6.0, [Reading("客厅", 19.5), Reading("主卧", 16.0)]))
+    visits.finish(ticket.id, butler, "")
+    return ticket.id
+
+
+@pytest.fixture(scope="module")
+def console(store: FakeStore) -> Iterator[tuple[str, Day]]:
     """A console with a sample day: its address, and what is on it."""
-    store, clock = FakeStore(), SystemClock()
+    clock = SystemClock()
     day = sample_day(store, clock.now())
     with served(build_app(store, clock)) as address:
         yield f"{address}/console/", day
@@ -146,23 +171,40 @@ def test_the_residents_page(browser: Browser, state: str) -> None:
         is_fit_for_all(page)
 
 
-@pytest.mark.parametrize("step", ["first", "accepted"])
+@pytest.mark.parametrize("step", ["first", "accepted", "there", "report"])
 def test_the_butlers_page(browser: Browser, tmp_path: Path, step: str) -> None:
     store, clock = FakeStore(), SystemClock()
-    sample_day(store, clock.now())
+    day = sample_day(store, clock.now())
     links = WorkOrderLinks(SECRET, "", clock)
     with store.write() as tx:
         tx.save_attempt(replace(tx.attempt(BY_BUTLER), step=1))
         tx.set_staff_pin(BUTLER, a_hash())
+        if step == "there":  # the longest page: with rooms to measure
+            tx.save_ticket(replace(tx.ticket(day.leak), kind="temperature_test"))
     with served(build_page(store, clock, links, tmp_path)) as address, opened(browser) as page:  # type: ignore[arg-type] # a clock like any other
         page.goto(address + links.url(BY_BUTLER))
-        if step == "accepted":
+        if step != "first":
             page.get_by_role("button", name="我来处理").click()
             page.get_by_label("您的密码").fill(PIN)
             page.get_by_role("button", name="确认").click()
             expect(page.get_by_role("status")).to_have_text("已确认是您本人")
+        if step == "there":
+            page.get_by_role("button", name="已到现场").click()
+            expect(page.get_by_role("status")).to_have_text("已记录:已到现场")
+            page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+            page.get_by_label("户内自有设施").check()
+        if step == "report":
+            page.get_by_role("link", name="替住户上报新情况").click()
+            expect(page.get_by_role("button", name="上报热线")).to_be_visible()
         expect(page.locator("main")).to_be_visible()
         is_fit_for_all(page)
+
+
+def test_a_ticket_with_its_visit(people: dict[str, Page], console: tuple[str, Day], visited: int) -> None:
+    page = people["xiaoli"]
+    page.goto(f"{console[0]}tickets/{visited}")
+    expect(page.get_by_role("heading", name="上门记录")).to_be_visible()
+    is_fit_for_all(page)
 
 
 def test_the_judge_is_the_one_that_was_noted() -> None:
