@@ -27,6 +27,7 @@ from fulfillment.report import (
 from fulfillment.ticket import Ticket
 from fulfillment.ticket_filter import Standing, TicketFilter
 from kernel.clock import local
+from kernel.privacy import mask_text
 
 #: More make no page that anybody reads; the ticket list leads to all of them.
 MOST_COMPLAINTS = 500
@@ -59,6 +60,11 @@ class ComplaintRow:
     title: str
     community: str  # "" if it is not known
     course: Mapping[ClockEvent, tuple[datetime | None, Outcome]]  # of its promises: when fulfilled, what came of it
+
+    @property
+    def words(self) -> str:
+        """What was said, with every number in it masked: it leaves the house (N17)."""
+        return mask_text(self.ticket.symptom)
 
 
 @dataclass(frozen=True, slots=True)

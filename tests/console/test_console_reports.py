@@ -133,12 +133,14 @@ def test_complaints_are_reported_with_their_course_and_without_their_person(
     """J2, Z8: where it came from, when it was verified and answered, and what came of it."""
     assert day
     complaint = next(t for t in store.tables.tickets.values() if t.kind == "complaint")
+    with store.write() as tx:
+        tx.save_ticket(replace(complaint, symptom="师傅态度不好,回我电话13812345678"))
     zhuguan.post(f"/tickets/{complaint.id}/transferred", unit="12345 热线", number="T-8")
     zhuguan.post(f"/tickets/{complaint.id}/milestone", event="investigated")
     clock.advance(days=20)
     [row] = rows_of(workbook(zhuguan), "投诉和建议")
     assert row[:4] == (complaint.number, "投诉", "12345 热线", "T-8")
-    assert row[5:7] == ("阳光花园", "师傅态度不好")
+    assert row[5:7] == ("阳光花园", "师傅态度不好,回我电话138****5678")
     assert row[8] == "2026-11-22 10:00:00 按时"
     assert row[9] == "超时"
     paper = zhuguan.get(f"/reports/{MONTH}/print").text
@@ -146,6 +148,7 @@ def test_complaints_are_reported_with_their_course_and_without_their_person(
     for text in (str(row), listed):
         assert "师傅态度不好" in text
         assert complaint.contact_name not in text
+        assert "13812345678" not in text
         assert complaint.contact_phone not in text
     assert "T-8" in zhuguan.get(f"/reports?month={MONTH}").text
 
