@@ -378,6 +378,11 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
         )
 
 
+def ticket_version(rooms: Rooms, ticket_id: int) -> str:
+    """Raises NotFound."""
+    return read_ticket_page(rooms, ticket_id).version
+
+
 def _alike(tx: DialogueTx, ticket: Ticket) -> Sequence[Ticket]:
     return tx.open_tickets(
         household_id=ticket.household_id, conversation_id=ticket.conversation_id, contact_phone=ticket.contact_phone

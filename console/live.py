@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 
 from console import board
 from console.gate import allow, me
-from console.incident_page import read_incident_page
+from console.incident_page import incident_version
 from console.ports import Rooms
 from console.presence import Presence
 from dialogue.chat import Side
@@ -81,8 +81,8 @@ class Topics:
                 case "rings" if subject.isdecimal():
                     return board.rings_version(board.read_rings(self._rooms, int(subject)))
                 case "ticket" | "incident" if subject.isdecimal():
-                    read = board.read_ticket_page if name == "ticket" else read_incident_page
-                    return read(self._rooms, int(subject)).version
+                    read = board.ticket_version if name == "ticket" else incident_version
+                    return read(self._rooms, int(subject))
         except NotFound:
             return "gone"
         raise BadInput(f"no such topic: {topic[:60]}")

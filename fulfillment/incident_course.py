@@ -108,8 +108,9 @@ class Course:
 
     def ask_rechecks(self) -> None:
         """Every home is asked whether it is warm again; emergencies are not over by an answer."""
+        asked = {t.id for t in self.tx.incident_tickets(self.incident.id) if is_asked(t)}
         for attachment in self.attached:
-            if is_asked(self.tx.ticket(attachment.ticket_id)) and attachment.recheck is Recheck.NOT_ASKED:
+            if attachment.ticket_id in asked and attachment.recheck is Recheck.NOT_ASKED:
                 self.tx.save_attachment(replace(attachment, recheck=Recheck.ASKED))
 
     # --- its tickets

@@ -1,12 +1,12 @@
 """What incidents need of a transaction. A part of fulfillment.ports.FulfillmentTx."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from fulfillment.company import Household
 from fulfillment.incident import Attachment, Extent, Incident, LogEntry
-from fulfillment.incident_news import Told
+from fulfillment.incident_news import Told, ToldState
 from fulfillment.ticket import Ticket
 
 
@@ -55,6 +55,10 @@ class IncidentTx(Protocol):
         """Detached ones included, in the order of their tickets."""
         ...
 
+    def incident_tickets(self, incident_id: int) -> Sequence[Ticket]:
+        """Of all its attachments, by id."""
+        ...
+
     def attachment_of(self, ticket_id: int) -> Attachment | None:
         """Of the incident that it belongs to now."""
         ...
@@ -68,8 +72,12 @@ class IncidentTx(Protocol):
         ...
 
     def save_told(self, told: Told) -> None: ...
-    def told_of(self, incident_id: int) -> Sequence[Told]:
-        """Oldest first."""
+    def told_of(self, incident_id: int, limit: int | None = None) -> Sequence[Told]:
+        """The newest `limit` (None: all), oldest first."""
+        ...
+
+    def told_totals(self, incident_id: int) -> Mapping[ToldState, int]:
+        """How many messages stand how; states that none has are left out."""
         ...
 
     def homes_in(self, extent: Extent, after: int, limit: int) -> Sequence[Household]:

@@ -1,6 +1,6 @@
 """Incidents with their tickets, messages and history, as rows."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, RowMapping, func, insert, select, update
 
 from fulfillment.company import Household
 from fulfillment.incident import Attachment, Extent, Incident, IncidentState, LogEntry
-from fulfillment.incident_news import Told
+from fulfillment.incident_news import Told, ToldState
 from fulfillment.ticket import Ticket
 from kernel.errors import Conflict, NotFound
 from storage import schema
@@ -89,6 +89,12 @@ class IncidentRows(CompanyRows):
         found = select(schema.incident_ticket).where(columns.incident_id == incident_id).order_by(columns.ticket_id)
         return [Attachment(**row) for row in self._all(found)]
 
+    def incident_tickets(self, incident_id: int) -> Sequence[Ticket]:
+        belongs = schema.incident_ticket.c
+        mine = select(belongs.ticket_id).where(belongs.incident_id == incident_id)
+        found = select(schema.ticket).where(schema.ticket.c.id.in_(mine)).order_by(schema.ticket.c.id)
+        return [ticket_of(row) for row in self._all(found)]
+
     def attachment_of(self, ticket_id: int) -> Attachment | None:
         columns = schema.incident_ticket.c
         row = self._first(select(schema.incident_ticket).where(columns.ticket_id == ticket_id, schema.IS_ATTACHED))
@@ -111,10 +117,15 @@ class IncidentRows(CompanyRows):
         ):
             raise NotFound(f"no message {told.id} about an incident")
 
-    def told_of(self, incident_id: int) -> Sequence[Told]:
+    def told_of(self, incident_id: int, limit: int | None = None) -> Sequence[Told]:
         columns = schema.incident_told.c
-        found = select(schema.incident_told).where(columns.incident_id == incident_id).order_by(columns.id)
-        return [_told(row) for row in self._all(found)]
+        found = select(schema.incident_told).where(columns.incident_id == incident_id).order_by(columns.id.desc())
+        return [_told(row) for row in reversed(self._all(found.limit(limit)))]
+
+    def told_totals(self, incident_id: int) -> Mapping[ToldState, int]:
+        columns = schema.incident_told.c
+        counted = select(columns.state, func.count().label("n")).where(columns.incident_id == incident_id)
+        return {row["state"]: row["n"] for row in self._all(counted.group_by(columns.state))}
 
     def homes_in(self, extent: Extent, after: int, limit: int) -> Sequence[Household]:
         columns = schema.household.c

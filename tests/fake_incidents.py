@@ -1,13 +1,14 @@
 """fulfillment.incident_ports.IncidentTx in memory: the part of tests/fakes.py about incidents."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from fulfillment.company import Household
 from fulfillment.incident import Attachment, Extent, Incident, IncidentState, LogEntry
-from fulfillment.incident_news import Told
+from fulfillment.incident_news import Told, ToldState
 from fulfillment.ticket import Address, Ticket
 from kernel.errors import Conflict, NotFound
 
@@ -112,6 +113,9 @@ class FakeIncidentTx:
         mine = [a for a in self._of.attachments.values() if a.incident_id == incident_id]
         return sorted(mine, key=lambda a: a.ticket_id)
 
+    def incident_tickets(self, incident_id: int) -> Sequence[Ticket]:
+        return [self._t.tickets[a.ticket_id] for a in self.attachments(incident_id)]
+
     def attachment_of(self, ticket_id: int) -> Attachment | None:
         now = (a for a in self._of.attachments.values() if a.ticket_id == ticket_id and a.detached_at is None)
         return next(now, None)
@@ -135,8 +139,12 @@ class FakeIncidentTx:
         self.told(told.id)
         self._mine.told[told.id] = told
 
-    def told_of(self, incident_id: int) -> Sequence[Told]:
-        return [t for t in self._of.told.values() if t.incident_id == incident_id]
+    def told_of(self, incident_id: int, limit: int | None = None) -> Sequence[Told]:
+        mine = [t for t in self._of.told.values() if t.incident_id == incident_id]
+        return mine if limit is None else mine[-limit:]
+
+    def told_totals(self, incident_id: int) -> Mapping[ToldState, int]:
+        return Counter(t.state for t in self.told_of(incident_id))
 
     def homes_in(self, extent: Extent, after: int, limit: int) -> Sequence[Household]:
         found = [

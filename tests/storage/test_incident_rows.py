@@ -68,6 +68,8 @@ def test_a_ticket_belongs_to_one_incident(store: DialogueStore) -> None:
         assert not tx.attach(first), "what a person took out does not come back by itself"
         assert tx.attach(replace(first, incident_id=other.id))
         assert tx.attachments(one.id) == [out]
+        assert [t.id for t in tx.incident_tickets(one.id)] == [ticket.id], "those that left, too"
+        assert tx.incident_tickets(99) == []
     with pytest.raises(Conflict), store.write() as tx:
         tx.save_attachment(first)
     with pytest.raises(NotFound), store.write() as tx:
@@ -107,6 +109,8 @@ def test_nobody_is_told_the_same_twice(store: DialogueStore) -> None:
     with store.read() as tx:
         assert tx.told_of(one.id) == [sent, second, home]
         assert tx.told(first.id) == sent
+        assert tx.told_of(one.id, limit=2) == [second, home]
+        assert tx.told_totals(one.id) == {ToldState.SENT: 1, ToldState.PROMISED: 2}
     with pytest.raises(NotFound), store.read() as tx:
         tx.told(99)
 
