@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from console import board
 from console.gate import allow, me
 from console.ports import Rooms
-from dialogue.assignment import desks
+from dialogue.assignment import workloads
 from fulfillment.company import OperatorRole
 from kernel.errors import BadInput
 
@@ -43,7 +43,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
             present = tx.present_operators(rooms.clock.now() - rooms.standard.queue.present_within)
             there = [o for o in tx.operators() if o.active and o.id in present and o.id != me().id]
             holding = [c.operator_id for c in tx.live_conversations()]
-            capacity = {desk.operator_id: desk for desk in desks(tx, rooms.standard.queue, rooms.clock.now())}
+            capacity = {load.operator_id: load for load in workloads(tx, rooms.standard.queue, rooms.clock.now())}
         loads = [(operator, holding.count(operator.id), capacity.get(operator.id)) for operator in there]
         return render_template("console/parts/colleagues.html", row=row, loads=loads)
 

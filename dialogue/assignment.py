@@ -18,20 +18,20 @@ from fulfillment.company import OperatorRole
 from fulfillment.outbox import NewTask, Task, TaskKind
 from fulfillment.ownership import own_first
 from fulfillment.standard import Standard
-from fulfillment.waiting import Desk, QueueRules, WaitKind, next_desk
+from fulfillment.waiting import QueueRules, WaitKind, Workload, who_takes_it
 from kernel.clock import Clock
 
 _LONGEST_BETWEEN_LOOKS = timedelta(minutes=1)
 
 
-def desks(tx: DialogueTx, rules: QueueRules, now: datetime) -> Sequence[Desk]:
+def workloads(tx: DialogueTx, rules: QueueRules, now: datetime) -> Sequence[Workload]:
     """Operators who are there. Whoever is on the telephone can hold no chat beside it."""
     held = [c for c in tx.live_conversations() if c.floor is Floor.OPERATOR]
     chats = Counter(c.operator_id for c in held if c.channel is Channel.CHAT)
     on_the_phone = {c.operator_id for c in held if c.channel is Channel.PHONE}
     present, capacities = tx.present_operators(now - rules.present_within), tx.chat_capacities()
     return [
-        Desk(o.id, chats[o.id], 0 if o.id in on_the_phone else capacities.get(o.id, rules.chats_per_operator))
+        Workload(o.id, chats[o.id], 0 if o.id in on_the_phone else capacities.get(o.id, rules.chats_per_operator))
         for o in tx.operators()
         if o.active and o.role is OperatorRole.OPERATOR and o.id in present
     ]
@@ -53,9 +53,9 @@ class Assignment:
             before = tx.conversation(task.payload["conversation_id"], for_update=True)
             if before.floor is not Floor.QUEUE or before.epoch != task.payload["epoch"] or not rules.assign_chats:
                 return
-            free = [desk for desk in desks(tx, rules, now) if desk.is_free]
-            places = sum(desk.capacity - desk.chats for desk in free)
-            chosen = next_desk(free, _owner(tx, before.id), not_to) if _ahead(tx, before.id) < places else None
+            free = [load for load in workloads(tx, rules, now) if load.is_free]
+            places = sum(load.capacity - load.chats for load in free)
+            chosen = who_takes_it(free, _owner(tx, before.id), not_to) if _ahead(tx, before.id) < places else None
             moved = chosen and tx.move_floor(
                 before.id, to=Floor.OPERATOR, operator_id=chosen.operator_id, epoch=before.epoch, at=now
             )

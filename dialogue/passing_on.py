@@ -6,7 +6,7 @@ A telephone call is passed on with its audio (dialogue.conference), never here.
 
 from dataclasses import dataclass
 
-from dialogue.assignment import desks
+from dialogue.assignment import workloads
 from dialogue.conversation import Author, Channel, Conversation, Floor
 from dialogue.floor import VANISHED_AFTER, watch_operator
 from dialogue.line import watch_queue
@@ -39,7 +39,7 @@ class PassingOn:
             receiver = tx.operator(to)
             if to == by or not receiver.active or to not in tx.present_operators(now - self.rules.present_within):
                 raise Conflict(f"operator {to} is not there")
-            if any(desk.operator_id == to and not desk.is_free for desk in desks(tx, self.rules, now)):
+            if any(load.operator_id == to and not load.is_free for load in workloads(tx, self.rules, now)):
                 raise Conflict(f"operator {to} has as many chats as he can hold")
             note = self.book.word("handoff.passed_to_person", {"name": receiver.name, "why": _short(why)})
             return self._to_operator(tx, before, to, by=by, note=note)

@@ -79,7 +79,7 @@ class QueueRules:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Workload:
     """An operator who is there: how many chats he has, and how many he can hold."""
 
     operator_id: int
@@ -91,10 +91,10 @@ class Desk:
         return self.chats < self.capacity
 
 
-def next_desk(desks: Sequence[Desk], owner_id: int | None, not_to: Collection[int]) -> Desk | None:
+def who_takes_it(loads: Sequence[Workload], owner_id: int | None, not_to: Collection[int]) -> Workload | None:
     """Who gets the next chat: whoever was asked first (W6e), else the one with the fewest; None: nobody is free."""
-    free = [desk for desk in desks if desk.is_free and desk.operator_id not in not_to]
-    return min(free, key=lambda d: (d.operator_id != owner_id, d.chats, d.operator_id), default=None)
+    free = [load for load in loads if load.is_free and load.operator_id not in not_to]
+    return min(free, key=lambda load: (load.operator_id != owner_id, load.chats, load.operator_id), default=None)
 
 
 def place_of(line: Sequence[InLine], conversation_id: str) -> int:

@@ -14,7 +14,7 @@ from dialogue.ports import DialogueStore
 from dialogue.script_book import ScriptBook
 from fulfillment.outbox import Lane, Task, TaskKind
 from fulfillment.standard import Standard
-from fulfillment.waiting import Desk, next_desk
+from fulfillment.waiting import Workload, who_takes_it
 from kernel.errors import AlreadyTaken, Conflict
 from storage import Store
 from tests.fakes import FixedClock, small_company
@@ -198,11 +198,11 @@ def test_nobody_is_handed_more_than_he_can_hold(room: Room) -> None:
 
 
 def test_the_choice() -> None:
-    desks = [Desk(1, 2, 4), Desk(2, 1, 4), Desk(3, 4, 4)]
-    assert next_desk(desks, None, ()) == desks[1]
-    assert next_desk(desks, 1, ()) == desks[0]
-    assert next_desk(desks, 3, ()) == desks[1], "its owner is full"
-    assert next_desk(desks, 1, (1, 2)) is None
+    loads = [Workload(1, 2, 4), Workload(2, 1, 4), Workload(3, 4, 4)]
+    assert who_takes_it(loads, None, ()) == loads[1]
+    assert who_takes_it(loads, 1, ()) == loads[0]
+    assert who_takes_it(loads, 3, ()) == loads[1], "its owner is full"
+    assert who_takes_it(loads, 1, (1, 2)) is None
 
 
 def test_a_night_without_operators_is_looked_at_less_and_less(room: Room) -> None:
