@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -698,7 +699,10 @@ def sample_company() -> None:
         if given:
             logins.parent.mkdir(exist_ok=True)
             logins.touch(mode=0o600)
-            logins.write_text("".join(f"{login}  {fresh[login]}\n" for login in given), encoding="utf-8")
+            pin = str(secrets.randbelow(900_000) + 100_000)
+            lines = [f"{login}  {fresh[login]}" for login in given]
+            lines += [f"PIN of every butler  {pin}"] if rooms.pins.give_first(pin) else []
+            logins.write_text("\n".join((*lines, "")), encoding="utf-8")
 
     _with_polite_errors(program)
 

@@ -90,6 +90,7 @@ class CompanyOnFile:
     stations: Mapping[int, Station]
     communities: Sequence[Community]
     duties: Sequence[Duty]
+    with_pin: frozenset[int]
 
     def robot_of(self, staff: Staff) -> str:
         station = self.stations.get(staff.station_id or 0)
@@ -116,7 +117,11 @@ def examine(patient: Patient) -> Iterator[Finding]:
     try:
         with patient.store.read() as tx:
             company = CompanyOnFile(
-                {s.id: s for s in tx.all_staff()}, {s.id: s for s in tx.stations()}, tx.communities(), tx.duties()
+                {s.id: s for s in tx.all_staff()},
+                {s.id: s for s in tx.stations()},
+                tx.communities(),
+                tx.duties(),
+                tx.staff_with_pin(),
             )
         late = overdue_steps(patient.store, patient.clock.now())
     except HotlineError:
@@ -124,6 +129,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
     else:
         real = patient.settings.carrier_is_real
         yield from _tried("people", lambda: people(company, carrier_is_real=real))
+        yield from _tried("pins", lambda: pins(company))
         yield from _tried("robots", lambda: robots(company, patient.settings.duty_robot))
         yield from _tried("rota", lambda: rota(company, patient.ladder, patient.clock.now()))
         yield from _tried("worker", lambda: worker(late))
@@ -257,6 +263,16 @@ def people(company: CompanyOnFile, *, carrier_is_real: bool) -> Iterator[Finding
         yield Finding(Level.KNOW, "people", what, "somebody on each ladder should have a telephone that can ring")
     if not (wrong or abroad):
         yield Finding(Level.WELL, "people", f"{len(wanted)} people on the ladders have a number that can be called")
+
+
+def pins(company: CompanyOnFile) -> Iterator[Finding]:
+    """Nobody needs one to accept an emergency."""
+    without = [s for s in company.on_ladders if s.id not in company.with_pin]
+    if without:
+        what = f"{len(without)} people have none ({_names(without)}): they cannot report visits on their page"
+        yield Finding(Level.KNOW, "pins", what, "set it: flask --app app pin NUMBER, or in the console")
+    else:
+        yield Finding(Level.WELL, "pins", "everybody on the ladders has one")
 
 
 def robots(company: CompanyOnFile, duty_robot: str) -> Iterator[Finding]:

@@ -107,3 +107,10 @@ def test_who_has_left_has_no_pin_any_more(door: Door) -> None:
     with door.store.write() as tx:
         tx.upsert_staff(replace(tx.staff(1), active=False))
     assert door.enter(HIS) is PinVerdict.WRONG
+
+
+def test_a_first_pin_replaces_nobodys_own(door: Door) -> None:
+    assert door.pins.give_first("864209") == 4
+    assert door.pins.give_first("975310") == 0
+    assert door.enter("864209", number="03") is PinVerdict.RIGHT
+    assert door.enter(HIS) is PinVerdict.RIGHT

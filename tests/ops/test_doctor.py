@@ -15,6 +15,7 @@ from bot.rasa_client import Guess
 from bot.understanding import Intent
 from fulfillment.company import Duty, StaffRole
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
+from fulfillment.pins import Pins
 from fulfillment.ticket import Address
 from kernel.errors import CarrierRefused, CarrierUnknown, NluUnavailable
 from kernel.settings import Settings
@@ -91,6 +92,7 @@ def patient(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
         tx.upsert_station(replace(tx.station(1), robot="wecombot://group"))
         for staff in tx.all_staff():
             tx.upsert_staff(replace(staff, phone="+8525123000" + staff.number[-1], robot=""))
+            tx.set_staff_pin(staff.id, "some hash")
     clock = FixedClock(store.present())
     return Patient(settings(tmp_path), store, standard().ladder, Carrier(clock.now()), Carrier(None), Model(), clock)
 
@@ -104,7 +106,7 @@ def ill(patient: Patient, check: str) -> str:
 def test_a_healthy_house(patient: Patient) -> None:
     findings = list(examine(patient))
     assert [str(f) for f in findings if f.level is not Level.WELL] == []
-    wanted = {"carrier", "clock", "numbers", "database", "people", "robots", "rota", "worker", "model", "disk"}
+    wanted = {"carrier", "clock", "numbers", "database", "people", "pins", "robots", "rota", "worker", "model", "disk"}
     assert {f.check for f in findings} == wanted
     assert str(findings[0]) == "✓ carrier   Twilio accepts TWILIO_ACCOUNT_SID"
 
@@ -184,6 +186,16 @@ def test_people_without_a_number_and_nobody_at_all(patient: Patient) -> None:
 def test_robots(patient: Patient) -> None:
     change(patient, 2, robot="wecom://typo")
     assert ill(patient, "robots").startswith("✗ robots    no robot's address: 李管家")
+
+
+def test_people_who_cannot_report_their_visits(patient: Patient) -> None:
+    with patient.store.write() as tx:
+        tx.upsert_staff(replace(tx.staff(2), id=0, number="09", name="新管家"))
+        newest = next(s for s in tx.all_staff() if s.number == "09")
+        tx.upsert_community(replace(tx.community(1), deputy_id=newest.id))
+    assert "1 people have none (09 新管家)" in ill(patient, "pins")
+    Pins(patient.store, standard().outgoing.pin, FixedClock()).give_first("246813")
+    assert ill(patient, "pins") == ""
 
 
 def test_a_gap_in_the_rota(patient: Patient) -> None:
