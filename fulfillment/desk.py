@@ -165,6 +165,8 @@ def take_step(case: Case, to: TicketState, *, by: str) -> None:
     else:
         case.save(state=to)
     case.stop_ladder()
+    if to is TicketState.RESOLVED:
+        case.tx.free_appointment(case.ticket.id)  # done before its time: the hour is somebody else's
     if to is TicketState.CANCELLED:
         case.cancel()
     elif to is TicketState.ACKNOWLEDGED:

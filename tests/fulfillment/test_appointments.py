@@ -74,9 +74,10 @@ def test_what_is_taken_leaves_the_own_time_untouched(office: Office) -> None:
     assert "22 16:00" not in office.free(office.first)
 
 
-def test_a_cancelled_case_frees_its_time(office: Office) -> None:
+@pytest.mark.parametrize("end", [TicketState.CANCELLED, TicketState.RESOLVED])
+def test_a_case_that_is_over_frees_its_time(office: Office, end: TicketState) -> None:
     office.desk.book(office.first.id, office.slots[2], by="小李")
-    office.drill.desk.change_state(office.first.id, TicketState.CANCELLED, by="小李", reason="不测了")
+    office.drill.desk.change_state(office.first.id, end, by="小李", reason="不测了")
     assert "22 15:00" in office.free(office.second)
 
 
