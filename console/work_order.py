@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from http import HTTPStatus
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -378,5 +379,7 @@ def _strict_headers(response: Response) -> Response:
     response.headers["X-Robots-Tag"] = "noindex, nofollow, noarchive"
     response.headers["Referrer-Policy"] = "no-referrer"  # the address is the permission
     response.headers["Permissions-Policy"] = "camera=(), geolocation=(self), microphone=()"
-    response.headers["Cache-Control"] = "no-store"
+    shown = request.endpoint == "work_order.picture" and response.status_code == HTTPStatus.OK
+    # every step loads the page anew: his own photographs must not travel each time over a bad network
+    response.headers["Cache-Control"] = "private, max-age=3600" if shown else "no-store"
     return response

@@ -179,8 +179,10 @@ def test_photographs_are_drawn_anew_and_shown_to_him_alone(scene: Scene, phone: 
     shown = phone.client.get(address)
     assert (shown.status_code, shown.mimetype) == (200, "image/jpeg")
     assert b"SecretCamera" not in shown.data
+    assert shown.headers["Cache-Control"] == "private, max-age=3600", "each step shows it again, it travels once"
     shown.close()
-    assert phone.client.get(f"/w/{phone.token}/pictures/{'0' * 32}").status_code == 404
+    missing = phone.client.get(f"/w/{phone.token}/pictures/{'0' * 32}")
+    assert (missing.status_code, missing.headers["Cache-Control"]) == (404, "no-store")
     assert Telephone(scene.app, phone.token).client.get(address).status_code == 404, "the link alone shows no home"
     for data in (b"", b"<svg onload=alert(1)>", a_photo()[:500]):
         assert phone.press("photograph", key="e" * 32, photo=(io.BytesIO(data), "x.jpg")).startswith("这张照片不能用")
