@@ -141,9 +141,8 @@ class DangerWords:
         if told_before and certain:
             return DangerFound(Danger.PERHAPS, intent, "" if self._has("now", text) else "past")
         if certain and (heating or hot) and not self._only_asks(text):
-            if self._has("distant", text) and not self._has("now", text):
-                return DangerFound(Danger.PERHAPS, intent, "distant")
-            return DangerFound(Danger.SURE, intent)
+            distant = self._has("distant", text) and not self._has("now", text)
+            return DangerFound(Danger.PERHAPS, intent, "distant") if distant else DangerFound(Danger.SURE, intent)
         if certain or heating or (hot and outside):
             return DangerFound(Danger.PERHAPS, intent)
         return self._by_sound(text)
