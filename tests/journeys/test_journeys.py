@@ -26,7 +26,8 @@ LEAVES = {
     "leak": "leak_inside", "leak_stranger": "leak_inside", "cold_room": "cold_room", "temperature_test": "temperature_test",
     "billing": "", "out_of_scope": "", "human": "callback", "message": "callback", "complaint": "complaint",
     "keys_stranger": "no_heat", "leak_again": "leak_inside", "leak_never_mind": "leak_inside", "never_mind": "", "outage": "outage",
-    "cut_off": "leak_inside", "invoice": "invoice", "refund": "refund", "silent": "callback", "story_to_a_person": "complaint", "what_if": "",
+    "cut_off": "leak_inside", "invoice": "invoice", "refund": "refund", "suspend": "suspend", "area_check": "area_check", "name_transfer": "name_transfer", "resume": "resume",
+    "manhole_cover": "manhole_cover", "leak_street": "leak_street", "valve_damaged": "valve_damaged", "suggestion": "suggestion", "silent": "callback", "story_to_a_person": "complaint", "what_if": "",
 }  # fmt: skip
 
 pytestmark = pytest.mark.nlu
