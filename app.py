@@ -36,10 +36,11 @@ from console.work_order_pin import PinDoor
 from dialogue.assignment import Assignment
 from dialogue.conference import Conferences
 from dialogue.conference_deliveries import ConferenceDeliveries
-from dialogue.handle_turn import Hotline, Kit
+from dialogue.handle_turn import Hotline
 from dialogue.handoff import Handoff, HandoffDeliveries
 from dialogue.incident_news import IncidentNews
 from dialogue.incident_warnings import IncidentWarnings
+from dialogue.kit import Kit
 from dialogue.line import Callbacks, LineDeliveries, LineWords, waiting_words
 from dialogue.our_calls import CallbackDelivery, OurCalls
 from dialogue.passing_on import PassingOn

@@ -6,8 +6,9 @@ from typing import Any
 from bot.understanding import EMERGENCIES, Entity, EntityKind, Intent, Source, Understanding
 from dialogue.conference import Conferences
 from dialogue.conversation import Channel, Reply, Turn
-from dialogue.handle_turn import Hotline, Kit
+from dialogue.handle_turn import Hotline
 from dialogue.handoff import Handoff, HandoffDeliveries
+from dialogue.kit import Kit
 from dialogue.line import LineDeliveries
 from dialogue.policy import Policy
 from dialogue.script_book import ScriptBook
