@@ -7,7 +7,7 @@ import structlog
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from console import board
+from console import call_board
 from console.gate import allow, me
 from console.ports import Rooms
 from dialogue.conference import browser_name
@@ -56,7 +56,7 @@ def _add_lines(blueprint: Blueprint, rooms: Rooms) -> None:
     def rings() -> ResponseReturnValue:
         return render_template(
             "console/parts/rings.html",
-            rings=board.read_rings(rooms, me().id),
+            rings=call_board.read_rings(rooms, me().id),
             open_conversation=request.args.get("open", ""),
         )
 
@@ -121,6 +121,6 @@ def _done(rooms: Rooms, conversation_id: str, act: Callable[[str, int], None]) -
 def _bar(rooms: Rooms, conversation_id: str, problem: str = "") -> str:
     return render_template(
         "console/parts/call_bar.html",
-        bar=board.read_call_bar(rooms, conversation_id, me().id),
+        bar=call_board.read_call_bar(rooms, conversation_id, me().id),
         problem=problem,
     )

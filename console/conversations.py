@@ -7,7 +7,7 @@ import structlog
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from console import board
+from console import board, call_board
 from console.canned import Canned, canned_replies, held_back
 from console.gate import allow, me
 from console.ports import Rooms
@@ -67,7 +67,7 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
             floor_version=board.floor_version(row.conversation),
             known=known,
             side_version=board.side_version(home, tickets, known),
-            bar=board.read_call_bar(rooms, conversation_id, me().id),
+            bar=call_board.read_call_bar(rooms, conversation_id, me().id),
         )
 
     @blueprint.get("/conversations/<conversation_id>/tail")

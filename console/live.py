@@ -14,7 +14,7 @@ from functools import partial
 from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 
-from console import board
+from console import board, call_board
 from console.gate import allow, me
 from console.incident_page import incident_version
 from console.ports import Rooms
@@ -77,9 +77,9 @@ class Topics:
                 case "talk" | "floor" | "side":
                     return self._conversation(name, subject)
                 case "call":
-                    return board.call_version(self._rooms, subject)
+                    return call_board.call_version(self._rooms, subject)
                 case "rings" if subject.isdecimal():
-                    return board.rings_version(board.read_rings(self._rooms, int(subject)))
+                    return call_board.rings_version(call_board.read_rings(self._rooms, int(subject)))
                 case "ticket" | "incident" if subject.isdecimal():
                     read = board.ticket_version if name == "ticket" else incident_version
                     return read(self._rooms, int(subject))

@@ -10,7 +10,7 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from console import board
+from console import board, call_board
 from console.ports import Rooms
 from fulfillment.incident import LogEntry
 from fulfillment.ticket import TimelineEntry
@@ -66,12 +66,12 @@ def add_filters(blueprint: Blueprint, rooms: Rooms) -> None:
             "account": current_user,
             "me": current_user.operator,
             "read_board": lambda: board.read_board(rooms),
-            "read_rings": lambda: board.read_rings(rooms, current_user.operator.id),
-            "rings_version": board.rings_version,
+            "read_rings": lambda: call_board.read_rings(rooms, current_user.operator.id),
+            "rings_version": call_board.rings_version,
             "audio_offers_browser": rooms.audio.browser_lines,
             "softphone_is_real": rooms.audio.softphone_token is not None,
             "softphone": rooms.audio.softphone_token is not None
-            and board.answers_in_browser(rooms, current_user.operator.id),
+            and call_board.answers_in_browser(rooms, current_user.operator.id),
         }
 
 
