@@ -264,7 +264,7 @@ def test_keys_press_and_a_half_filled_choice_survives(
         page.get_by_role("button", name="接手会话").click()
         box = page.get_by_label("回复内容")
         box.fill("写到一半")
-        expect(page.locator("#call-bar")).to_be_visible()
+        page.wait_for_selector("body[data-ready] #call-bar")  # keys are heard from then on
         page.keyboard.press("F2")
         expect(page.locator("#call-bar.ringing")).to_be_visible()
         joins(talks, leg(store, day, LegRole.OPERATOR))
