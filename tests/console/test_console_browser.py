@@ -215,6 +215,7 @@ def test_a_canned_reply_by_keyboard_alone(browser: Browser, lively: tuple[FakeSt
         page.get_by_role("button", name="接手会话").click()
         box = page.get_by_label("回复内容")
         expect(box).to_be_focused()
+        page.wait_for_selector("body[data-ready]")
         page.keyboard.press("/")
         chooser = page.get_by_role("combobox", name="筛选常用语")
         expect(chooser).to_be_focused()
