@@ -46,6 +46,7 @@ SURE = [
     ("暖气管喷得跟花洒似的", Intent.LEAK_INSIDE),
     ("不是自来水 是暖气管在漏", Intent.LEAK_INSIDE),
     ("晚上回来一看暖气漏了一地", Intent.LEAK_INSIDE),
+    ("我还以为是洗衣机漏水 一摸是热的 暖气管往外流", Intent.LEAK_INSIDE),
     # looks like a lesson, runs now
     ("电视里那种喷法 暖气正在往外喷水", Intent.LEAK_INSIDE),
     ("热力井敞着没有围挡", Intent.MANHOLE_COVER),
@@ -60,12 +61,20 @@ PERHAPS += [
     "井概坏了",
     "听说主管道漏水抢修 我家停暖了",
     "建议井盖换新的 都裂了",
-    # not here or not now
+    # not here or not now, or only asked about
+    "听见砰一声以为暖气爆了 看了没事",
+    "演习一下 假装暖气漏水",
+    "请问暖气漏水多久能到",
+    "暖气漏水是找物业还是找热力",
     "电视上播外地供热管爆了 咱这查过吗",
     "幼儿园做预案 供热管道破裂时按什么流程报",
     "老师让写作文 暖气漏水了先做什么",
 ]
 NO = [
+    ("暖气片没有渗漏现象 但是冰凉", "negated"),
+    ("暖气漏水?没有的事 是没热乎气", "negated"),
+    ("暖气漏倒是不漏 就是不热", "noise"),
+    ("抄表漏抄我家了 暖气费不对", "noise"),
     ("没漏水就是不热", "negated"),
     ("暖气没有漏水 屋里冷", "negated"),
     ("现在不漏了", "negated"),
