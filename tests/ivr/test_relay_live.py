@@ -56,9 +56,12 @@ class Relay:
             return int(connection.recv(100).split()[1])
 
     def setup(self, socket: Client) -> str:
-        """The greeting."""
+        """Everything up to the greeting; at night its own words come first (N6)."""
         socket.send(json.dumps({"type": "setup", "sessionId": "VX" + "0" * 32, "callSid": self.form["CallSid"]}))
-        return self.next(socket)["token"]
+        said = ""
+        while "为您服务" not in said:
+            said += self.next(socket)["token"]
+        return said
 
     def next(self, socket: Client) -> dict[str, Any]:
         raw = socket.receive(timeout=20)
