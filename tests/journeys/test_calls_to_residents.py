@@ -169,7 +169,7 @@ def test_rung_back_by_an_operator(town: Town) -> None:
 def test_nobody_answers_three_times(town: Town, state: str) -> None:
     httpx.put(f"{town.network}/api/phones/{RESIDENT}", json={"state": state})
     case = Case(town)
-    town.wait(lambda: case.call.state is CallState.GIVEN_UP, 90)
+    town.wait(lambda: case.call.state is CallState.GIVEN_UP, 180)
     assert [t.n for t in case.tries] == [1, 2, 3]
     assert {t.outcome for t in case.tries} == {TryOutcome.NO_ANSWER}
     assert case.story[-1] == "resident_call_given_up"
