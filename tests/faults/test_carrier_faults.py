@@ -78,7 +78,9 @@ def test_nobody_answers(town: Town, console: httpx.Client) -> None:
     people = len({a.phone for a in rung})
     town.wait(lambda: len(attempts(town, opened)) > people, 20)
     again = attempts(town, opened)[people]
-    assert again.phone == rung[0].phone, "the ladder starts again from the bottom"
+    told = facts(town, opened)
+    # from the bottom; on a machine so busy that the butler's call is still in doubt, the timeline says that he is left for later
+    assert again.phone == rung[0].phone or "person_busy" in told, (told, attempts(town, opened))
     loud = console.get("/console/events", params={"now": "", "topics": "alarms"}).json()
     assert loud != quiet
     bar = console.get("/console/parts/alarms").text
