@@ -65,7 +65,7 @@ from fulfillment.complete_ladder import demand_complete_ladders
 from fulfillment.desk import Desk
 from fulfillment.dissatisfied import WordOfDissatisfaction
 from fulfillment.forwarding import Forwarding
-from fulfillment.importing import ImportReport, RobotAddress, import_company, load_words
+from fulfillment.importing import ImportReport, RobotAddress, import_company
 from fulfillment.incident_notices import IncidentNotices
 from fulfillment.incident_watch import IncidentWatch
 from fulfillment.incidents import Incidents
@@ -738,9 +738,8 @@ def pin(number: str, pin: str) -> None:
 
 
 def _import(rooms: Rooms, paths: list[Path], known_robots: RobotAddress = robot_address) -> None:
-    words = load_words(rooms.settings.data_dir / "import_words.yml")
     source = paths[0] if len(paths) == 1 else paths
-    report: ImportReport = import_company(rooms.store, source, words, robot_address=known_robots)
+    report: ImportReport = import_company(rooms.store, source, rooms.standard.words, robot_address=known_robots)
     for kind, count in report.imported.items():
         click.echo(f"{kind}: {count} imported, {report.unchanged.get(kind, 0)} unchanged")
     for problem in (*report.problems, *report.warnings):

@@ -76,6 +76,7 @@ class _Actions:
     def __init__(self, rooms: Rooms) -> None:
         self._rooms = rooms
         self._service = rooms.incidents
+        self._words = rooms.standard.words
         self.by_name: dict[str, Callable[[int, str], str | tuple[str, str]]] = {
             "confirm": self._confirm,
             "dismiss": self._dismiss,
@@ -88,7 +89,7 @@ class _Actions:
         }
 
     def _confirm(self, incident_id: int, by: str) -> str:
-        self._service.confirm(incident_id, facts_from_form(), by=by)
+        self._service.confirm(incident_id, facts_from_form(self._words), by=by)
         return "incident_confirmed"
 
     def _dismiss(self, incident_id: int, by: str) -> str:
@@ -96,7 +97,7 @@ class _Actions:
         return "incident_dismissed"
 
     def _change(self, incident_id: int, by: str) -> tuple[str, str]:
-        stored = self._service.change(incident_id, facts_from_form(), by=by, seen=number_from_form("seen"))
+        stored = self._service.change(incident_id, facts_from_form(self._words), by=by, seen=number_from_form("seen"))
         return saved_notice(stored, self._rooms)
 
     def _end(self, incident_id: int, by: str) -> str:
@@ -110,7 +111,7 @@ class _Actions:
 
     def _split(self, incident_id: int, by: str) -> str:
         chosen = [int(n) for n in request.form.getlist("ticket") if n.isdecimal()]
-        self._service.split(incident_id, chosen, facts_from_form(), by=by)
+        self._service.split(incident_id, chosen, facts_from_form(self._words), by=by)
         return "incident_split_off"
 
     def _attach(self, incident_id: int, by: str) -> str:

@@ -7,6 +7,7 @@ from flask import request
 
 from console.ports import Rooms
 from fulfillment.announcement import LONGEST_WHAT
+from fulfillment.importing.words import Words
 from fulfillment.incident import Extent, Incident, Kept, notices_due
 from fulfillment.incident_course import LONGEST_CAUSE, IncidentFacts
 from fulfillment.incidents import LONGEST_REASON
@@ -26,8 +27,8 @@ def form_context(rooms: Rooms) -> dict[str, object]:
     }
 
 
-def facts_from_form() -> IncidentFacts:
-    """Raises BadInput."""
+def facts_from_form(words: Words) -> IncidentFacts:
+    """Places as people write them, with their words. Raises BadInput."""
     form = request.form
     try:
         communities = frozenset(int(c) for c in form.getlist("community"))
@@ -38,8 +39,8 @@ def facts_from_form() -> IncidentFacts:
         extent = Extent(
             communities,
             int(station) if station and not communities else None,
-            frozenset(filter(None, (_bare(b) for b in re.split(r"[,,、\s]+", form.get("buildings", ""))))),
-            form.get("unit", "").strip().removesuffix("元").removesuffix("单"),
+            frozenset(words.bare_place("building", b) for b in re.split(r"[,,、\s]+", form.get("buildings", "")) if b),
+            words.bare_place("unit", form.get("unit", "")),
         )
         return IncidentFacts(
             form.get("title", ""),
@@ -51,11 +52,6 @@ def facts_from_form() -> IncidentFacts:
         )
     except ValueError as exc:
         raise BadInput(str(exc)) from exc
-
-
-def _bare(building: str) -> str:
-    """The number of a building as people write it with its words."""
-    return building.strip().removesuffix("楼").removesuffix("号")
 
 
 def number_from_form(name: str) -> int:

@@ -42,7 +42,9 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.SUPERVISOR)
     def declare_incident() -> ResponseReturnValue:
         try:
-            stored = rooms.incidents.declare(request.form.get("category", ""), facts_from_form(), by=me().name)
+            stored = rooms.incidents.declare(
+                request.form.get("category", ""), facts_from_form(rooms.standard.words), by=me().name
+            )
         except (BadInput, NotFound) as exc:
             log.info("console.incident_refused", reason=str(exc))
             key, code = refusal(exc)

@@ -14,6 +14,7 @@ from dialogue.script_book import ScriptBook
 from fulfillment.appointment import Appointment
 from fulfillment.clause import Clause
 from fulfillment.clocks import ClockEvent
+from fulfillment.importing.words import Words
 from fulfillment.incident import IncidentRules
 from fulfillment.incidents import Incidents
 from fulfillment.manners import NeverSaid
@@ -149,6 +150,10 @@ class Standard(Protocol):
     def rules(self) -> Mapping[str, Rule]: ...
     @property
     def visit(self) -> VisitRules: ...
+    @property
+    def words(self) -> Words:
+        """How a company writes its places."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

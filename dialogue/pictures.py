@@ -95,12 +95,18 @@ class Pictures:
 
 
 def forget_pictures(store: DialogueStore, files: PictureFiles, before: datetime) -> None:
-    """Files first: a crash leaves rows, and the next sweep finds them again."""
+    """Of chats and of visits; signatures stay with the record (K6). Files first: a crash leaves rows, and the next sweep
+    finds them again.
+    """
     with store.read() as tx:
-        old = tx.pictures_before(before)
-    for picture in old:
-        files.remove(picture.id)
-    if old:
-        with store.write() as tx:
-            for picture in old:
-                tx.forget_picture(picture.id)
+        of_chats, of_visits = tx.pictures_before(before), tx.visit_photographs_before(before)
+    chats, visits = [p.id for p in of_chats], [p.id for p in of_visits]
+    for picture_id in chats + visits:
+        files.remove(picture_id)
+    if not chats + visits:
+        return
+    with store.write() as tx:
+        for picture_id in chats:
+            tx.forget_picture(picture_id)
+        for picture_id in visits:
+            tx.forget_visit_picture(picture_id)

@@ -7,7 +7,6 @@ from typing import Protocol
 from dialogue.pictures import PictureFiles, forget_pictures
 from dialogue.ports import DialogueStore
 from dialogue.recordings import delete_later, fetch_later
-from dialogue.visit_pictures import forget_visit_photographs
 from fulfillment.outbox import NewTask, Task, TaskKind
 from fulfillment.standard import Standard
 from kernel.clock import Clock
@@ -55,7 +54,6 @@ class Sweep:
             old = tx.recordings_before(now - self.keep_recordings)
             unfetched = tx.unfetched_recordings(now - _FETCHED_AGAIN_FOR, now - _FETCHED_BY_ITSELF)
         forget_pictures(self.store, self.pictures, now - self.keep_recordings)
-        forget_visit_photographs(self.store, self.pictures, now - self.keep_recordings)
         for chat in silent:
             self.hotline.hang_up(chat.id, silent_since=silent_since)
         with self.store.write() as tx:

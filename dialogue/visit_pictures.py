@@ -6,7 +6,6 @@ it. A crash in between leaves a file that the repeated upload overwrites.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from dialogue.pictures import Photograph, PictureFiles
@@ -44,15 +43,3 @@ class VisitPictures:
         if picture.ticket_id != ticket_id or not path.is_file():
             raise NotFound("there is nothing to be seen of this picture")
         return path
-
-
-def forget_visit_photographs(store: DialogueStore, files: PictureFiles, before: datetime) -> None:
-    """Files first: a crash leaves rows, and the next sweep finds them again. Signatures stay with the record (K6)."""
-    with store.read() as tx:
-        old = tx.visit_photographs_before(before)
-    for picture in old:
-        files.remove(picture.id)
-    if old:
-        with store.write() as tx:
-            for picture in old:
-                tx.forget_visit_picture(picture.id)

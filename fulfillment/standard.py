@@ -19,6 +19,7 @@ from fulfillment.clause import Clause
 from fulfillment.clocks import Calendar, ClockPlan, ClockRule
 from fulfillment.company import OtherUnit
 from fulfillment.dispatch import LadderPlan
+from fulfillment.importing.words import Words, load_words
 from fulfillment.incident import IncidentRules, Level
 from fulfillment.manners import NeverSaid
 from fulfillment.pin_tries import PinRules
@@ -171,6 +172,7 @@ class Standard:
         self.queue: QueueRules = self._read("queue.yml", QueueRules)
         self.incidents: IncidentRules = self._read("incidents.yml", IncidentRules)
         self.visit: VisitRules = self._read("visit.yml", VisitRules)
+        self.words: Words = load_words(data_dir / "import_words.yml")
         self.calendar = self._calendar()
         self.outgoing: OutgoingPlan = self._outgoing()
         self._check_clauses()

@@ -3,12 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import time
 from typing import Any
 
-import cn2an
 import phonenumbers
 
 from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
@@ -107,18 +105,9 @@ class RowReader:
         return value
 
     def place(self, name: str) -> str:
-        """Building, unit or room as understanding hears it: Arabic digits, letters kept, without the words around."""
-        value = unicodedata.normalize("NFKC", self.text(name)).replace(" ", "").upper()
-        for word in self._words.decoration[name]:
-            if value.endswith(word) and value != word:
-                value = value.removesuffix(word)
-                break
-        if value and not value.isascii():
-            with suppress(ValueError):  # a name ("east"), not a numeral: kept as it is
-                value = str(cn2an.cn2an(value, "smart"))
-        if len(value) > _PLACE_LIMIT:
-            return self._refuse(name, "too_long", limit=_PLACE_LIMIT)
-        return re.sub(r"(?<!\d)0+(?=\d)", "", value)
+        """Building, unit or room, without the words around."""
+        value = self._words.bare_place(name, self.text(name))
+        return self._refuse(name, "too_long", limit=_PLACE_LIMIT) if len(value) > _PLACE_LIMIT else value
 
     def phone(self, name: str) -> str:
         """E.164, or "" for an empty cell."""

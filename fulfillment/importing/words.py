@@ -3,11 +3,13 @@
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import cn2an
 import yaml
 
 from kernel.errors import ConfigurationError, ImportRejected
@@ -52,6 +54,18 @@ class Words:
     weekdays: Mapping[str, frozenset[int]]
     range_signs: tuple[str, ...]
     raw: Mapping[str, Any]
+
+    def bare_place(self, part: str, said: str) -> str:
+        """Building, unit or room as understanding hears it: Arabic digits, letters kept, without the words around."""
+        value = unicodedata.normalize("NFKC", said).replace(" ", "").upper()
+        for word in self.decoration[part]:
+            if value.endswith(word) and value != word:
+                value = value.removesuffix(word)
+                break
+        if value and not value.isascii():
+            with suppress(ValueError):  # a name ("east"), not a numeral: kept as it is
+                value = str(cn2an.cn2an(value, "smart"))
+        return re.sub(r"(?<!\d)0+(?=\d)", "", value)
 
     def reason(self, key: str, **params: object) -> str:
         """Why a row cannot be used, as a sentence."""

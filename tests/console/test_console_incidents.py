@@ -201,3 +201,17 @@ def test_merged_and_split_in_the_console(lead: Person, store: FakeStore, clock: 
     assert lead.told(split) == "已拆分为新的事件"
     assert "由事件2拆分而来" in lead.get("/incidents/3").text
     assert "请选择另一个进行中的事件" in lead.post("/incidents/2/merge", into="1").text
+
+
+@pytest.mark.parametrize(
+    ("buildings", "unit", "read"),
+    [("十号楼、3栋,A座", "", ({"10", "3", "A"}, "")), ("9号楼", "二单元", ({"9"}, "2"))],
+)
+def test_places_are_read_as_people_write_them(
+    lead: Person, store: FakeStore, buildings: str, unit: str, read: tuple[set[str], str]
+) -> None:
+    """As an import reads them: the homes are stored as bare numbers, and an incident that named others would find none."""
+    form = FORM | {"buildings": buildings, "unit": unit}
+    assert lead.post("/incidents/new", category="leak", **form).status_code == 303
+    [incident] = store.tables.of_incidents.incidents.values()
+    assert (incident.extent.buildings, incident.extent.unit) == read

@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from PIL import Image
 
-from dialogue.pictures import Photograph
-from dialogue.visit_pictures import VisitPictures, forget_visit_photographs
+from dialogue.pictures import Photograph, forget_pictures
+from dialogue.visit_pictures import VisitPictures
 from fulfillment.desk import Desk
 from fulfillment.ticket import TicketState
 from fulfillment.visit import Material, Responsibility
@@ -87,7 +87,7 @@ def test_photographs_go_in_time_and_the_signed_record_stays(
 ) -> None:
     clock.advance(days=91)
     for _ in range(2):
-        forget_visit_photographs(store, pictures.files, clock.now())
+        forget_pictures(store, pictures.files, clock.now())
     with store.read() as tx:
         [left] = tx.visit_pictures(day.leak)
         assert tx.ticket(day.leak).state is TicketState.RESOLVED
