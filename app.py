@@ -111,7 +111,7 @@ OVERDUE = timedelta(seconds=60)
 #: A carrier or robot that hangs for its ten seconds holds up one thread, not everybody else's alarm.
 #: Planning (and asking what became of a call) is apart from calls, so that the first ring waits for no other step;
 #: TALK: as many operators can press a button of their call at once before one waits for another's.
-LANE_THREADS = {Lane.EMERGENCY: 3, Lane.VOICE: 3, Lane.TEXT: 2, Lane.ROBOT: 4, Lane.TALK: 2, Lane.ORDINARY: 1}
+LANE_THREADS = {Lane.EMERGENCY: 3, Lane.WATCH: 2, Lane.VOICE: 3, Lane.TEXT: 2, Lane.ROBOT: 4, Lane.TALK: 2, Lane.ORDINARY: 1}
 #: How long one request waits for a locked database, over all its transactions. With NLU_TIMEOUT_SECONDS (at most 5)
 #: it must stay below the carrier's 15 s, or the caller hears the carrier's error instead of what to do about a leak.
 LOCKS_OF_A_REQUEST_SECONDS = 8.0

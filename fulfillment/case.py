@@ -14,7 +14,7 @@ from fulfillment.clocks import (
     stops,
     voided,
 )
-from fulfillment.outbox import NewTask, TaskKind
+from fulfillment.outbox import NewTask, Rank, TaskKind
 from fulfillment.plan_call import plan_call
 from fulfillment.ports import FulfillmentTx
 from fulfillment.profile import in_force
@@ -146,7 +146,8 @@ class Case:
         """Promises a step of the ladder."""
         payload = {"ticket_id": self.ticket.id, "step": step}
         key = forward_key(self.ticket.id, step)
-        self.tx.enqueue(NewTask(TaskKind.FORWARD_EMERGENCY, key, due_at, payload, self.ticket.id))
+        rank = Rank.FIRST if step == 1 else Rank.FURTHER
+        self.tx.enqueue(NewTask(TaskKind.FORWARD_EMERGENCY, key, due_at, payload, self.ticket.id, rank))
 
     def forward_after(self, step: int) -> bool:
         """The step after this one need not wait any longer. False if it is not pending (being carried out, or done)."""

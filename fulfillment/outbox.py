@@ -57,10 +57,12 @@ class TaskKind(StrEnum):
 
 class Lane(StrEnum):
     """Emergencies have a lane of their own, so that nothing can be in front of them. So has each way out of the house
-    that others limit: a claim in such a lane takes one of its turns, and whoever has the best rank goes first.
+    that others limit: a claim in such a lane takes one of its turns. Where emergencies pass (FARTHEST), whoever has the
+    best rank goes first.
     """
 
-    EMERGENCY = "emergency"
+    EMERGENCY = "emergency"  # our own database only: no step of a ladder waits for somebody's answer
+    WATCH = "watch"  # the carrier is asked about calls that stay silent; it may take its time
     VOICE = "voice"  # every task is one call that is placed now
     TEXT = "text"  # every task is one text
     ROBOT = "robot"  # every task is one message of a chat robot
@@ -73,7 +75,7 @@ TURNS_COUNTED = frozenset({Lane.VOICE, Lane.TEXT})
 
 
 class Rank(IntEnum):
-    """Who goes first when the turns of a lane are scarce; among equals, who was due first."""
+    """Who goes first in the lanes of FARTHEST; among equals, who was due first."""
 
     FIRST = 0  # an emergency of which nobody has been told yet
     FURTHER = 1  # an emergency that somebody has been told of
@@ -85,6 +87,7 @@ class Rank(IntEnum):
 #: put back since, and is due. Price: such a step may be early.
 FARTHEST = {
     Lane.EMERGENCY: timedelta(minutes=8),
+    Lane.WATCH: timedelta(minutes=8),
     Lane.VOICE: timedelta(seconds=30),
     Lane.TEXT: timedelta(seconds=30),
     Lane.ROBOT: timedelta(seconds=30),
@@ -103,7 +106,7 @@ def is_due(lane: Lane, rank: Rank, at: datetime, now: datetime) -> bool:
 
 LANE_OF = {
     TaskKind.FORWARD_EMERGENCY: Lane.EMERGENCY,
-    TaskKind.WATCH_ATTEMPT: Lane.EMERGENCY,
+    TaskKind.WATCH_ATTEMPT: Lane.WATCH,
     TaskKind.RING_PERSON: Lane.VOICE,
     TaskKind.TEXT_PERSON: Lane.TEXT,
     TaskKind.ROBOT_PERSON: Lane.ROBOT,
@@ -135,7 +138,7 @@ class NewTask:
     due_at: datetime
     payload: dict[str, Any] = field(default_factory=dict)
     ticket_id: int | None = None
-    rank: Rank = Rank.ORDINARY  # matters in the lanes whose turns are counted
+    rank: Rank = Rank.ORDINARY  # matters in the lanes of FARTHEST
 
 
 @dataclass(frozen=True, slots=True)

@@ -322,8 +322,8 @@ class FulfillmentStore(Protocol):
         """Takes the earliest due task of a lane under a lease, in a short transaction of its own; None if nothing is due.
         Tasks whose lease ran out can be taken again.
 
-        The carrier's budget: in a lane of TURNS_COUNTED with `turns_every`, all workers together claim no more than one
-        task in that time, and the best rank first. Whoever wants to place an ordinary call enqueues a task of a kind in
+        Where emergencies pass (lanes of FARTHEST) the best rank goes first. The carrier's budget: in a lane of TURNS_COUNTED
+        with `turns_every`, all workers together claim no more than one task in that time. Whoever wants to place an ordinary call enqueues a task of a kind in
         Lane.VOICE with Rank.ORDINARY: when it is delivered, its turn has come, after all emergencies. One task is one call.
         """
         ...

@@ -13,7 +13,7 @@ import structlog
 
 from fulfillment.case import community_name
 from fulfillment.notice import LISTED_WITHIN, TEXT, VOICE, Notice
-from fulfillment.outbox import NewTask, Task, TaskKind, lane_of
+from fulfillment.outbox import NewTask, Rank, Task, TaskKind, lane_of
 from fulfillment.ports import Alarm, AlarmSender, AlarmText, Carrier, FulfillmentStore, FulfillmentTx
 from fulfillment.standard import Standard
 from fulfillment.ticket import Attempt, AttemptOutcome
@@ -161,8 +161,8 @@ class Telling:
                 notice.tell(attempt, "waited_for_line", actor="worker", seconds=round(waited.total_seconds()))
         if lead.channel == VOICE:
             payload = {"attempt_id": lead.id, "since": notice.now.isoformat()}
-            watch = NewTask(TaskKind.WATCH_ATTEMPT, _watch_key(lead), notice.now + self._ring_time, payload)
-            notice.tx.enqueue(watch)
+            due_at = notice.now + self._ring_time
+            notice.tx.enqueue(NewTask(TaskKind.WATCH_ATTEMPT, _watch_key(lead), due_at, payload, rank=Rank.FURTHER))
         alarms = tuple(_alarm(notice.tx, attempt) for attempt in wanted)
         return _Telling(lead, alarms, in_doubt)
 

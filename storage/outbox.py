@@ -94,7 +94,7 @@ class OutboxRows(Rows):
     def claim(
         self, lane: Lane, now: datetime, lease_until: datetime, owner: str, turns_every: timedelta | None
     ) -> Task | None:
-        """The earliest due task, taken; where turns are counted, the one of the best rank, and with it the turn.
+        """The earliest due task, taken; where emergencies pass, the one of the best rank; with it the turn, if they are counted.
 
         A try is counted here: a task that kills its worker uses its tries up as well.
         """
@@ -107,7 +107,7 @@ class OutboxRows(Rows):
             row = self._first(self._locked(turn))
             if row is None or now < row["free_at"] <= now + turns_every:  # later: a clock that was put back
                 return None
-        in_order = (columns.due_at, columns.id) if turns_every is None else (columns.rank, columns.due_at, columns.id)
+        in_order = (columns.rank, columns.due_at, columns.id) if lane in FARTHEST else (columns.due_at, columns.id)
         earliest = (
             select(columns.id)
             .where(

@@ -22,7 +22,7 @@ from dialogue.leg import Leg, LegMode
 from dialogue.private_note import PrivateNote
 from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
-from fulfillment.outbox import Lane, NewTask, Rank, Task, is_due, lane_of
+from fulfillment.outbox import FARTHEST, Lane, NewTask, Rank, Task, is_due, lane_of
 from fulfillment.profile import ProfileChoice
 from fulfillment.recording import Recording, RecordingState
 from fulfillment.ticket import Address, Attempt, ClockState, Ticket, TicketClock, TimelineEntry
@@ -313,7 +313,7 @@ class FakeStore:
             ]
             if not due:
                 return None
-            row = min(due, key=lambda r: (turns_every is not None and r.rank, r.task.due_at, r.task.id))
+            row = min(due, key=lambda r: (lane in FARTHEST and r.rank, r.task.due_at, r.task.id))
             task = replace(row.task, tries=row.task.tries + 1, token=uuid.uuid4().hex)
             self.tables.tasks[task.key] = replace(row, task=task, lease_until=now + lease, owner=owner)
             if turns_every is not None:

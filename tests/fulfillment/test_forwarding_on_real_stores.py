@@ -71,7 +71,7 @@ def test_many_emergencies_two_workers_and_people_who_accept_in_the_middle(store:
         str(TaskKind.TEXT_PERSON): telling.tell,
         str(TaskKind.WATCH_ATTEMPT): telling.watch,
     }
-    lanes = (Lane.EMERGENCY, Lane.EMERGENCY, Lane.VOICE, Lane.VOICE, Lane.TEXT)
+    lanes = (Lane.EMERGENCY, Lane.EMERGENCY, Lane.WATCH, Lane.VOICE, Lane.VOICE, Lane.TEXT)
     workers = [Worker(store, table, clock, name=name, lanes=lanes) for name in ("w1", "w2")]
     threads = [threading.Thread(target=worker.run) for worker in workers]
     for thread in threads:

@@ -192,7 +192,7 @@ class Ladders(RuleBasedStateMachine):
         self.time_passes(int(LEASE.total_seconds()) + 1)
         self.loses_callbacks = loses
 
-    @rule(lane=st.sampled_from([Lane.EMERGENCY, Lane.VOICE, Lane.TEXT]))
+    @rule(lane=st.sampled_from([Lane.EMERGENCY, Lane.WATCH, Lane.VOICE, Lane.TEXT]))
     def a_task_is_carried_out_twice(self, lane: Lane) -> None:
         task = self.drill.store.claim(lane, self.drill.clock.now(), LEASE, "w2")
         if task is not None:

@@ -34,7 +34,7 @@ TEN_MINUTES = timedelta(minutes=10)
 RINGS = timedelta(seconds=22)
 PICKS_UP = timedelta(seconds=8)
 TELLING = timedelta(seconds=20)  # one alarm, until its key is pressed
-LANES = (Lane.EMERGENCY, Lane.VOICE, Lane.TEXT)
+LANES = (Lane.EMERGENCY, Lane.WATCH, Lane.VOICE, Lane.TEXT)
 
 
 class Network(FakeCarrier):

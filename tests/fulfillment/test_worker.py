@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fulfillment.outbox import Lane, NewTask, Task, TaskKind
+from fulfillment.outbox import Lane, NewTask, Task, TaskKind, lane_of
 from fulfillment.worker import LEASE, Worker
 from kernel.clock import SystemClock
 from kernel.errors import ConfigurationError, StoreBusy
@@ -34,6 +34,7 @@ class Bench:
         table = dict.fromkeys(TaskKind, not_here) | {
             TaskKind.FORWARD_EMERGENCY: self.deliver,
             TaskKind.WARN_CLOCK: self.deliver,
+            TaskKind.WATCH_ATTEMPT: self.deliver,
         }
         self.worker = Worker(self.store, table, self.clock, name="w1")
 
@@ -99,19 +100,20 @@ def test_what_becomes_due_later_is_done_then() -> None:
         until(lambda: bench.state("later") == "done", 1)
 
 
-def test_an_ordinary_task_that_hangs_does_not_hold_up_an_emergency() -> None:
+@pytest.mark.parametrize("slow", [TaskKind.WARN_CLOCK, TaskKind.WATCH_ATTEMPT])
+def test_neither_ordinary_work_nor_a_hanging_carrier_holds_up_an_emergency(slow: TaskKind) -> None:
     bench = Bench()
     free = threading.Event()
     bench.act = lambda task: free.wait(5) and None if task.key == "slow" else None
     with bench.running():
-        bench.enqueue("slow")
+        bench.enqueue("slow", slow)
         until(lambda: len(bench.delivered) == 1)
         bench.enqueue("urgent", TaskKind.FORWARD_EMERGENCY)
         until(lambda: bench.state("urgent") == "done")
         assert bench.state("slow") == "pending"
         free.set()
         until(lambda: bench.state("slow") == "done")
-    assert [name for _, name in bench.delivered] == ["w1-ordinary", "w1-emergency"]
+    assert [name for _, name in bench.delivered] == [f"w1-{lane_of(slow)}", "w1-emergency"]
 
 
 def test_a_failed_task_is_tried_later_and_later_and_given_up_visibly() -> None:

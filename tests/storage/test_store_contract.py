@@ -396,6 +396,17 @@ class TestOutbox:
         assert ordinary.key == "other-lane"
         assert store.next_due(Lane.EMERGENCY) == NOW + LEASE
 
+    def test_an_alarm_of_which_nobody_knows_yet_goes_before_the_further_steps_of_others(
+        self, store: DialogueStore
+    ) -> None:
+        with store.write() as tx:
+            tx.enqueue(a_task("second-step", due_at=NOW - 2 * MINUTE, rank=Rank.FURTHER))
+            tx.enqueue(a_task("first-later", due_at=NOW, rank=Rank.FIRST))
+            tx.enqueue(a_task("first", due_at=NOW - MINUTE, rank=Rank.FIRST))
+            tx.enqueue(a_task("not-due", due_at=NOW + MINUTE, rank=Rank.FIRST))
+        assert [claimed(store).key for _ in range(3)] == ["first", "first-later", "second-step"]
+        assert claim(store) is None
+
     def test_a_finished_key_stays_finished(self, store: DialogueStore) -> None:
         with store.write() as tx:
             tx.enqueue(a_task())
@@ -462,7 +473,9 @@ class TestOutbox:
             assert tx.cancel_tasks(ticket.id, [TaskKind.FORWARD_EMERGENCY]) == 0
             assert not tx.holds(held)
             assert not tx.task_again(held, NOW, "")
-        assert claimed(store, at=NOW + MINUTE).key == "kept"
+        kept = claim(store, at=NOW + MINUTE, lane=Lane.WATCH)
+        assert kept is not None
+        assert kept.key == "kept"
         assert claim(store, at=NOW + MINUTE) is None
 
     def test_a_restarted_process_gives_back_its_leases(self, store: DialogueStore) -> None:
