@@ -41,6 +41,7 @@ from dialogue.handoff import Handoff, HandoffDeliveries
 from dialogue.incident_news import IncidentNews
 from dialogue.incident_warnings import IncidentWarnings
 from dialogue.kit import Kit
+from dialogue.leak_question import LeakQuestions
 from dialogue.line import Callbacks, LineDeliveries, LineWords, waiting_words
 from dialogue.our_calls import CallbackDelivery, OurCalls
 from dialogue.passing_on import PassingOn
@@ -111,7 +112,15 @@ OVERDUE = timedelta(seconds=60)
 #: A carrier or robot that hangs for its ten seconds holds up one thread, not everybody else's alarm.
 #: Planning (and asking what became of a call) is apart from calls, so that the first ring waits for no other step;
 #: TALK: as many operators can press a button of their call at once before one waits for another's.
-LANE_THREADS = {Lane.EMERGENCY: 3, Lane.WATCH: 2, Lane.VOICE: 3, Lane.TEXT: 2, Lane.ROBOT: 4, Lane.TALK: 2, Lane.ORDINARY: 1}
+LANE_THREADS = {
+    Lane.EMERGENCY: 3,
+    Lane.WATCH: 2,
+    Lane.VOICE: 3,
+    Lane.TEXT: 2,
+    Lane.ROBOT: 4,
+    Lane.TALK: 2,
+    Lane.ORDINARY: 1,
+}
 #: How long one request waits for a locked database, over all its transactions. With NLU_TIMEOUT_SECONDS (at most 5)
 #: it must stay below the carrier's 15 s, or the caller hears the carrier's error instead of what to do about a leak.
 LOCKS_OF_A_REQUEST_SECONDS = 8.0
@@ -362,6 +371,7 @@ class Rooms:
             TaskKind.FETCH_RECORDING: recordings.fetch,
             TaskKind.DELETE_RECORDING: recordings.delete,
             TaskKind.SWEEP: self.sweep.sweep,
+            TaskKind.WATCH_LEAK_QUESTION: LeakQuestions(self.hotline).deliver,
             TaskKind.SPOT_INCIDENT: IncidentWatch(self.store, self.standard, self.clock).spot,
             TaskKind.WATCH_INCIDENT: incident_notices.watch,
             TaskKind.WARN_BY_TEXT: incident_warnings.warn,

@@ -17,12 +17,10 @@ import structlog
 
 from bot.understanding import Intent, Understanding
 from dialogue.asking import on_hang_up
-from dialogue.conversation import Author, Channel, Conversation, Floor, Reply, Turn
-from dialogue.decision import (
-    Decision,
-    OpenTicket,
-)
+from dialogue.conversation import Author, Channel, Conversation, Floor, Reply, Then, Turn
+from dialogue.decision import Decision, OpenTicket, Say
 from dialogue.kit import Kit
+from dialogue.leak_question import ASKED
 from dialogue.options import understand_choice, understand_digits
 from dialogue.rechecks import recheck_answer
 from dialogue.recordings import LeftMessage, keep_message
@@ -123,6 +121,27 @@ class Hotline:
             tx.keep_half_heard(turn.conversation_id, turn.key, part, turn.text)
         if conversation.floor is Floor.ENDED:
             self.hang_up(turn.conversation_id)
+
+    def leak_unanswered(self, conversation_id: str, key: str, *, seq: int) -> None:
+        """Silence after "is it a leak?" counts as a second unsure answer, and that as yes; `seq`: the last message then.
+
+        Nothing happens if anything was said since, or a person has the floor: he sees the question. Twice is the same as once.
+        """
+        now = self._kit.clock.now()
+        with self._kit.store.write() as tx:
+            conversation = tx.conversation(conversation_id, for_update=True)
+            state = DialogueState.from_json(conversation.state)
+            waits = conversation.floor in (Floor.BOT, Floor.QUEUE)
+            if state.asked != ASKED or conversation.last_seq != seq or not waits:
+                return
+            unsure = replace(conversation, state=replace(state, silences=1).to_json())
+            step = Step(self._kit, tx, unsure, now)
+            decision = step.decide(NOTHING, "")
+            decision = replace(decision, say=(Say("safety.taken_for_leak"), *decision.say))
+            if conversation.floor is Floor.QUEUE:
+                decision = replace(decision, then=Then.WAIT, options=state.options)
+            log.warning("leak_question_unanswered", conversation=conversation_id, why=decision.reason)
+            step.carry_out(decision, key)
 
     def _answer_half_heard(self, conversation_id: str) -> bool:
         with self._kit.store.read() as tx:

@@ -27,6 +27,7 @@ from dialogue.decision import (
 )
 from dialogue.facts import Facts, Home, Notice, OpenCase
 from dialogue.kit import Kit
+from dialogue.leak_question import ASKED, watch_leak_question
 from dialogue.line import company, is_attended, watch_queue
 from dialogue.options import number_on_card
 from dialogue.outgoing import our_answer
@@ -396,6 +397,8 @@ class Step:
                 data["quick_replies"] = [{"choice": o.choice, "label": o.label} for o in options]
             tx.add_message(conversation.id, author=Author.BOT, text=one.chat, at=self.now, data=data)
         last_seq = tx.conversation(conversation.id).last_seq
+        if state.asked == ASKED and said:
+            watch_leak_question(tx, conversation, seq=last_seq, plan=self.kit.standard.ladder, now=self.now)
         tx.save_conversation(replace(conversation, state=state.to_json(), last_at=self.now, household_id=state.home_id))
         reply = Reply(
             said=tuple(said), quick_replies=options, expect=decision.expect, then=decision.then,

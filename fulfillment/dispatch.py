@@ -26,6 +26,8 @@ class LadderPlan:
     last_rung_within_seconds: int
     round_pause_seconds: int
     no_address_grace_seconds: int
+    redial_within_seconds: int
+    leak_question_seconds: int
     busy_carrier_tries: int
     calls_per_second: float
     texts_per_second: float

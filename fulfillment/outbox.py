@@ -26,6 +26,7 @@ class TaskKind(StrEnum):
     )
     TELL_BY_ROBOT = "tell_by_robot"  # the same, by a chat robot
     CONNECT_CALLBACK = "connect_callback"  # {conversation_id, operator_id}: who was rung back is given to his operator
+    WATCH_LEAK_QUESTION = "watch_leak_question"  # {conversation_id, seq}: "is it a leak?" may stay unanswered in a chat
     WATCH_ATTEMPT = "watch_attempt"  # {attempt_id}: ask the carrier what became of a call that stays silent
     WARN_CLOCK = "warn_clock"  # {clock_id}: most of the time is used up
     BREACH_CLOCK = "breach_clock"  # {clock_id}: due_by has passed
@@ -106,6 +107,7 @@ def is_due(lane: Lane, rank: Rank, at: datetime, now: datetime) -> bool:
 
 LANE_OF = {
     TaskKind.FORWARD_EMERGENCY: Lane.EMERGENCY,
+    TaskKind.WATCH_LEAK_QUESTION: Lane.EMERGENCY,
     TaskKind.WATCH_ATTEMPT: Lane.WATCH,
     TaskKind.RING_PERSON: Lane.VOICE,
     TaskKind.TEXT_PERSON: Lane.TEXT,

@@ -328,7 +328,15 @@ class Standard:
         for name in ("calls_per_second", "texts_per_second"):
             if getattr(plan, name) <= 0:
                 raise self._wrong("ladder.yml", name, "nobody can be told without a call or a text: more than 0")
-        for name in ("ring_seconds", "step_seconds", "round_pause_seconds", "busy_carrier_tries"):
+        if not 0 < plan.leak_question_seconds <= plan.no_address_grace_seconds * 2:
+            raise self._wrong("ladder.yml", "leak_question_seconds", "must leave time for the ladder")
+        for name in (
+            "ring_seconds",
+            "step_seconds",
+            "round_pause_seconds",
+            "redial_within_seconds",
+            "busy_carrier_tries",
+        ):
             if getattr(plan, name) < 1:
                 raise self._wrong("ladder.yml", name, "must be at least 1")
 

@@ -9,8 +9,10 @@ import pytest
 
 from bot.understanding import Entity, EntityKind, Intent
 from dialogue.conversation import Author, Channel, Floor, Then, Turn
+from dialogue.leak_question import LeakQuestions
 from dialogue.ports import DialogueTx
-from fulfillment.outbox import Lane
+from dialogue.state import DialogueState
+from fulfillment.outbox import Lane, Task
 from fulfillment.profile import ProfileChoice
 from fulfillment.ticket import TicketState
 from kernel.errors import AlreadyTaken, BadInput, StaleEpoch
@@ -111,6 +113,75 @@ def test_hanging_up_on_the_leak_question_counts_as_yes() -> None:
     talk.says("暖器管报门", Intent.FALLBACK, perhaps=True)
     talk.hotline.hang_up(talk.id)
     assert [t.kind for t in talk.tickets] == ["leak_inside"]
+
+
+def asked_in_the_chat() -> Talk:
+    talk = Talk(channel=Channel.CHAT, peer="")
+    talk.says("阀门崩了水喷出来了", Intent.FALLBACK, perhaps=True)
+    return talk
+
+
+def time_passes(talk: Talk, seconds: int) -> Task | None:
+    talk.clock.advance(seconds=seconds)
+    task = talk.store.claim(Lane.EMERGENCY, talk.clock.now(), LEASE, "t")
+    if task is not None:
+        LeakQuestions(talk.hotline).deliver(task)
+    return task
+
+
+def test_a_chat_that_falls_silent_on_the_leak_question_is_a_leak() -> None:
+    talk = asked_in_the_chat()
+    assert time_passes(talk, 59) is None
+    task = time_passes(talk, 1)
+    assert task is not None
+    LeakQuestions(talk.hotline).deliver(task)  # it may run twice
+    assert [(t.kind, t.symptom) for t in talk.tickets] == [("leak_inside", "阀门崩了水喷出来了")]
+    with talk.store.read() as tx:
+        said = [m.data["script"] for m in tx.messages(talk.id) if m.author is Author.BOT]
+    assert said.count("safety.taken_for_leak") == said.count("safety.leak_inside") == 1
+    talk.says("不是漏水", Intent.DENY)  # he comes back: the conversation goes on
+
+
+def test_an_answered_leak_question_is_not_looked_at_again() -> None:
+    talk = asked_in_the_chat()
+    talk.says("不是", Intent.DENY)
+    with talk.store.read() as tx:
+        said = tx.conversation(talk.id).last_seq
+    assert time_passes(talk, 60) is not None
+    assert talk.tickets == []
+    with talk.store.read() as tx:
+        assert tx.conversation(talk.id).last_seq == said, "nothing more is said"
+
+
+def test_whoever_has_written_something_since_is_answered_to_that() -> None:
+    talk = asked_in_the_chat()
+    with talk.store.write() as tx:
+        tx.add_message(talk.id, author=Author.RESIDENT, text="不是,是自来水", at=talk.clock.now(), client_id="c9")
+    assert time_passes(talk, 60) is not None, "it is being understood just now"
+    assert talk.tickets == []
+
+
+def test_a_leak_question_that_a_person_sees_is_his() -> None:
+    talk = asked_in_the_chat()
+    with talk.store.write() as tx:
+        conversation = tx.conversation(talk.id)
+        tx.move_floor(talk.id, to=Floor.OPERATOR, operator_id=1, epoch=conversation.epoch, at=talk.clock.now())
+    assert time_passes(talk, 60) is not None
+    assert talk.tickets == []
+
+
+def test_who_waits_in_the_queue_keeps_his_place_when_silence_counts_as_yes() -> None:
+    talk = asked_in_the_chat()
+    with talk.store.write() as tx:
+        conversation = tx.conversation(talk.id)
+        tx.move_floor(talk.id, to=Floor.QUEUE, operator_id=None, epoch=conversation.epoch, at=talk.clock.now())
+    offered = DialogueState.from_json(conversation.state).options
+    assert time_passes(talk, 60) is not None
+    assert [t.kind for t in talk.tickets] == ["leak_inside"]
+    with talk.store.read() as tx:
+        waiting = tx.conversation(talk.id)
+        assert waiting.floor is Floor.QUEUE
+        assert DialogueState.from_json(waiting.state).options == offered
 
 
 def half_heard(talk: Talk, text: str, intent: Intent, *, turn: str = "turn-9", part: int = 0) -> None:

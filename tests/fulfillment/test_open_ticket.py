@@ -77,6 +77,43 @@ def test_another_home_another_kind_or_a_closed_case_is_a_new_ticket(drill: Drill
     assert drill.open(household_id=1, conversation_id="a").id != first.id
 
 
+WHOLE = Address(1, "9", "1", "901")
+CALLER = "+8613900000077"
+
+
+@pytest.mark.parametrize(
+    ("told", "then", "minutes", "one"),
+    [
+        (Address(), WHOLE, 1, True),
+        (Address(community_id=1), WHOLE, 9, True),
+        (Address(text="湖边"), Address(), 1, True),
+        (WHOLE, WHOLE, 1, True),
+        (Address(community_id=1), WHOLE, 11, False),  # another day's leak, for all we know
+        (WHOLE, Address(), 1, False),  # the second home of a gatekeeper, for all we know
+        (WHOLE, Address(1, "9", "1", "902"), 1, False),
+        (Address(1, "9"), Address(1, "10"), 1, False),
+        (Address(community_id=1), LAKE, 1, False),
+    ],
+)
+def test_who_was_cut_off_and_rings_again_has_one_alarm(
+    drill: Drill, told: Address, then: Address, minutes: int, one: bool
+) -> None:
+    first = drill.open(address=told, conversation_id="a", contact_phone=CALLER)
+    drill.clock.advance(minutes=minutes)
+    again = drill.open(address=then, conversation_id="b", contact_phone=CALLER)
+    assert (again.id == first.id) is one
+    if one:
+        assert again.address == (then if then != Address() else told)
+        assert again.nudges == 1
+    other = drill.open(address=Address(), conversation_id="c", contact_phone="+8613900000078")
+    assert other.id not in (first.id, again.id), "another number is another resident"
+
+
+def test_a_cold_room_is_not_taken_for_another_of_the_same_number(drill: Drill) -> None:
+    first = drill.open("cold_room", address=Address(), conversation_id="a", contact_phone=CALLER)
+    assert drill.open("cold_room", address=WHOLE, conversation_id="b", contact_phone=CALLER).id != first.id
+
+
 def test_the_same_conversation_without_a_home_is_the_same_matter(drill: Drill) -> None:
     first = drill.open(address=Address(), conversation_id="a")
     assert drill.open(address=GARDEN, conversation_id="a").id == first.id
