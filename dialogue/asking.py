@@ -1,5 +1,6 @@
 """What must still be known of a matter, and what follows when everything is (R4, B5, G7e). Pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.understanding import EMERGENCIES, Intent, Source
@@ -10,6 +11,7 @@ from dialogue.facts import Home
 from dialogue.options import HUMAN, MENU, NO, YES
 from dialogue.questions import KEY_HINTS, QUESTIONS, expect_of
 from dialogue.state import DialogueState, heard_address
+from fulfillment.standard import TicketKind
 
 #: After this many silent or unclear answers to one question come the keys of a menu, then a person.
 MOST_TRIES = 2
@@ -23,7 +25,14 @@ _KEYED = frozenset({"key_building", "key_unit", "key_room"})
 class Asking(Draft):
     """Draft that knows what to ask next."""
 
-    def start(self, kind: str) -> Decision:
+    def start(self, kind: str, *, is_chosen: bool = False) -> Decision:
+        """`is_chosen`: the resident has said which of the kinds that are told apart by a question."""
+        kind = kind if is_chosen else self.finer(kind)
+        choices = () if is_chosen else self.tables.choices(kind)
+        if choices and not self.tables.kinds[kind].is_named_in(self.symptom_of_new_matter()):
+            return self.ask_which_kind(kind, choices)
+        if kind in self.facts.not_accepted:
+            return self.not_yet_accepted(kind)
         known = next((c for c in self.facts.open_cases if c.kind == kind), None)
         if known is not None and not self.tables.kinds[kind].repeatable:
             self.commands.append(NudgeTicket(known.id))
@@ -40,6 +49,25 @@ class Asking(Draft):
         if self.doubtful:
             return self.confirm_community()
         return self.next_step("new matter")
+
+    def finer(self, kind: str) -> str:
+        return self.tables.finer(kind, self.symptom_of_new_matter())
+
+    def ask_which_kind(self, kind: str, choices: Sequence[TicketKind]) -> Decision:
+        """What happens next differs, with its clocks (F1-F3)."""
+        self.set(guess=kind, symptom=self.symptom_of_new_matter())
+        options = tuple(QuickReply(f"kind:{k.key}", k.choice, str(n)) for n, k in enumerate(choices, 1))
+        return self.ask(
+            "which_kind", "kinds to choose from", options=(*options, HUMAN), choices=[k.choice for k in choices]
+        )
+
+    def not_yet_accepted(self, kind: str) -> Decision:
+        """It is taken in a part of the year only (F3): when, and the offer that somebody calls about it."""
+        first, last = self.facts.not_accepted[kind]
+        self.tell("ticket.not_accepted_now", title=self.tables.kinds[kind].title, first=first, last=last)
+        self.set(guess="question", symptom=self.symptom_of_new_matter())
+        self.set_slots(story=self.state.symptom)
+        return self.ask("offer", "not accepted at this time of the year", title=self.tables.kinds["question"].title)
 
     def symptom_of_new_matter(self) -> str:
         """The resident's own words; after a "yes" to a question of ours, the words that led to it."""

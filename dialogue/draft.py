@@ -3,7 +3,7 @@
 `Draft` has the words in which the rules (dialogue.policy) and the questions (dialogue.asking) are written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.understanding import EMERGENCIES, EntityKind, Understanding
@@ -33,6 +33,17 @@ class Tables:
     kinds: Mapping[str, TicketKind]
     directory: Mapping[str, OtherUnit]
     phrases: Phrases
+
+    def finer(self, kind: str, words: str) -> str:
+        """The kind that stands instead of this one when these words are said."""
+        fitting = (k.key for k in self.kinds.values() if kind in k.instead_of and k.is_named_in(words))
+        return next(fitting, kind)
+
+    def choices(self, kind: str) -> Sequence[TicketKind]:
+        """What a resident is asked to choose from who has not said which of these kinds he means; none: nothing to choose."""
+        if not self.kinds[kind].together:
+            return ()
+        return [k for k in self.kinds.values() if k.choice and (k.key == kind or kind in k.instead_of)]
 
     def unit(self, key: str, facts: Facts, community_id: int | None) -> OtherUnit:
         """The unit in charge, by community where it matters (property manager)."""
@@ -94,6 +105,13 @@ class Draft:
         if not self.state.home_denied and not slots.place and len(self.facts.caller_homes) == 1:
             return self.facts.caller_homes[0]
         return None
+
+    @property
+    def chosen(self) -> str:
+        """The option of the last reply that was pressed, tapped, or named as "the second one"; "" if it is none."""
+        number = "" if self.choice else self.tables.phrases.ordinal(self.heard.text)
+        named = (o.choice for o in self.before.options if number and o.digit == number)
+        return self.choice or next(named, "")
 
     @property
     def names_who_comes_first(self) -> bool:

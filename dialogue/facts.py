@@ -71,3 +71,6 @@ class Facts:
     community_names: Mapping[int, str] = field(default_factory=dict)
     property_units: Mapping[int, OtherUnit] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    not_accepted: Mapping[str, tuple[str, str]] = field(
+        default_factory=dict
+    )  # kind → first and last day of its season, in words

@@ -11,9 +11,6 @@ from dialogue.options import MENU, NOT_THIS, number_on_card
 from dialogue.questions import expect_of
 from dialogue.state import Taken
 
-#: Reported as a cold home, these are an outage if the heating was on and stopped (F18): its clocks are shorter.
-PERHAPS_OUTAGE = frozenset({"no_heat", "cold_room"})
-
 
 class Matters(Asking):
     """Asking that knows what follows from what was said."""
@@ -36,8 +33,6 @@ class Matters(Asking):
             return self.account(matter)
         if matter.unit:
             return self.other_unit(matter)
-        if matter.ticket in PERHAPS_OUTAGE and self.tables.phrases.is_outage(self.heard.text):
-            return self.start("outage")
         # an emergency intent that reaches this point is below its operating point: asked about like any case
         return self.start(matter.ticket or matter.emergency)
 
@@ -89,7 +84,8 @@ class Matters(Asking):
             return self.start(matter.follow_up)
         if matter.follow_up and not self.state.matter:
             self.set(guess=matter.follow_up, symptom=self.heard.text)
-            return self.ask("offer", "answered", title=self.tables.kinds[matter.follow_up].title)
+            kind = self.tables.kinds[self.finer(matter.follow_up)]
+            return self.ask("offer", "answered", title=kind.together or kind.title)
         return self.resume_or_more("answered")
 
     def account(self, matter: Matter) -> Decision:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 _MARKS = " 。,,!!??、…~."
 _WHOLE = ("nod", "pause", "hello", "never_mind", "no_appointment")
-_PARTS = ("yes", "no", "what_if", "outage", "care_for", "nobody_to_care_for", "name", "no_name", "bare_number")
+_PARTS = ("yes", "no", "what_if", "ordinal", "care_for", "nobody_to_care_for", "name", "no_name", "bare_number")
 
 
 class Filler(StrEnum):
@@ -56,8 +56,10 @@ class Phrases:
     def asks_what_if(self, text: str) -> bool:
         return self.parts["what_if"].search(text) is not None
 
-    def is_outage(self, text: str) -> bool:
-        return self.parts["outage"].search(text) is not None
+    def ordinal(self, text: str) -> str:
+        """Which of the things offered is named: `1` for "the first one"; "" if the utterance is something else."""
+        found = self.parts["ordinal"].search(text.strip(_MARKS))
+        return self.read_number(found["number"]) if found else ""
 
     def care_for(self, text: str) -> str:
         """Who must come first, in the resident's own word; "" if nobody was named."""

@@ -356,6 +356,16 @@ class _Turn(Matters):
             self.learn_address()
         return self.next_step("home chosen")
 
+    def answer_which_kind(self) -> Decision | None:
+        """By key, as "the second one", by its name, or in words that fit one of them."""
+        choices = self.tables.choices(self.before.guess)
+        said = self.heard.text
+        named = [k.key for k in choices if self.chosen == f"kind:{k.key}" or (said and k.choice in said)]
+        finer = self.tables.finer(self.before.guess, said)
+        if not named and (finer != self.before.guess or self.tables.kinds[finer].is_named_in(said)):
+            named = [finer]
+        return self.start(named[0], is_chosen=True) if named else None
+
     def answer_address(self) -> Decision | None:
         """Any part of an address helps; after one failed try the words themselves are taken, a person will read them."""
         if heard_address(self.heard):
@@ -542,6 +552,7 @@ ANSWERS: Mapping[str, _Rule] = {
     "leak": _Turn.answer_leak,
     "home": _Turn.answer_home,
     "which_home": _Turn.answer_which_home,
+    "which_kind": _Turn.answer_which_kind,
     "address": _Turn.answer_address,
     "place": _Turn.answer_address,
     "key_building": _Turn.answer_keyed,

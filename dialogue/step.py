@@ -47,6 +47,7 @@ from fulfillment.open_ticket import Learned, TicketRequest, learn_address, nudge
 from fulfillment.outbox import NewTask, TaskKind
 from fulfillment.rechecks import answer_recheck
 from fulfillment.ticket import Address, Ticket
+from kernel.clock import local
 
 log = structlog.get_logger()
 
@@ -236,8 +237,19 @@ class Step:
             property_units={
                 c.id: OtherUnit("property", c.property_unit, c.property_phone) for c in communities if c.property_phone
             },
+            not_accepted=self._not_accepted(),
             notices=tuple(self._notice(a) for a in told_to(tx, sorted(concerned), self.now)),
         )
+
+    def _not_accepted(self) -> dict[str, tuple[str, str]]:
+        """Kinds that are taken at another time of the year (F3), with its first and last day."""
+        today = local(self.now).date()
+        seasons = {
+            k.key: k.accepted for k in self.kit.standard.kinds.values() if k.accepted and not k.is_accepted_on(today)
+        }
+        return {
+            key: (self.wording.month_day(first), self.wording.month_day(last)) for key, (first, last) in seasons.items()
+        }
 
     def _notice(self, announcement: Announcement) -> Notice:
         end = announcement.expected_end

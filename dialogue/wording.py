@@ -56,6 +56,11 @@ class Wording:
             voice=self._book.word("words.clock_time_voice", parts), chat=self._book.word("words.clock_time_chat", parts)
         )
 
+    def month_day(self, text: str) -> str:
+        """`05-01` in words."""
+        month, _, day = text.partition("-")
+        return self._book.word("words.date", {"month": int(month), "day": int(day)})
+
     def promise(self, clocks: Sequence[TicketClock], now: datetime, *, visit_time: str = "") -> Both:
         """The next promises to the resident, with day and hour; "" when none is running.
 

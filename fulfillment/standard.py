@@ -3,6 +3,7 @@
 Anything that is missing, unknown or contradictory refuses the start (ConfigurationError with file and key).
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, time, timedelta
@@ -49,6 +50,14 @@ class TicketKind:
     repeatable: bool = False
     details: Mapping[str, str] = field(default_factory=dict)
     accepted: tuple[str, str] | None = None
+    instead_of: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    together: str = ""
+    choice: str = ""
+
+    def is_named_in(self, text: str) -> bool:
+        """The resident's words tell this kind from those that it is told apart from."""
+        return any(re.search(words, text) for words in self.words)
 
     def is_accepted_on(self, day: date) -> bool:
         """Some applications are taken in a part of the year only (F3); `day` is local."""
@@ -312,6 +321,12 @@ class Standard:
                 raise self._wrong(
                     "ticket_kinds.yml", kind.key, "has no clock: nobody would notice that it is forgotten"
                 )
+            if set(kind.instead_of) - set(self.kinds) or (kind.instead_of and not kind.words):
+                raise self._wrong("ticket_kinds.yml", kind.key, "instead_of names kinds of this table, and needs words")
+            try:
+                kind.is_named_in("")
+            except re.error as exc:
+                raise self._wrong("ticket_kinds.yml", kind.key, f"words: {exc}") from exc
             try:
                 kind.is_accepted_on(date(2026, 1, 1))
             except ValueError as exc:

@@ -13,6 +13,7 @@ SAMPLES = {
     "station": "城东供热站", "promise": "我们会在今天10点30分前与您联系,今天12点前到现场", "symptom": "家里一直不热", "visit_time": "明天下午",
     "matter": "家里暖气一直不热", "title": "室温不达标", "state": "已登记,正在派人", "unit": "国家电网供电服务热线", "building": "3",
     "what": "城东主管道抢修,翠湖花园暂停供暖", "until": "今天18点", "who": "八十岁的老人", "season_start": "11月15日",
+    "choices": ["单户补装", "既有楼宇", "新建小区"], "last": "9月30日",
 }  # fmt: skip
 
 

@@ -6,8 +6,10 @@ import pytest
 
 from dialogue.phrases import Filler
 from dialogue.tables import load_knowledge
+from fulfillment.standard import Standard
 
-PHRASES = load_knowledge(Path(__file__).resolve().parents[2] / "data").phrases
+DATA = Path(__file__).resolve().parents[2] / "data"
+PHRASES, STANDARD = load_knowledge(DATA).phrases, Standard(DATA)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +63,24 @@ def test_what_if(text: str, asks: bool) -> None:
     ],
 )  # fmt: skip
 def test_outages(text: str, outage: bool) -> None:
-    assert PHRASES.is_outage(text) is outage
+    assert STANDARD.kind("outage").is_named_in(text) is outage
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("第二个", "2"),
+        ("就第一个吧", "1"),
+        ("选三", "3"),
+        ("第三种", "3"),
+        ("二", "2"),
+        ("第二天", ""),
+        ("三号楼", ""),
+        ("一直不热", ""),
+    ],
+)
+def test_which_of_the_things_offered(text: str, number: str) -> None:
+    assert PHRASES.ordinal(text) == number
 
 
 @pytest.mark.parametrize(

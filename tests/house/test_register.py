@@ -12,6 +12,7 @@ from fulfillment.clocks import Calendar
 from fulfillment.standard import Standard
 from kernel.errors import ConfigurationError
 from ops.standard import Register, lines
+from tests.journeys.test_journeys import LEAVES
 
 HOME = Path(__file__).resolve().parents[2]
 STANDARD_PAGE = HOME.parent / "shared" / "STANDARD.md"
@@ -99,3 +100,22 @@ def test_a_clause_without_keeper_and_reason_refuses_the_start(tmp_path: Path) ->
     )
     with pytest.raises(ConfigurationError, match="G4b"):
         Standard(tmp_path)
+
+
+@pytest.mark.parametrize("kind", STANDARD.kinds)
+def test_every_kind_of_case_has_a_journey_on_the_phone_and_in_the_chat(kind: str) -> None:
+    """A kind that nobody reaches in his own words, from the first sentence to the ticket, is none."""
+    for channel in ("phone", "chat"):
+        scripts = (HOME / "tests" / "journeys" / channel).glob("*.txt")
+        assert kind in {LEAVES[script.stem] for script in scripts}, f"write tests/journeys/{channel}/{kind}.txt"
+
+
+@pytest.mark.parametrize(
+    "script", sorted((HOME / "tests" / "journeys").glob("*/*.txt")), ids=lambda p: f"{p.parent.name}/{p.stem}"
+)
+def test_a_journey_says_in_its_head_which_clauses_it_proves(script: Path) -> None:
+    head = script.read_text(encoding="utf-8").splitlines()[0]
+    named = set(CLAUSE.findall(head))
+    assert head.startswith("// "), head
+    assert named, head
+    assert named <= set(STANDARD.clauses), named - set(STANDARD.clauses)
