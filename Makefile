@@ -46,7 +46,7 @@ bench: prerequisites ## one turn against a bare parse, callers against Rasa's ow
 	@$(PYTHON) ops/setup.py dev nlu model settings database
 	@$(VENV)/python -m ops.bench
 
-drills: prerequisites ## breaks the product while emergencies run and counts (15 min; QUICK=1: 3 min; PROVE=1: each drill must turn red; writes docs/drills.md)
+drills: prerequisites ## breaks the product while emergencies run and counts (30 min; QUICK=1: 3 min; PROVE=1: each drill must turn red; writes docs/drills.md)
 	@$(PYTHON) ops/setup.py dev nlu model settings database system
 	@$(VENV)/python -m ops.drills $(if $(QUICK),--quick) $(if $(PROVE),--prove)
 

@@ -56,6 +56,7 @@ from dialogue.staff_reports import StaffReports
 from dialogue.sweep import Sweep
 from dialogue.tables import load_knowledge
 from dialogue.ticket_cards import TicketCards
+from dialogue.unanswered import Unanswered
 from dialogue.visit_pictures import VisitPictures
 from fulfillment.accounts import give_first_passwords, set_password
 from fulfillment.alarms import Alarms
@@ -371,6 +372,7 @@ class Rooms:
             TaskKind.FETCH_RECORDING: recordings.fetch,
             TaskKind.DELETE_RECORDING: recordings.delete,
             TaskKind.SWEEP: self.sweep.sweep,
+            TaskKind.ANSWER_TURN: Unanswered(self.store, self.hotline).deliver,
             TaskKind.WATCH_LEAK_QUESTION: LeakQuestions(self.hotline).deliver,
             TaskKind.SPOT_INCIDENT: IncidentWatch(self.store, self.standard, self.clock).spot,
             TaskKind.WATCH_INCIDENT: incident_notices.watch,

@@ -6,7 +6,7 @@
     4 say      the script book words it for both channels
 
 A repeated delivery of the same turn (same key) gets the stored reply. A crash between 1 and 3 leaves the utterance;
-the repeated delivery goes on from there.
+the repeated delivery goes on from there, or the worker does if there is none (dialogue.unanswered).
 """
 
 import uuid
@@ -26,6 +26,7 @@ from dialogue.rechecks import recheck_answer
 from dialogue.recordings import LeftMessage, keep_message
 from dialogue.state import DialogueState
 from dialogue.step import LONGEST_UTTERANCE, NOTHING, VOICEMAIL, Step, utterance_key
+from dialogue.unanswered import is_answered, promise_answer, promise_answer_to_half
 from kernel.errors import StaleEpoch
 
 log = structlog.get_logger()
@@ -119,6 +120,7 @@ class Hotline:
             if tx.stored_reply(turn.conversation_id, turn.key) is not None:
                 return
             tx.keep_half_heard(turn.conversation_id, turn.key, part, turn.text)
+            promise_answer_to_half(tx, turn, self._kit.clock.now())
         if conversation.floor is Floor.ENDED:
             self.hang_up(turn.conversation_id)
 
@@ -217,6 +219,8 @@ class Hotline:
                     conversation.id, author=Author.RESIDENT, text=words, at=self._kit.clock.now(),
                     data=data, client_id=utterance_key(turn),
                 )  # fmt: skip
+            if words or turn.choice:
+                promise_answer(tx, turn, self._kit.clock.now())
             return conversation, None
 
     # --- 2 decide: understand ----------------------------------------------------------------------------------
@@ -249,6 +253,7 @@ class Hotline:
             stored = tx.stored_reply(turn.conversation_id, turn.key)
             if stored is not None:  # a concurrent delivery of the same turn was faster
                 return Reply.from_json(stored)
+            is_answered(tx, turn)
             step = Step(self._kit, tx, conversation, now)
             step.note_understanding(turn, heard)
             if conversation.floor is Floor.ENDED:

@@ -51,6 +51,10 @@ class DialogueTx(FulfillmentTx, Protocol):
         """Chats of the bot or the queue in which nothing has happened since then, longest silence first."""
         ...
 
+    def silent_calls(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
+        """Calls with the bot in which nothing has happened since then: the word of their end got lost."""
+        ...
+
     def recent_conversations(self, limit: int = 50) -> Sequence[Conversation]:
         """Newest first, ended ones included."""
         ...

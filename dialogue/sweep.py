@@ -1,4 +1,4 @@
-"""What is tidied up every few minutes: chats that were left open; photographs, recordings, finished tasks and answers to webhooks kept too long."""
+"""What is tidied up every few minutes: chats that were left open, calls of whose end nobody has told; photographs, recordings, finished tasks and answers to webhooks kept too long."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -51,9 +51,12 @@ class Sweep:
         silent_since = now - rules.close_chat_after
         with self.store.read() as tx:
             silent = tx.silent_chats(silent_since)
+            without_end = tx.silent_calls(now - rules.close_call_after)
             old = tx.recordings_before(now - self.keep_recordings)
             unfetched = tx.unfetched_recordings(now - _FETCHED_AGAIN_FOR, now - _FETCHED_BY_ITSELF)
         forget_pictures(self.store, self.pictures, now - self.keep_recordings)
+        for call in without_end:
+            self.hotline.hang_up(call.id)
         for chat in silent:
             self.hotline.hang_up(chat.id, silent_since=silent_since)
         with self.store.write() as tx:

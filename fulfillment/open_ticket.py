@@ -11,6 +11,8 @@ from fulfillment.ports import FulfillmentTx
 from fulfillment.standard import Standard, TicketKind
 from fulfillment.ticket import Address, Ticket, TicketState
 
+_PLACE = ("community_id", "building", "unit", "room")
+
 
 @dataclass(frozen=True, slots=True)
 class Learned:
@@ -41,14 +43,14 @@ class TicketRequest:
 def open_ticket(tx: FulfillmentTx, request: TicketRequest, *, standard: Standard, now: datetime) -> tuple[Ticket, bool]:
     """Opens a ticket in the caller's transaction, or nudges the open one of the same matter; True if it is new.
 
-    The same matter: same kind, and the same home or the same conversation; an emergency also from the same number within
-    minutes, if its place was not told before and nothing that was told differs. Kinds marked repeatable always open.
+    The same matter: same kind, and the same home or the same conversation; an emergency also from the same number for the
+    same door, or within minutes, if its place was not told before and nothing told differs. Kinds marked repeatable always open.
     An emergency is forwarded at once if anybody can be sent, otherwise after a short grace to the company-wide ladder.
     Raises NotFound for an unknown kind.
     """
     kind = standard.kind(request.kind)
     known = _completed(tx, request.known)
-    same = None if kind.repeatable else _same_matter(tx, request, known) or _cut_off(tx, kind, known, standard, now)
+    same = None if kind.repeatable else _same_matter(tx, request, known) or _told_again(tx, kind, known, standard, now)
     if same is not None:
         ticket = learn_address(tx, same.id, known, standard=standard, now=now)
         case = Case(tx, ticket, standard=standard, now=now)
@@ -127,26 +129,24 @@ def _same_matter(tx: FulfillmentTx, request: TicketRequest, known: Learned) -> T
     return None
 
 
-def _cut_off(tx: FulfillmentTx, kind: TicketKind, known: Learned, standard: Standard, now: datetime) -> Ticket | None:
-    """The leak that was cried into a line which broke off, of a caller who rings again. A second home has another place."""
+def _told_again(
+    tx: FulfillmentTx, kind: TicketKind, known: Learned, standard: Standard, now: datetime
+) -> Ticket | None:
+    """The leak of a caller who rings again: for the same door, or cried into a line that broke off before the place was told.
+
+    A whole address is never taken for another's beginning: a gatekeeper's first home would be lost to his second.
+    """
     if not (kind.emergency and known.contact_phone):
         return None
     since = now - timedelta(seconds=standard.ladder.redial_within_seconds)
     for ticket in tx.open_tickets(contact_phone=known.contact_phone):
-        if (
-            ticket.kind == kind.key
-            and ticket.opened_at >= since
-            and _may_be_completed_by(ticket.address, known.address)
-        ):
+        parts = [(getattr(ticket.address, part), getattr(known.address, part)) for part in _PLACE]
+        same_door = bool(ticket.address.room) and all(before == after for before, after in parts)
+        differs = any(before and after and before != after for before, after in parts)
+        cut_off = not ticket.address.room and not differs and ticket.opened_at >= since
+        if ticket.kind == kind.key and (same_door or cut_off):
             return ticket
     return None
-
-
-def _may_be_completed_by(told: Address, now_told: Address) -> bool:
-    """A whole address is never taken for another's beginning: it would be lost to the second home."""
-    pairs = [(getattr(told, part), getattr(now_told, part)) for part in ("community_id", "building", "unit", "room")]
-    differs = any(before and after and before != after for before, after in pairs)
-    return not differs and (not told.room or now_told.room == told.room)
 
 
 def _elsewhere(ticket: Ticket, known: Learned) -> bool:

@@ -26,6 +26,9 @@ class TaskKind(StrEnum):
     )
     TELL_BY_ROBOT = "tell_by_robot"  # the same, by a chat robot
     CONNECT_CALLBACK = "connect_callback"  # {conversation_id, operator_id}: who was rung back is given to his operator
+    ANSWER_TURN = (
+        "answer_turn"  # {conversation_id, key, text, digits, choice}: a turn was heard, and nobody answered it
+    )
     WATCH_LEAK_QUESTION = "watch_leak_question"  # {conversation_id, seq}: "is it a leak?" may stay unanswered in a chat
     WATCH_ATTEMPT = "watch_attempt"  # {attempt_id}: ask the carrier what became of a call that stays silent
     WARN_CLOCK = "warn_clock"  # {clock_id}: most of the time is used up
@@ -63,7 +66,9 @@ class Lane(StrEnum):
     """
 
     EMERGENCY = "emergency"  # our own database only: no step of a ladder waits for somebody's answer
-    WATCH = "watch"  # the carrier is asked about calls that stay silent; it may take its time
+    WATCH = (
+        "watch"  # what went silent: the carrier is asked about a call, the model about words; both may take their time
+    )
     VOICE = "voice"  # every task is one call that is placed now
     TEXT = "text"  # every task is one text
     ROBOT = "robot"  # every task is one message of a chat robot
@@ -108,6 +113,7 @@ def is_due(lane: Lane, rank: Rank, at: datetime, now: datetime) -> bool:
 LANE_OF = {
     TaskKind.FORWARD_EMERGENCY: Lane.EMERGENCY,
     TaskKind.WATCH_LEAK_QUESTION: Lane.EMERGENCY,
+    TaskKind.ANSWER_TURN: Lane.WATCH,
     TaskKind.WATCH_ATTEMPT: Lane.WATCH,
     TaskKind.RING_PERSON: Lane.VOICE,
     TaskKind.TEXT_PERSON: Lane.TEXT,

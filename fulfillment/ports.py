@@ -282,6 +282,10 @@ class FulfillmentTx(CallTx, IncidentTx, ReportTx, VisitTx, Protocol):
         """Pending tasks of a ticket will not run any more; returns how many."""
         ...
 
+    def drop_tasks(self, keys: Sequence[str]) -> None:
+        """What these tasks promised has happened in this transaction; those that are unknown or done are left alone."""
+        ...
+
     def task_done(self, task: Task) -> bool:
         """Finishes a claimed task; False (and nothing changed) if the lease was lost."""
         ...

@@ -74,6 +74,7 @@ class QueueRules:
     silence_ends_message: timedelta
     record_calls: bool
     close_chat_after: timedelta
+    close_call_after: timedelta
     sweep_every: timedelta
     keep_finished_tasks: timedelta
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, or_, select, update
 
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from kernel.errors import NotFound, StaleEpoch
@@ -94,8 +94,15 @@ class ConversationRows(WaitingRows):
 
     def silent_chats(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
         columns = schema.conversation.c
-        silent = (schema.LIVE, columns.channel == Channel.CHAT, columns.last_at < before)
-        statement = select(schema.conversation).where(*silent, columns.floor.in_([Floor.BOT, Floor.QUEUE]))
+        return self._silent(before, limit, columns.channel == Channel.CHAT, columns.floor.in_([Floor.BOT, Floor.QUEUE]))
+
+    def silent_calls(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
+        columns = schema.conversation.c
+        return self._silent(before, limit, columns.channel == Channel.PHONE, columns.floor == Floor.BOT)
+
+    def _silent(self, before: datetime, limit: int, *which: ColumnElement[bool]) -> Sequence[Conversation]:
+        columns = schema.conversation.c
+        statement = select(schema.conversation).where(schema.LIVE, columns.last_at < before, *which)
         return [Conversation(**row) for row in self._all(statement.order_by(columns.last_at).limit(limit))]
 
     def recent_conversations(self, limit: int = 50) -> Sequence[Conversation]:

@@ -54,6 +54,10 @@ class OutboxRows(Rows):
         pending = update(schema.outbox).where(columns.ticket_id == ticket_id, columns.kind.in_(kinds))
         return self._write(pending.where(schema.IS_PENDING).values(state=TaskState.CANCELLED, **_FREE))
 
+    def drop_tasks(self, keys: Sequence[str]) -> None:
+        promised = update(schema.outbox).where(schema.outbox.c.key.in_(keys), schema.IS_PENDING)
+        self._write(promised.values(state=TaskState.CANCELLED, **_FREE))
+
     def task_done(self, task: Task) -> bool:
         return self._write(_held(task).values(state=TaskState.DONE, **_FREE)) > 0
 

@@ -827,6 +827,12 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeVisitTx):
             self._t.tasks[row.task.key] = replace(row, state="cancelled", lease_until=None)
         return len(rows)
 
+    def drop_tasks(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            row = self._writing().tasks.get(key)
+            if row is not None and row.state == "pending":
+                self._t.tasks[key] = replace(row, state="cancelled", lease_until=None)
+
     def task_done(self, task: Task) -> bool:
         return self._change_held(task, state="done", lease_until=None)
 
@@ -916,11 +922,14 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeVisitTx):
         return sorted(live, key=order)
 
     def silent_chats(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
-        silent = [
-            c
-            for c in self._t.conversations.values()
-            if c.channel is Channel.CHAT and c.floor in (Floor.BOT, Floor.QUEUE) and c.last_at < before
-        ]
+        return self._silent(before, limit, Channel.CHAT, Floor.BOT, Floor.QUEUE)
+
+    def silent_calls(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
+        return self._silent(before, limit, Channel.PHONE, Floor.BOT)
+
+    def _silent(self, before: datetime, limit: int, channel: Channel, *floors: Floor) -> Sequence[Conversation]:
+        every = self._t.conversations.values()
+        silent = [c for c in every if c.channel is channel and c.floor in floors and c.last_at < before]
         return sorted(silent, key=lambda c: c.last_at)[:limit]
 
     def recent_conversations(self, limit: int = 50) -> Sequence[Conversation]:

@@ -21,7 +21,7 @@ from ops.drills.stage import Outcome, Stage, Wish
 from ops.nlu_process import nlu_server
 
 #: No drill begins after this: what the page says about the run as a whole.
-BOUND_SECONDS = {FULL: 900, QUICK: 180}
+BOUND_SECONDS = {FULL: 1800, QUICK: 180}
 
 
 class OutOfTime(Exception):

@@ -11,7 +11,7 @@ Minutes are the service standard's, divided by the drill's scale.
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +22,8 @@ VOICE = "voice"
 ALARM_PATH = "/ivr/alarms/"
 #: The carrier was being asked while the key was pressed: no re-reading can be closer. More than this is a call too many.
 IN_FLIGHT = timedelta(seconds=0.5)
+#: A worker may be in the middle of a step when its clock is set.
+_NOTICED_WITHIN = timedelta(seconds=1)
 _LADDER = timedelta(minutes=10)
 _LAST_RUNG = timedelta(minutes=8)
 
@@ -105,6 +107,26 @@ class Tables:
     tickets: Sequence[Ticket]
     attempts: Sequence[Attempt]
     kills: Sequence[datetime] = ()  # when the drill killed the worker
+
+
+def in_real_time(tables: Tables, clock_set: Sequence[tuple[datetime, timedelta]], now: datetime) -> Tables:
+    """What workers dated, by a clock that was right. `clock_set`: when it began to be wrong by how much, oldest first.
+
+    What could have been dated under two errors is taken for the later one.
+    """
+    ends = [at for at, _ in clock_set[1:]] + [now]
+    reigns = [(at, end, wrong) for (at, wrong), end in zip(clock_set, ends, strict=True)]
+
+    def really(dated: datetime) -> datetime:
+        under = (dated - wrong for at, end, wrong in reversed(reigns) if at <= dated - wrong <= end + _NOTICED_WITHIN)
+        return next(under, dated)
+
+    tickets = [
+        replace(t, alarm_exhausted_at=t.alarm_exhausted_at and really(t.alarm_exhausted_at)) for t in tables.tickets
+    ]
+    return replace(
+        tables, tickets=tickets, attempts=[replace(a, started_at=really(a.started_at)) for a in tables.attempts]
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +20,7 @@ import yaml
 
 from fulfillment.ticket import Ticket
 from kernel.errors import HotlineError
-from ops.drills.ledger import Call, Limits, Record, Tables, Tally, calls_of, tally
+from ops.drills.ledger import Call, Limits, Record, Tables, Tally, calls_of, in_real_time, tally
 from ops.drills.people import Residents, Staff
 from ops.drills.postgres import Cluster
 from ops.nlu_process import free_port
@@ -60,8 +60,9 @@ class Stage:
         self.notes: list[str] = []
         self.complaints: list[str] = []
         self.kills: list[datetime] = []
+        self._clock_set: list[tuple[datetime, timedelta]] = []
         self.clock_file = self.folder / "clock"
-        self.clock_file.write_text("0", "ascii")
+        self.set_clock(0)
         environment = {
             "DATA_DIR": str(scaled_data(self.folder, wish.scale)),
             "SIMULATOR_PATIENCE": "1",
@@ -116,7 +117,7 @@ class Stage:
         self.set_latency(_USUAL_LATENCY)
         self.set_callbacks()
         self.set_staff_phones("on")
-        self.clock_file.write_text("0", "ascii")
+        self.set_clock(0)
         self.staff.accepting = self.wish.accepting
         self.residents.everybody = []
         self.notes, self.complaints, self.kills = [], [], []
@@ -124,6 +125,11 @@ class Stage:
     def complain(self, what: str) -> None:
         """A target of this drill only was missed."""
         self.complaints.append(what)
+
+    def set_clock(self, seconds: int) -> None:
+        """The workers' clocks go wrong by so much from now on."""
+        self._clock_set.append((datetime.now(UTC), timedelta(seconds=seconds)))
+        self.clock_file.write_text(str(seconds), "ascii")
 
     # -- processes
 
@@ -192,7 +198,10 @@ class Stage:
             try:
                 with self.store.read() as tx:
                     tickets = [t for t in tx.tickets(limit=_MOST_TICKETS) if t.emergency]
-                    return Tables(tickets, [a for t in tickets for a in tx.attempts(t.id)], tuple(self.kills))
+                    attempts = [a for t in tickets for a in tx.attempts(t.id)]
+                    return in_real_time(
+                        Tables(tickets, attempts, tuple(self.kills)), self._clock_set, datetime.now(UTC)
+                    )
             except HotlineError:
                 if time.monotonic() > until:
                     raise

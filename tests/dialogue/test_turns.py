@@ -9,13 +9,15 @@ import pytest
 
 from bot.understanding import Entity, EntityKind, Intent
 from dialogue.conversation import Author, Channel, Floor, Then, Turn
+from dialogue.handle_turn import Hotline
 from dialogue.leak_question import LeakQuestions
 from dialogue.ports import DialogueTx
 from dialogue.state import DialogueState
+from dialogue.unanswered import Unanswered
 from fulfillment.outbox import Lane, Task
 from fulfillment.profile import ProfileChoice
 from fulfillment.ticket import TicketState
-from kernel.errors import AlreadyTaken, BadInput, StaleEpoch
+from kernel.errors import AlreadyTaken, BadInput, StaleEpoch, StoreBusy
 from tests.dialogue.talk import Talk, means
 
 KNOWN = "+8613800000001"  # 阳光花园 3号楼2单元501
@@ -792,3 +794,83 @@ def test_a_time_said_after_the_ticket_was_opened_reaches_whoever_comes() -> None
     leak.says("是的", Intent.AFFIRM)
     leak.says("后天上午", Intent.INFORM, time="后天上午")
     assert "outgoing.visit_noted" not in leak.scripts
+
+
+# --- nobody answered: the process died, or found the database locked --------------------------------------------------
+
+
+def dies_before_the_answer(talk: Talk, monkeypatch: pytest.MonkeyPatch, turn: Turn) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(Hotline, "_answer", lambda *_: (_ for _ in ()).throw(StoreBusy("locked")))
+        with pytest.raises(StoreBusy):
+            talk.hotline.handle_turn(turn)
+
+
+def answer_what_was_left(talk: Talk) -> int:
+    done = 0
+    while task := talk.store.claim(Lane.WATCH, talk.clock.now(), LEASE, "t"):
+        Unanswered(talk.store, talk.hotline).deliver(task)
+        Unanswered(talk.store, talk.hotline).deliver(task)
+        with talk.store.write() as tx:
+            tx.task_done(task)
+        done += 1
+    return done
+
+
+@pytest.mark.parametrize("channel", [Channel.PHONE, Channel.CHAT])
+def test_a_leak_that_was_heard_and_not_answered_is_answered_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, channel: Channel
+) -> None:
+    talk = Talk(channel=channel, peer=KNOWN)
+    talk.understander.table["暖气爆了"] = means("暖气爆了", Intent.LEAK_INSIDE)
+    dies_before_the_answer(talk, monkeypatch, Turn(talk.id, "t7", text="暖气爆了"))
+    assert answer_what_was_left(talk) == 0, "the channel may deliver it again"
+    talk.clock.advance(seconds=20)
+    assert answer_what_was_left(talk) == 1
+    assert [(t.kind, t.nudges) for t in talk.tickets] == [("leak_inside", 0)]
+    assert forwards(talk)
+    with talk.store.read() as tx:
+        assert [m.text for m in tx.messages(talk.id) if m.author is Author.RESIDENT] == ["暖气爆了"]
+        assert tx.conversation(talk.id).floor is Floor.BOT
+
+
+def test_a_pressed_button_is_answered_as_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = Talk(channel=Channel.CHAT, peer=KNOWN)
+    dies_before_the_answer(talk, monkeypatch, Turn(talk.id, "t7", text="漏水了", choice="intent:leak_inside"))
+    talk.clock.advance(seconds=20)
+    assert answer_what_was_left(talk) == 1
+    assert [t.kind for t in talk.tickets] == ["leak_inside"]
+
+
+def test_who_was_answered_is_not_answered_again() -> None:
+    talk = Talk(peer=KNOWN)
+    half_heard(talk, "暖气爆", Intent.LEAK_INSIDE, turn="t1")
+    talk.says("你好", Intent.GREET)
+    talk.understander.table["暖气爆米花"] = means("暖气爆米花", Intent.OUT_OF_SCOPE)
+    talk.hotline.handle_turn(Turn(talk.id, "t1", text="暖气爆米花"))
+    talk.clock.advance(seconds=200)
+    assert answer_what_was_left(talk) == 0
+    assert talk.tickets == []
+
+
+def test_a_cry_whose_call_and_end_both_got_lost_is_heard_after_a_while() -> None:
+    talk = Talk(peer=KNOWN)
+    half_heard(talk, "暖气", Intent.FALLBACK, turn="t1", part=0)
+    half_heard(talk, "暖气爆了", Intent.LEAK_INSIDE, turn="t1", part=1)
+    talk.clock.advance(seconds=89)
+    assert answer_what_was_left(talk) == 0, "he may be speaking still"
+    talk.clock.advance(seconds=1)
+    assert answer_what_was_left(talk) == 1
+    assert [t.symptom for t in talk.tickets] == ["暖气爆了"]
+
+
+def test_a_turn_answered_after_the_end_of_its_call_leaves_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    talk = Talk(peer=KNOWN)
+    talk.understander.table["暖气爆了"] = means("暖气爆了", Intent.LEAK_INSIDE)
+    dies_before_the_answer(talk, monkeypatch, Turn(talk.id, "t7", text="暖气爆了"))
+    talk.hotline.hang_up(talk.id)
+    talk.clock.advance(seconds=20)
+    assert answer_what_was_left(talk) == 1
+    assert [t.kind for t in talk.tickets] == ["leak_inside"]
+    with talk.store.read() as tx:
+        assert tx.conversation(talk.id).floor is Floor.ENDED

@@ -495,6 +495,22 @@ def test_a_chat_left_open_is_closed_and_what_is_known_is_noted() -> None:
     assert talk.store.next_due(Lane.ORDINARY) is not None, "the next sweep is promised"
 
 
+def test_a_call_of_whose_end_nobody_told_is_closed_and_what_is_known_is_noted() -> None:
+    talk = Talk(Channel.PHONE, peer="+8613800000001")
+    talk.says("家里不热", Intent.NO_HEAT)
+    sweep = sweep_of(talk)
+    sweep.promise()
+    talk.clock.advance(minutes=4)
+    sweep.sweep(due(talk, TaskKind.SWEEP))
+    assert talk.tickets == []
+    talk.clock.advance(minutes=6)
+    sweep.sweep(due(talk, TaskKind.SWEEP))
+    assert [t.kind for t in talk.tickets] == ["no_heat"]
+    with talk.store.read() as tx:
+        assert tx.conversation(talk.id).floor is Floor.ENDED
+        assert tx.messages(talk.id)[-1].data["script"] != "greeting.closed_silent", "nobody is there to hear it"
+
+
 def test_what_webhooks_were_answered_is_forgotten_within_hours() -> None:
     talk = Talk(Channel.CHAT, peer="")
     sweep = sweep_of(talk)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from fulfillment.ticket import Address, Attempt, Ticket, TicketState
-from ops.drills.ledger import Call, Emergency, Limits, Record, Tables, Tally, Text, tally
+from ops.drills.ledger import Call, Emergency, Limits, Record, Tables, Tally, Text, in_real_time, tally
 
 SCALE = 15.0
 LIMITS = Limits(SCALE)
@@ -130,3 +130,21 @@ def test_a_ladder_that_nobody_accepted() -> None:
 
 def test_a_drill_without_emergencies_is_no_drill() -> None:
     assert Tally().misses(LIMITS)
+
+
+def test_what_a_worker_dated_by_a_wrong_clock_is_read_by_the_right_one() -> None:
+    wrong = {-9: 0, 10: 3600, 20: -180, 40: 0}
+    clock_set = [(after(at), timedelta(seconds=seconds)) for at, seconds in wrong.items()]
+    dated = {
+        after(1): after(1),
+        after(15) + timedelta(hours=1): after(15),
+        after(25 - 180): after(25),
+        after(20.5) + timedelta(hours=1): after(20.5),  # the step had begun before the clock was set
+        after(60): after(60),
+        after(9999): after(9999),  # by nobody's clock: left as it is
+    }
+    attempts = [replace(ATTEMPT, started_at=at) for at in dated]
+    tables = Tables([replace(TICKET, alarm_exhausted_at=after(25 - 180)), TICKET], attempts)
+    read = in_real_time(tables, clock_set, after(99))
+    assert [a.started_at for a in read.attempts] == list(dated.values())
+    assert [t.alarm_exhausted_at for t in read.tickets] == [after(25), None]

@@ -1,5 +1,7 @@
 """A matter becomes a ticket; the same matter does not become two."""
 
+from dataclasses import replace
+
 import pytest
 
 from fulfillment.outbox import TaskKind
@@ -88,6 +90,7 @@ CALLER = "+8613900000077"
         (Address(community_id=1), WHOLE, 9, True),
         (Address(text="湖边"), Address(), 1, True),
         (WHOLE, WHOLE, 1, True),
+        (WHOLE, replace(WHOLE, text="九号楼"), 99, True),
         (Address(community_id=1), WHOLE, 11, False),  # another day's leak, for all we know
         (WHOLE, Address(), 1, False),  # the second home of a gatekeeper, for all we know
         (WHOLE, Address(1, "9", "1", "902"), 1, False),
@@ -103,7 +106,7 @@ def test_who_was_cut_off_and_rings_again_has_one_alarm(
     again = drill.open(address=then, conversation_id="b", contact_phone=CALLER)
     assert (again.id == first.id) is one
     if one:
-        assert again.address == (then if then != Address() else told)
+        assert replace(again.address, text="") == replace(then if then.room else told, text="")
         assert again.nudges == 1
     other = drill.open(address=Address(), conversation_id="c", contact_phone="+8613900000078")
     assert other.id not in (first.id, again.id), "another number is another resident"

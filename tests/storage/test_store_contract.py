@@ -478,6 +478,19 @@ class TestOutbox:
         assert kept.key == "kept"
         assert claim(store, at=NOW + MINUTE) is None
 
+    def test_what_has_happened_is_not_done_again(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            for key in ("being-done", "waiting", "other"):
+                tx.enqueue(a_task(key))
+        task = claimed(store)
+        assert task.key == "being-done"
+        with store.write() as tx:
+            tx.drop_tasks(["being-done", "waiting", "unknown"])
+            tx.drop_tasks([])
+            assert not tx.holds(task)
+        assert claimed(store).key == "other"
+        assert claim(store, at=NOW + LEASE / 2) is None
+
     def test_a_restarted_process_gives_back_its_leases(self, store: DialogueStore) -> None:
         with store.write() as tx:
             tx.enqueue(a_task("one"))

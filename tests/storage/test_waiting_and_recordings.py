@@ -144,6 +144,8 @@ def test_only_chats_that_are_silent_and_not_with_a_person_are_abandoned(store: D
         move(store, tx, "held", Floor.OPERATOR, 0, operator=1)
     with store.read() as tx:
         assert {c.id for c in tx.silent_chats(NOW + MINUTE)} == {"bot", "waiting"}
+        assert {c.id for c in tx.silent_calls(NOW + MINUTE)} == {"call"}
+        assert tx.silent_calls(NOW) == []
 
 
 def test_recordings_are_found_by_what_they_belong_to(store: DialogueStore) -> None:
