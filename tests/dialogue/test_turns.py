@@ -874,3 +874,14 @@ def test_a_turn_answered_after_the_end_of_its_call_leaves_it_ended(monkeypatch: 
     assert [t.kind for t in talk.tickets] == ["leak_inside"]
     with talk.store.read() as tx:
         assert tx.conversation(talk.id).floor is Floor.ENDED
+
+
+def test_words_of_another_turn_are_not_answered_for_it() -> None:
+    talk = Talk(peer=KNOWN)
+    half_heard(talk, "暖气", Intent.FALLBACK, turn="t1")
+    half_heard(talk, "你好", Intent.GREET, turn="t2")
+    talk.clock.advance(seconds=90)
+    assert answer_what_was_left(talk) == 2
+    with talk.store.read() as tx:
+        assert tx.stored_reply(talk.id, "t1") is None
+        assert tx.stored_reply(talk.id, "t2") is not None
