@@ -81,6 +81,7 @@ from fulfillment.staff_notices import StaffNotices
 from fulfillment.standard import Standard
 from fulfillment.telling import Telling, TextSender
 from fulfillment.ticket import TimelineEntry
+from fulfillment.visit_word import WordOfVisit
 from fulfillment.visiting import Visits
 from fulfillment.work_orders import WorkOrders
 from fulfillment.worker import Worker
@@ -96,6 +97,7 @@ from ivr.robots import ChatRobots, robot_address
 from ivr.softphone import Softphones
 from ivr.sounds import build_sounds
 from ivr.twiml import TwimlWriter
+from ivr.visit_text import visit_message, visit_text
 from kernel.clock import SystemClock
 from kernel.errors import ConfigurationError, HotlineError, StoreBusy
 from kernel.privacy import mask_log_event
@@ -333,6 +335,11 @@ class Rooms:
             "robot": dissatisfied_message(self.book, self.work_order_links.url),
         }
         word = WordOfDissatisfaction(self.store, self.carrier, self.robots, self.standard, self.clock, told)
+        visit_words = {
+            "text": visit_text(self.book),
+            "robot": visit_message(self.book, self.work_order_links.url),
+        }
+        visit_word = WordOfVisit(self.store, self.carrier, self.robots, self.standard, self.clock, visit_words)
         ringing = ResidentRinging(self.store, self.carrier, self.standard, self.clock)
         callbacks = CallbackDelivery(Handoff(self.store, self.book, self.clock), self.conferences)
         handoff = HandoffDeliveries(self.store, self.carrier, self.book, self.standard, self.clock)
@@ -351,6 +358,8 @@ class Rooms:
             TaskKind.WATCH_ATTEMPT: telling.watch,
             TaskKind.TELL_BY_TEXT: word.deliver,
             TaskKind.TELL_BY_ROBOT: word.deliver,
+            TaskKind.VISIT_BY_TEXT: visit_word.deliver,
+            TaskKind.VISIT_BY_ROBOT: visit_word.deliver,
             TaskKind.CALL_RESIDENT: ringing.plan,
             TaskKind.RING_RESIDENT: ringing.dial,
             TaskKind.WATCH_RESIDENT_CALL: ringing.watch,

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from bot.understanding import EMERGENCIES, Intent, Source
 from dialogue.conversation import Channel, Expect, QuickReply, Then
-from dialogue.decision import Command, Decision, LearnAddress, NudgeTicket, OpenTicket
-from dialogue.draft import Draft
+from dialogue.decision import BookVisit, Command, Decision, LearnAddress, NudgeTicket, OpenTicket
 from dialogue.facts import Home
 from dialogue.options import HUMAN, MENU, NO, YES
 from dialogue.questions import KEY_HINTS, QUESTIONS, expect_of
+from dialogue.slots import Slots
 from dialogue.state import DialogueState, heard_address
 from fulfillment.standard import TicketKind
 
@@ -22,8 +22,8 @@ HOMES_TO_CHOOSE_FROM = 2
 _KEYED = frozenset({"key_building", "key_unit", "key_room"})
 
 
-class Asking(Draft):
-    """Draft that knows what to ask next."""
+class Asking(Slots):
+    """Slots that knows what to ask next."""
 
     def start(self, kind: str, *, is_chosen: bool = False) -> Decision:
         """`is_chosen`: the resident has said which of the kinds that are told apart by a question."""
@@ -97,9 +97,25 @@ class Asking(Draft):
             return None
         if item == "what_happened" and (slots.story or len(self.state.symptom) >= TOLD_ENOUGH):
             return None
+        if item == "visit_time" and self.gets_slot(self.state.matter):
+            return self.ask_first_slot(reason)
         if QUESTIONS[item].optional and (self.detail(item) or not self.ask_once(item)):
             return None
         return self.ask(item, reason)
+
+    def ask_first_slot(self, reason: str) -> Decision | None:
+        """G9, then the times; a single free time in what he has said already needs no question."""
+        if self.slot_chosen is not None or "slot" in self.state.already_asked:
+            return None
+        if not self.state.slot and len(self.facts.wished) == 1:
+            self.set(slot=self.facts.wished[0].key)
+            self.set_slots(visit_time=self.facts.wished[0].words.chat)
+            return None
+        if self.asked == "slot":  # asked twice in vain: the butler agrees it
+            self.ask_once("slot")
+            return None
+        self.tell("ask.slot_taken" if self.state.slot else "ask.visit_time")
+        return self.ask_slot(reason)
 
     def detail(self, item: str) -> str:
         """What is already known of an optional detail, from the resident or from the company's own record."""
@@ -218,19 +234,27 @@ class Asking(Draft):
         """What will be written down; an address or the time of a visit only of a matter that has one."""
         kind, slots = self.tables.kinds[self.state.matter], self.state.slots
         symptom = self.state.symptom or kind.title
-        visit_time = slots.visit_time if "visit_time" in kind.asks else ""
+        chosen = self.slot_chosen
+        visit_time = (chosen.words if chosen else slots.visit_time) if "visit_time" in kind.asks else ""
         if "address" not in kind.asks and not slots.address.is_findable:
             return self.ask("read_back", reason, symptom=symptom, visit_time=visit_time, address="")
         return self.ask("read_back", reason, symptom=symptom, visit_time=visit_time)
 
     def open_matter(self, reason: str) -> Decision:
+        if self.gets_slot(self.state.matter) and self.state.slot and self.slot_chosen is None:
+            self.tell("ask.slot_taken")
+            return self.ask_slot("taken meanwhile")
         self.commands.append(OpenTicket(self.state.matter, self.state.symptom))
+        if self.slot_chosen is not None and self.gets_slot(self.state.matter):
+            self.commands.append(BookVisit(None, self.slot_chosen.at))
         if self.state.matter == "question" and self.state.slots.community_id is not None:
             self.tell("scope.other_butler")
         elif "N12" in self.tables.kinds[self.state.matter].clauses:
             self.tell("ticket.answer_later")
         self.tell("ticket.opened")
-        self.set(matter="", symptom="", asked="", tries=0, silences=0)
+        if self.slot_chosen is not None:
+            self.set_slots(visit_time="")  # the ticket knows it better: "tomorrow" is another day tomorrow
+        self.set(matter="", symptom="", asked="", tries=0, silences=0, slot="")
         return self.resume_or_more(reason)
 
     def resume_or_more(self, reason: str) -> Decision:

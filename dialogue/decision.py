@@ -1,6 +1,7 @@
 """What the policy decides: sentences by key, commands in the imperative, the next state. Pure data."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from dialogue.conversation import Expect, QuickReply, Then
 from dialogue.state import DialogueState
@@ -80,6 +81,21 @@ class GiveToOperator:
 
 
 @dataclass(frozen=True, slots=True)
+class BookVisit:
+    """The visit of this ticket, or (None) of the one that is opened in this turn, is agreed for `at` (aware UTC)."""
+
+    ticket_id: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CallOffVisit:
+    """The resident does not want the visit any more: its case ends."""
+
+    ticket_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerRecheck:
     """After an incident: the home of this ticket is warm again, or is not."""
 
@@ -91,6 +107,8 @@ Command = (
     OpenTicket
     | LearnAddress
     | NudgeTicket
+    | BookVisit
+    | CallOffVisit
     | NoteMisunderstood
     | RequestHandoff
     | LeaveQueue

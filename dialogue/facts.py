@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from dialogue.conversation import Channel
 from dialogue.script_book import Both
@@ -41,12 +42,25 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """A free time of whoever would come; `at` aware UTC."""
+
+    at: datetime
+    words: Both
+
+    @property
+    def key(self) -> str:
+        return self.at.isoformat()
+
+
+@dataclass(frozen=True, slots=True)
 class OpenCase:
-    """An open ticket of this caller, this conversation or this home."""
+    """An open ticket of this caller, this conversation or this home. `visit`: the agreed time of a visit, in words."""
 
     id: int
     kind: str
     number: str
+    visit: Both | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,9 @@ class Facts:
     community_names: Mapping[int, str] = field(default_factory=dict)
     property_units: Mapping[int, OtherUnit] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
+    slot_kinds: frozenset[str] = frozenset()  # kinds of case that get a time of their own
+    slots: tuple[Slot, ...] = ()  # free, oldest first, where such a case is talked about and its butler is known
+    wished: tuple[Slot, ...] = ()  # those of them within the time that was said in this turn
     not_accepted: Mapping[str, tuple[str, str]] = field(
         default_factory=dict
     )  # kind → first and last day of its season, in words

@@ -27,11 +27,14 @@ from dialogue.recordings import LeftMessage, keep_message
 from dialogue.state import DialogueState
 from dialogue.step import LONGEST_UTTERANCE, NOTHING, VOICEMAIL, Step, utterance_key
 from dialogue.unanswered import is_answered, promise_answer, promise_answer_to_half
+from fulfillment.appointments import SlotTaken
 from kernel.errors import StaleEpoch
 
 log = structlog.get_logger()
 
 OPEN_KEY = "open"
+#: So often in one turn the wanted time of a visit may be lost to somebody faster.
+MOST_RACES = 3
 #: Whoever is recording a message has no other way to say that water runs.
 DANGER_KEY = "*"
 _PLAIN_WORDS = {
@@ -87,6 +90,13 @@ class Hotline:
         if reply is not None:
             return reply
         heard, choice = self._understand(turn, conversation)
+        for _ in range(MOST_RACES):
+            try:
+                return self._answer(turn, heard, choice)
+            except (
+                SlotTaken
+            ):  # between the look and the booking; nothing of this answer is stored, the next one sees it
+                log.info("slot_taken", conversation=turn.conversation_id)
         return self._answer(turn, heard, choice)
 
     def message_left(self, conversation_id: str, key: str, left: LeftMessage) -> Reply:

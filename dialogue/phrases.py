@@ -6,11 +6,25 @@ Nothing here may quiet an alarm: the policy asks for danger first.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 _MARKS = " 。,,!!??、…~."
 _WHOLE = ("nod", "pause", "hello", "never_mind", "no_appointment")
-_PARTS = ("yes", "no", "what_if", "ordinal", "care_for", "nobody_to_care_for", "name", "no_name", "bare_number")
+_PARTS = (
+    "yes",
+    "no",
+    "what_if",
+    "ordinal",
+    "any_time",
+    "move_visit",
+    "call_off_visit",
+    "care_for",
+    "nobody_to_care_for",
+    "name",
+    "no_name",
+    "bare_number",
+)
 
 
 class Filler(StrEnum):
@@ -28,9 +42,15 @@ class Phrases:
     whole: Mapping[str, re.Pattern[str]]
     parts: Mapping[str, re.Pattern[str]]
     read_number: Callable[[str], str]  # Arabic digits of a number as said
+    read_time: Callable[[str, datetime], tuple[datetime, datetime] | None]  # bot.entities.EntityWords.resolve_time
 
     @classmethod
-    def compiled(cls, words: Mapping[str, str], read_number: Callable[[str], str]) -> "Phrases":
+    def compiled(
+        cls,
+        words: Mapping[str, str],
+        read_number: Callable[[str], str],
+        read_time: Callable[[str, datetime], tuple[datetime, datetime] | None],
+    ) -> "Phrases":
         """Raises KeyError (a table is missing), re.error."""
         tables = {name: re.sub(r"\n?\s+(?=[|(])", "", words[name]) for name in (*_WHOLE, *_PARTS, "particles")}
         behind = rf"(?:[{re.escape(_MARKS)}]*(?:{tables['particles']}))*"
@@ -38,6 +58,7 @@ class Phrases:
             whole={name: re.compile(rf"(?:{tables[name]}){behind}") for name in _WHOLE},
             parts={name: re.compile(tables[name]) for name in _PARTS},
             read_number=read_number,
+            read_time=read_time,
         )
 
     def filler(self, text: str) -> Filler | None:
@@ -60,6 +81,16 @@ class Phrases:
         """Which of the things offered is named: `1` for "the first one"; "" if the utterance is something else."""
         found = self.parts["ordinal"].search(text.strip(_MARKS))
         return self.read_number(found["number"]) if found else ""
+
+    def takes_any_time(self, text: str) -> bool:
+        """An answer to "when?" that leaves it to us."""
+        return self.parts["any_time"].search(text) is not None
+
+    def visit_wish(self, text: str) -> str:
+        """`move` or `call_off` a visit that was agreed; "" if nothing of it was said."""
+        if self.parts["call_off_visit"].search(text):
+            return "call_off"
+        return "move" if self.parts["move_visit"].search(text) else ""
 
     def care_for(self, text: str) -> str:
         """Who must come first, in the resident's own word; "" if nobody was named."""

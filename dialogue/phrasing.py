@@ -74,12 +74,17 @@ class Phrasing:
         if ticket is not None:
             clocks = self._tx.clocks([ticket.id]).get(ticket.id, ())
             kind = self._kit.standard.kind(ticket.kind)
+            appointed = None
+            if ticket.kind in self._kit.standard.visit.appointments.kinds:
+                appointed = self._tx.appointment_of(ticket.id)
             visit_time = ticket.details.get("visit_time", "") if "visit_time" in kind.asks else ""
             context |= {
                 "number": ticket.number,
                 "title": kind.title,
                 "state": self._wording.state(ticket),
-                "promise": self._wording.promise(clocks, self._now, visit_time=visit_time),
+                "promise": self._wording.promise(
+                    clocks, self._now, visit_time=visit_time, visit_at=appointed.starts_at if appointed else None
+                ),
             }
         return context
 

@@ -9,17 +9,18 @@ what a matter leads to in dialogue.matters.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from bot.understanding import EMERGENCIES, EntityKind, Intent, Source, Understanding
 from dialogue.conversation import Channel, Expect
 from dialogue.decision import Decision, LearnAddress, LeaveQueue, OpenTicket, Say
 from dialogue.draft import REPEAT_ALL, Tables, announced
 from dialogue.facts import Facts, Matter
-from dialogue.matters import Matters
 from dialogue.options import HUMAN, MENU, understand_choice
 from dialogue.phrases import Filler, Phrases
 from dialogue.questions import QUESTIONS, expect_of, is_about_address, number_in_answer
 from dialogue.state import ADDRESS_KINDS, DialogueState, heard_address, is_nothing_but, merge
+from dialogue.visits import Visits
 from fulfillment.business_calendar import Moment
 from fulfillment.company import OtherUnit
 from fulfillment.standard import TicketKind
@@ -76,6 +77,17 @@ class Policy:
         number = "" if heard.emergency else self._tables.phrases.bare_number(heard.text)
         return number_in_answer(heard, number, state)
 
+    def kinds_in_question(self, state: DialogueState, heard: Understanding) -> frozenset[str]:
+        """Kinds of case that this turn may be about: what facts are worth looking up."""
+        named = (self._tables.matters.get(intent) for intent in (heard.intent, state.guess))
+        talked_about = {m.ticket for m in named if m is not None}
+        return frozenset({state.matter, *talked_about, *(matter for matter, _ in state.suspended)})
+
+    def time_said(self, heard: Understanding, now: datetime) -> tuple[datetime, datetime] | None:
+        """The first time in an utterance as an interval, aware; None if there is none, or it is past."""
+        time = heard.first(EntityKind.TIME)
+        return self._tables.phrases.read_time(time.text, now) if time is not None else None
+
     def decide(self, state: DialogueState, heard: Understanding, facts: Facts, choice: str = "") -> Decision:
         """`facts.homes_at_address` must fit the address as it is after this utterance (`dialogue.state.merge`)."""
         turn = _Turn(self._tables, state, heard, facts, choice)
@@ -108,7 +120,7 @@ class Policy:
         return turn.anything_else("message left")
 
 
-class _Turn(Matters):
+class _Turn(Visits):
     """One turn being decided: the rules in order, then the answers to each question."""
 
     @property
@@ -304,6 +316,8 @@ class _Turn(Matters):
             return None
         if "visit_time" not in self.tables.kinds[newest.kind].asks:
             return None
+        if newest.kind in self.facts.slot_kinds:
+            return self.agree_time(newest)
         self.commands.append(LearnAddress(newest.id))
         self.tell("outgoing.visit_noted")
         return self.anything_else("time for a visit, afterwards")
@@ -537,6 +551,7 @@ RULES: tuple[_Rule, ...] = (
     _Turn.emergency,
     _Turn.perhaps_emergency,
     _Turn.never_mind,
+    _Turn.visit_afterwards,
     _Turn.wishes,
     _Turn.filler,
     _Turn.what_if,
@@ -563,6 +578,7 @@ ANSWERS: Mapping[str, _Rule] = {
     "contact_name": _Turn.answer_contact_name,
     "part": _Turn.answer_detail,
     "temperature": _Turn.answer_detail,
+    "slot": _Turn.answer_slot,
     "visit_time": _Turn.answer_visit_time,
     "what_happened": _Turn.answer_what_happened,
     "read_back": _Turn.answer_read_back,
@@ -577,6 +593,7 @@ YES_NO: Mapping[str, tuple[_Rule, _Rule]] = {
     "home": (_Turn.this_home, _Turn.another_home),
     "community": (_Turn.this_community, _Turn.another_community),
     "read_back": (lambda t: t.open_matter("confirmed"), lambda t: t.ask("what_is_wrong", "read-back denied")),
+    "call_off": (_Turn.visit_called_off, _Turn.visit_stays),
     "mean": (_Turn.as_meant, lambda t: t.menu("guess denied")),
     # what was just explained can be noted for the resident at once (J1, done on his behalf)
     "offer": (lambda t: t.start(t.before.guess), lambda t: t.anything_else("nothing to note")),

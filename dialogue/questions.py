@@ -55,6 +55,8 @@ QUESTIONS: Mapping[str, Question] = {
     "contact_name": Question("ask.contact_name", free_text=True, optional=True),
     "part": Question("ask.part", options=_PARTS, answered_by=frozenset({EntityKind.PART}), optional=True),
     "temperature": Question("ask.temperature", answered_by=frozenset({EntityKind.TEMPERATURE}), optional=True),
+    "slot": Question("ask.slot", answered_by=frozenset({EntityKind.TIME}), optional=True),
+    "call_off": _yes_no("ask.call_off_visit"),
     "visit_time": Question("ask.visit_time", answered_by=frozenset({EntityKind.TIME}), optional=True),
     "what_happened": Question("ask.what_happened", again="ask.what_happened_again", free_text=True),
     "read_back": replace(_yes_no("ask.read_back", about_address=True), again="ask.read_back_again"),

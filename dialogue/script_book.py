@@ -43,6 +43,12 @@ class Both:
     chat: str
 
 
+def _for_channel(value: object, channel: str) -> object:
+    if isinstance(value, Both):
+        return getattr(value, channel)
+    return [_for_channel(one, channel) for one in value] if isinstance(value, list) else value
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """One compiled entry."""
@@ -81,8 +87,8 @@ class ScriptBook:
         values = self._house | {name: params[name] for name in script.params}
         return Said(
             script=key,
-            chat=script.chat.render({k: v.chat if isinstance(v, Both) else v for k, v in values.items()}),
-            voice=script.voice.render({k: v.voice if isinstance(v, Both) else v for k, v in values.items()}),
+            chat=script.chat.render({k: _for_channel(v, "chat") for k, v in values.items()}),
+            voice=script.voice.render({k: _for_channel(v, "voice") for k, v in values.items()}),
             interruptible=script.interruptible,
             card={"kind": script.card} if script.card else None,
         )

@@ -77,6 +77,8 @@ class DialogueState:
     care_for: str = ""  # who must come first (J1), in the resident's own word
     announced: tuple[int, ...] = ()  # Announcement.id that were told
     answered: tuple[str, ...] = ()  # intents whose answer was given
+    slot: str = ""  # the time of a visit that was chosen (dialogue.facts.Slot.key) and is not booked yet
+    visit_ticket_id: int | None = None  # whose visit gets another time, or none
     our_call_id: int | None = None  # ResidentCall.id: we have called the resident
     our_question: str = ""  # what our call asks and is not answered yet (dialogue.outgoing)
     reported_by: str = ""  # name of the member of staff who reports on a resident's behalf (G7e)

@@ -11,6 +11,8 @@ from bot.understanding import EMERGENCIES, Intent, Source, Understanding
 from dialogue.conversation import Author, Channel, Conversation, Floor, Reply, Then, Turn
 from dialogue.decision import (
     AnswerRecheck,
+    BookVisit,
+    CallOffVisit,
     Command,
     Decision,
     GiveToOperator,
@@ -37,9 +39,11 @@ from dialogue.phrasing import Phrasing
 from dialogue.ports import DialogueTx
 from dialogue.recordings import LeftMessage
 from dialogue.state import DialogueState, merge
+from dialogue.visit_facts import VisitFacts
 from dialogue.wording import Wording
 from fulfillment.announcement import Announcement
 from fulfillment.announcing import told_to
+from fulfillment.appointments import book_visit, call_off_visit
 from fulfillment.calling import identified, resident_said, settle
 from fulfillment.case import Case
 from fulfillment.company import Household, OtherUnit
@@ -47,7 +51,6 @@ from fulfillment.open_ticket import Learned, TicketRequest, learn_address, nudge
 from fulfillment.outbox import NewTask, TaskKind
 from fulfillment.rechecks import answer_recheck
 from fulfillment.ticket import Address, Ticket
-from kernel.clock import local
 
 log = structlog.get_logger()
 
@@ -226,30 +229,29 @@ class Step:
             household_id=state.home_id if state.home_confirmed else None,
         )
         words = {i: self._home(h) for i, h in homes.items()}
+        of_visits = VisitFacts(tx, self.kit.standard, self.wording, self.now)
+        open_cases = tuple(OpenCase(t.id, t.kind, t.number, of_visits.agreed(t)) for t in cases)
+        lives_at = household_address(caller[0]) if len(caller) == 1 and not state.home_denied else Address()
+        kinds = self.kit.policy.kinds_in_question(state, heard)
+        where = address if address.community_id is not None else lives_at
+        slots = of_visits.slots(state, kinds, where, open_cases)
         return Facts(
             channel=self.conversation.channel,
             peer=peer,
             person_on_duty=is_attended(tx, self.kit.standard.queue, self.now),
             caller_homes=tuple(words[h.id] for h in caller),
             homes_at_address=tuple(words[h.id] for h in at_address),
-            open_cases=tuple(OpenCase(t.id, t.kind, t.number) for t in cases),
+            open_cases=open_cases,
             community_names={c.id: c.name for c in communities},
             property_units={
                 c.id: OtherUnit("property", c.property_unit, c.property_phone) for c in communities if c.property_phone
             },
-            not_accepted=self._not_accepted(),
+            slot_kinds=frozenset(self.kit.standard.visit.appointments.kinds),
+            slots=slots,
+            wished=of_visits.within(self.kit.policy.time_said(heard, self.now), slots),
+            not_accepted=of_visits.not_accepted(),
             notices=tuple(self._notice(a) for a in told_to(tx, sorted(concerned), self.now)),
         )
-
-    def _not_accepted(self) -> dict[str, tuple[str, str]]:
-        """Kinds that are taken at another time of the year (F3), with its first and last day."""
-        today = local(self.now).date()
-        seasons = {
-            k.key: k.accepted for k in self.kit.standard.kinds.values() if k.accepted and not k.is_accepted_on(today)
-        }
-        return {
-            key: (self.wording.month_day(first), self.wording.month_day(last)) for key, (first, last) in seasons.items()
-        }
 
     def _notice(self, announcement: Announcement) -> Notice:
         end = announcement.expected_end
@@ -299,22 +301,33 @@ class Step:
             case LearnAddress():
                 known = self._known(state, tx.ticket(command.ticket_id).kind)
                 self.ticket = learn_address(tx, command.ticket_id, known, standard=standard, now=now)
-            case NudgeTicket():
-                case = Case(tx, tx.ticket(command.ticket_id, for_update=True), standard=standard, now=now)
-                nudge(case, by="resident")
-                self.ticket = case.ticket
             case NoteMisunderstood():
                 self.note_misunderstood(command.intent)
             case RequestHandoff():
                 watch_queue(tx, self._move(Floor.QUEUE), now, standard.queue)
             case LeaveQueue():
                 self._move(Floor.BOT)
-            case AnswerRecheck():
-                case = Case(tx, tx.ticket(command.ticket_id, for_update=True), standard=standard, now=now)
-                answer_recheck(case, warm=command.warm, by="resident")
+            case NudgeTicket() | BookVisit() | CallOffVisit() | AnswerRecheck():
+                self._act_on_case(command)
             case _:
                 self._act_on_our_call(command, state)
         return state
+
+    def _act_on_case(self, command: NudgeTicket | BookVisit | CallOffVisit | AnswerRecheck) -> None:
+        opened = self.ticket.id if self.ticket else 0
+        ticket = self.tx.ticket(command.ticket_id or opened, for_update=True)
+        case = Case(self.tx, ticket, standard=self.kit.standard, now=self.now)
+        match command:
+            case NudgeTicket():
+                nudge(case, by="resident")
+            case BookVisit():
+                book_visit(case, command.at, by="resident")
+            case CallOffVisit():
+                call_off_visit(case, by="resident")
+            case AnswerRecheck():
+                answer_recheck(case, warm=command.warm, by="resident")
+                return  # said in its own words
+        self.ticket = case.ticket
 
     def _promise_callback(self, command: OpenTicket, state: DialogueState) -> DialogueState:
         """The same promise of one conversation is one ticket; the place in line is kept for it."""

@@ -53,7 +53,8 @@ def load_knowledge(data_dir: Path) -> Knowledge:
 
 def _phrases(path: Path) -> Phrases:
     try:
-        return Phrases.compiled(_read(path), EntityWords.load().number)
+        words = EntityWords.load()
+        return Phrases.compiled(_read(path), words.number, words.resolve_time)
     except (KeyError, TypeError, re.error) as exc:
         msg = f"{path}: {exc!r}"
         raise ConfigurationError(msg) from exc

@@ -61,12 +61,19 @@ class Wording:
         month, _, day = text.partition("-")
         return self._book.word("words.date", {"month": int(month), "day": int(day)})
 
-    def promise(self, clocks: Sequence[TicketClock], now: datetime, *, visit_time: str = "") -> Both:
+    def promise(
+        self, clocks: Sequence[TicketClock], now: datetime, *, visit_time: str = "", visit_at: datetime | None = None
+    ) -> Both:
         """The next promises to the resident, with day and hour; "" when none is running.
 
+        `visit_at`: the agreed time of a visit (F11): that is the promise.
         `visit_time`: when he asked us to come. Then our own limits for coming and being done are not told: "by noon today"
         to somebody who has just said "tomorrow" is no promise. His words are not repeated, "tomorrow" is another day tomorrow.
         """
+        if visit_at is not None:
+            prefix, when = self._book.word("words.promise_prefix"), self.when(visit_at, now)
+            voice, chat = (self._book.word("words.promise_appointed", {"when": w}) for w in (when.voice, when.chat))
+            return Both(prefix + voice, prefix + chat)
         running = self._told(clocks)
         chosen = bool(visit_time) and not self._is_any_time(visit_time)
         visits = [c for c in running if chosen and self._standard.rule(c.rule).stops in _BY_A_VISIT]

@@ -87,7 +87,7 @@ def learn_address(tx: FulfillmentTx, ticket_id: int, learned: Learned, *, standa
         contact_name=said.contact_name or ticket.contact_name or learned.contact_name,
         contact_phone=said.contact_phone or ticket.contact_phone or learned.contact_phone,
         details=details,
-        assignee_id=_butler(tx, address) if moved and ticket.state is TicketState.NEW else ticket.assignee_id,
+        assignee_id=butler_of(tx, address) if moved and ticket.state is TicketState.NEW else ticket.assignee_id,
     )
     if changed == ticket:
         return ticket
@@ -202,12 +202,12 @@ def _new_ticket(tx: FulfillmentTx, request: TicketRequest, known: Learned, kind:
         contact_phone=known.contact_phone,
         symptom=request.symptom,
         details=_told({**kind.details, **known.details}),
-        assignee_id=_butler(tx, known.address),
+        assignee_id=butler_of(tx, known.address),
         owner_id=request.owner_id,
     )
 
 
-def _butler(tx: FulfillmentTx, address: Address) -> int | None:
+def butler_of(tx: FulfillmentTx, address: Address) -> int | None:
     """The butler in charge, or the deputy of one who has left."""
     if address.community_id is None:
         return None

@@ -25,6 +25,10 @@ class TaskKind(StrEnum):
         "tell_by_text"  # {attempt_id, staff_id}: a resident was not satisfied; one person hears of it by text
     )
     TELL_BY_ROBOT = "tell_by_robot"  # the same, by a chat robot
+    VISIT_BY_TEXT = (
+        "visit_by_text"  # {attempt_id, staff_id, appointment_id, news, at}: a butler hears of a visit agreed
+    )
+    VISIT_BY_ROBOT = "visit_by_robot"  # the same, by a chat robot
     CONNECT_CALLBACK = "connect_callback"  # {conversation_id, operator_id}: who was rung back is given to his operator
     ANSWER_TURN = (
         "answer_turn"  # {conversation_id, key, text, digits, choice}: a turn was heard, and nobody answered it
@@ -126,6 +130,8 @@ LANE_OF = {
     TaskKind.WARN_BY_TEXT: Lane.TEXT,
     TaskKind.WARN_BY_ROBOT: Lane.ROBOT,
     TaskKind.TELL_BY_ROBOT: Lane.ROBOT,
+    TaskKind.VISIT_BY_TEXT: Lane.TEXT,
+    TaskKind.VISIT_BY_ROBOT: Lane.ROBOT,
     TaskKind.TELL_RESIDENT: Lane.TEXT,
     TaskKind.RING_LEG: Lane.TALK,
     TaskKind.SETTLE_LEG: Lane.TALK,

@@ -11,7 +11,7 @@ from dialogue.script_book import ScriptBook
 from fulfillment.appointments import Appointments
 from fulfillment.case import Case
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
-from fulfillment.outbox import Lane
+from fulfillment.outbox import Lane, TaskKind
 from fulfillment.standard import Standard
 from fulfillment.telling_residents import ResidentWord, promise_word
 from kernel.errors import CarrierBusy, CarrierError, CarrierRefused
@@ -52,7 +52,8 @@ class Office:
     def deliver(self) -> None:
         words = ResidentWords(self.store, self.texts, BOOK, self.clock)
         while task := self.store.claim(Lane.TEXT, self.clock.now(), STANDARD.queue.sweep_every, "w"):
-            words.deliver(task)
+            if task.kind is TaskKind.TELL_RESIDENT:  # the butler hears of an appointment, too
+                words.deliver(task)
 
     def story(self) -> list[str]:
         return [e.key for e in self.store.tables.timeline if e.ticket_id == self.ticket.id]

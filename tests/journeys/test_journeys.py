@@ -23,7 +23,7 @@ BUTLERS = ("+8619900000011", "+8619900000021")
 
 #: What each journey leaves behind: the kind of its newest ticket, "" = none.
 LEAVES = {
-    "leak": "leak_inside", "leak_stranger": "leak_inside", "cold_room": "cold_room", "temperature_test": "temperature_test",
+    "leak": "leak_inside", "leak_stranger": "leak_inside", "cold_room": "cold_room", "temperature_test_moved": "", "temperature_test": "temperature_test",
     "billing": "", "out_of_scope": "", "human": "callback", "message": "callback", "complaint": "complaint",
     "keys_stranger": "no_heat", "leak_again": "leak_inside", "leak_never_mind": "leak_inside", "never_mind": "", "outage": "outage",
     "cut_off": "leak_inside", "invoice": "invoice", "refund": "refund", "suspend": "suspend", "area_check": "area_check", "name_transfer": "name_transfer", "resume": "resume",
@@ -48,6 +48,7 @@ def _a_quiet_town(town: Town) -> Iterator[None]:
     with Store(town.database_url) as store, store.write() as tx:
         for ticket in tx.tickets(only_open=True):
             tx.cancel_tasks(ticket.id, ["forward_emergency"])
+            tx.free_appointment(ticket.id)
             tx.save_ticket(replace(ticket, state=TicketState.CANCELLED))
     httpx.delete(f"{town.network}/violations.json")  # one journey's fault is not the next one's
     for number in BUTLERS:
