@@ -71,7 +71,7 @@ from fulfillment.importing import ImportReport, RobotAddress, import_company
 from fulfillment.incident_notices import IncidentNotices
 from fulfillment.incident_watch import IncidentWatch
 from fulfillment.incidents import Incidents
-from fulfillment.outbox import Lane, TaskKind
+from fulfillment.outbox import Lane, Task, TaskKind
 from fulfillment.pins import Pins
 from fulfillment.ports import AlarmSender, Deliverer
 from fulfillment.replanning import Replanning
@@ -108,6 +108,14 @@ from webchat.blueprint import build_webchat
 from webchat.config import ChatConfig, ChatLimits
 from webchat.photographs import DarkRoom
 from webchat.ports import ChatRooms
+from wechat.account import Account
+from wechat.api import WeChatApi
+from wechat.blueprint import build_wechat
+from wechat.envelope import Envelope
+from wechat.menu import menu
+from wechat.ports import AccountRooms
+from wechat.reception import Reception
+from wechat.sending import Sending
 
 HOME = Path(__file__).resolve().parent
 #: A task that waits for longer than this says that no worker is running; an emergency must not (DESIGN §2, rule 6).
@@ -122,6 +130,7 @@ LANE_THREADS = {
     Lane.TEXT: 2,
     Lane.ROBOT: 4,
     Lane.TALK: 2,
+    Lane.WORDS: 2,
     Lane.ORDINARY: 1,
 }
 #: How long one request waits for a locked database, over all its transactions. With NLU_TIMEOUT_SECONDS (at most 5)
@@ -292,6 +301,47 @@ class Rooms:
         return self.book.say(key).chat if key in self.book.scripts and not self.book.scripts[key].params else ""
 
     @cached_property
+    def wechat_account(self) -> Account | None:
+        """None: the company has no official account, or it is not told of it."""
+        settings = self.settings
+        if not settings.wechat_app_id:
+            return None
+        return Account(
+            settings.wechat_app_id,
+            settings.wechat_app_secret.get_secret_value(),
+            settings.wechat_token.get_secret_value(),
+            settings.wechat_aes_key.get_secret_value(),
+            str(settings.wechat_api_base_url).rstrip("/"),
+        )
+
+    @cached_property
+    def wechat_api(self) -> WeChatApi | None:
+        return WeChatApi(self.wechat_account) if self.wechat_account else None
+
+    @cached_property
+    def reception(self) -> Reception | None:
+        """Of the official account."""
+        if self.wechat_api is None:
+            return None
+        return Reception(
+            AccountRooms(
+                self.hotline,
+                self.store,
+                self.pictures,
+                DarkRoom(),
+                self.wechat_api,
+                self.book,
+                self.clock,
+                self.store.limit_waiting,
+            )
+        )
+
+    def answer_message(self, task: Task) -> None:
+        """Of an official account that was taken out of the settings nothing is answered any more."""
+        if self.reception is not None:
+            self.reception.answer_later(task)
+
+    @cached_property
     def our_calls(self) -> OurCalls:
         return OurCalls(self.hotline, self.store, self.standard, self.clock)
 
@@ -370,6 +420,8 @@ class Rooms:
             TaskKind.NOTICE_BY_TEXT: notices.deliver,
             TaskKind.NOTICE_BY_ROBOT: notices.deliver,
             TaskKind.TELL_RESIDENT: ResidentWords(self.store, self.carrier, self.book, self.clock).deliver,
+            TaskKind.SEND_LINE: Sending(self.store, self.wechat_api, self.book, self.clock).send,
+            TaskKind.ANSWER_MESSAGE: self.answer_message,
             TaskKind.SPEAK_TO_CALLER: handoff.speak_to_caller,
             TaskKind.RING_LEG: conference.ring,
             TaskKind.SETTLE_LEG: conference.settle,
@@ -418,6 +470,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.cli.add_command(import_command)
     app.cli.add_command(password)
     app.cli.add_command(pin)
+    app.cli.add_command(wechat_menu)
     if is_program:
         return app  # one of the programs below: no pages, and perhaps no database yet
     _demand_current_schema(rooms.store)
@@ -465,6 +518,8 @@ def create_app(settings: Settings | None = None) -> Flask:
             ),
         )
     )
+    if rooms.reception is not None and rooms.wechat_account is not None:
+        app.register_blueprint(build_wechat(rooms.reception, Envelope(rooms.wechat_account, rooms.clock), limiter))
     app.register_blueprint(
         build_console(
             rooms.store,
@@ -659,6 +714,7 @@ def doctor() -> None:
             rooms.alarm_carrier,
             rooms.rasa,
             rooms.clock,
+            rooms.wechat_api,
         )
         findings = []
         for finding in examine(patient):
@@ -756,6 +812,21 @@ def _on_this_network(settings: Settings) -> RobotAddress:
 def pin(number: str, pin: str) -> None:
     """Sets the PIN with which a member of staff (by 温心 number) calls in from another telephone."""
     _with_polite_errors(lambda: _rooms().pins.set(number, pin))
+
+
+@click.command("wechat-menu")
+def wechat_menu() -> None:
+    """Gives the WeChat official account its menu: what is asked most, a person, the chat page."""
+
+    def program() -> None:
+        rooms = _rooms()
+        if rooms.wechat_api is None:
+            msg = "WECHAT_APP_ID: there is no official account, see docs/running.md"
+            raise ConfigurationError(msg)
+        rooms.wechat_api.push_menu(menu(rooms.settings.base_url, rooms.book))
+        click.echo("the menu is set; WeChat shows it within a few minutes")
+
+    _with_polite_errors(program)
 
 
 def _import(rooms: Rooms, paths: list[Path], known_robots: RobotAddress = robot_address) -> None:

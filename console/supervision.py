@@ -76,7 +76,7 @@ def _people(rooms: Rooms, shown: board.Board) -> list[AtWork]:
                 AtWork(
                     operator,
                     operator.id in present,
-                    his.count("chat"),
+                    len(his) - his.count("phone"),
                     his.count("phone"),
                     capacities.get(operator.id, rooms.standard.queue.chats_per_operator),
                 )

@@ -27,7 +27,7 @@ _LONGEST_BETWEEN_LOOKS = timedelta(minutes=1)
 def workloads(tx: DialogueTx, rules: QueueRules, now: datetime) -> Sequence[Workload]:
     """Operators who are there. Whoever is on the telephone can hold no chat beside it."""
     held = [c for c in tx.live_conversations() if c.floor is Floor.OPERATOR]
-    chats = Counter(c.operator_id for c in held if c.channel is Channel.CHAT)
+    chats = Counter(c.operator_id for c in held if c.channel.is_written)
     on_the_phone = {c.operator_id for c in held if c.channel is Channel.PHONE}
     present, capacities = tx.present_operators(now - rules.present_within), tx.chat_capacities()
     return [
@@ -105,7 +105,7 @@ def _owner(tx: DialogueTx, conversation_id: str) -> int | None:
 
 def _ahead(tx: DialogueTx, conversation_id: str) -> int:
     """How many chats stand before this one: danger first, then old and ill residents, then by time."""
-    chats = {c.id for c in tx.live_conversations() if c.channel is Channel.CHAT and c.floor is Floor.QUEUE}
+    chats = {c.id for c in tx.live_conversations() if c.channel.is_written and c.floor is Floor.QUEUE}
     line = [one.wait for one in tx.waiting_line() if one.wait.kind is WaitKind.LIVE]
     ids = [wait.conversation_id for wait in line if wait.conversation_id in chats]
     return ids.index(conversation_id) if conversation_id in ids else 0

@@ -8,7 +8,13 @@ from typing import Any
 
 class Channel(StrEnum):
     PHONE = "phone"
-    CHAT = "chat"
+    CHAT = "chat"  # our own page and widget
+    WECHAT = "wechat"  # the official account
+
+    @property
+    def is_written(self) -> bool:
+        """Read, not heard: may wait, may be passed on without audio, is given to whoever is free."""
+        return self is not Channel.PHONE
 
 
 class Floor(StrEnum):

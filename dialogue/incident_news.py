@@ -9,7 +9,8 @@ from datetime import timedelta
 
 import structlog
 
-from dialogue.conversation import Author, Channel, Floor, Said
+from dialogue.conversation import Author, Said
+from dialogue.going_out import can_be_written_to
 from dialogue.phone_number import as_said
 from dialogue.ports import DialogueStore, DialogueTx
 from dialogue.script_book import ScriptBook
@@ -125,7 +126,7 @@ class _Message:
         if self.ticket is None or self.ticket.conversation_id is None:
             return False
         conversation = self.tx.conversation(self.ticket.conversation_id, for_update=True)
-        if conversation.channel is not Channel.CHAT or conversation.floor is Floor.ENDED:
+        if not can_be_written_to(self.tx, conversation, self.news.clock.now()):
             return False
         said = self._said(by_text=False)
         data: dict[str, object] = {"voice": said.voice, "script": said.script}

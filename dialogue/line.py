@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from dialogue.conversation import Author, Conversation, Floor, Message
 from dialogue.floor import promise_assignment
 from dialogue.options import waiting_options
 from dialogue.ports import DialogueStore, DialogueTx
@@ -88,7 +88,7 @@ def watch_queue(
     tx: DialogueTx, conversation: Conversation, now: datetime, rules: QueueRules, not_to: Sequence[int] = ()
 ) -> None:
     """Somebody waits from now on: promise to ask again after a while, and to give a chat to whoever is free."""
-    if rules.assign_chats and conversation.channel is Channel.CHAT:
+    if rules.assign_chats and conversation.channel.is_written:
         promise_assignment(tx, conversation, now, not_to)
     _watch(tx, conversation, now, now + rules.ask_again_after)
 
@@ -163,7 +163,7 @@ class Callbacks:
 
 def waiting_words(tx: DialogueTx, conversation: Conversation, words: "LineWords") -> str:
     """For a page that shows it all the time; "" for who does not wait."""
-    if conversation.floor is not Floor.QUEUE or conversation.channel is not Channel.CHAT:
+    if conversation.floor is not Floor.QUEUE or not conversation.channel.is_written:
         return ""
     rules = words.standard.queue
     where = standing(tx, conversation.id, rules, words.clock.now())

@@ -7,7 +7,7 @@ A telephone call is passed on with its audio (dialogue.conference), never here.
 from dataclasses import dataclass
 
 from dialogue.assignment import workloads
-from dialogue.conversation import Author, Channel, Conversation, Floor
+from dialogue.conversation import Author, Conversation, Floor
 from dialogue.floor import VANISHED_AFTER, watch_operator
 from dialogue.line import watch_queue
 from dialogue.ports import DialogueStore, DialogueTx
@@ -79,7 +79,7 @@ class PassingOn:
 
     def _chat(self, tx: DialogueTx, conversation_id: str, epoch: int) -> Conversation:
         conversation = tx.conversation(conversation_id, for_update=True)
-        if conversation.channel is not Channel.CHAT:
+        if not conversation.channel.is_written:
             raise Conflict("a call is passed on with its audio")
         if conversation.epoch != epoch:
             raise StaleEpoch(f"conversation {conversation_id} is at epoch {conversation.epoch}, not {epoch}")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.understanding import EMERGENCIES, EntityKind, Intent, Source, Understanding
-from dialogue.conversation import Channel, Expect
+from dialogue.conversation import Expect
 from dialogue.decision import Decision, LearnAddress, LeaveQueue, OpenTicket, Say
 from dialogue.draft import REPEAT_ALL, Tables, announced
 from dialogue.facts import Facts, Matter
@@ -65,7 +65,7 @@ class Policy:
         if moment in OPENINGS:
             say.append(Say(OPENINGS[moment]))
         say.append(Say("greeting.incoming"))
-        in_chat = facts.channel is Channel.CHAT
+        in_chat = facts.channel.is_written
         if in_chat:
             say.append(Say("greeting.incoming_chat_hint"))
         options = MENU if in_chat else ()

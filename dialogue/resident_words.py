@@ -10,7 +10,8 @@ from typing import Protocol
 
 import structlog
 
-from dialogue.conversation import Author, Channel, Floor
+from dialogue.conversation import Author
+from dialogue.going_out import can_be_written_to
 from dialogue.phone_number import as_said
 from dialogue.ports import DialogueStore, DialogueTx
 from dialogue.script_book import ScriptBook
@@ -80,7 +81,7 @@ class ResidentWords:
         if ticket.conversation_id is None:
             return False
         conversation = tx.conversation(ticket.conversation_id, for_update=True)
-        if conversation.channel is not Channel.CHAT or conversation.floor is Floor.ENDED:
+        if not can_be_written_to(tx, conversation, self.clock.now()):
             return False
         tx.add_message(conversation.id, author=Author.BOT, text=body, at=self.clock.now(), client_id=key)
         return True

@@ -60,6 +60,10 @@ class TaskKind(StrEnum):
     WARN_BY_TEXT = "warn_by_text"  # {incident_id, staff_id, rule}: a supervisor hears that residents must be told
     WARN_BY_ROBOT = "warn_by_robot"  # the same, by a chat robot
     WATCH_INCIDENT = "watch_incident"  # {incident_id, rule}: must residents have been told by now?
+    SEND_LINE = "send_line"  # {conversation_id, seq}: what was said goes to the resident's WeChat, up to this line
+    ANSWER_MESSAGE = (
+        "answer_message"  # {conversation_id, …}: what came by WeChat is answered, should its webhook not have
+    )
     RELEASE_CONVERSATION = "release_conversation"  # {conversation_id, epoch}: an operator who vanished loses the floor
 
 
@@ -77,6 +81,7 @@ class Lane(StrEnum):
     TEXT = "text"  # every task is one text
     ROBOT = "robot"  # every task is one message of a chat robot
     TALK = "talk"  # telephones of people who are talking right now: seconds count
+    WORDS = "words"  # every task is one message to a resident's WeChat, or the answer to one of his: he is waiting
     ORDINARY = "ordinary"
 
 
@@ -136,6 +141,8 @@ LANE_OF = {
     TaskKind.RING_LEG: Lane.TALK,
     TaskKind.SETTLE_LEG: Lane.TALK,
     TaskKind.WATCH_LEG: Lane.TALK,
+    TaskKind.SEND_LINE: Lane.WORDS,
+    TaskKind.ANSWER_MESSAGE: Lane.WORDS,
 }
 
 

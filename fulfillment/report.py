@@ -224,7 +224,7 @@ def count_calls(
     taken = [w.ended_at - w.since for w in live if w.state is WaitState.TAKEN and w.ended_at is not None]
     return CallCount(
         calls=conversations.get("phone", 0),
-        chats=conversations.get("chat", 0),
+        chats=conversations.get("chat", 0) + conversations.get("wechat", 0),
         rings=len(rings),
         answered=len(answered),
         in_three_rings=sum(rang <= three_rings for rang in answered),

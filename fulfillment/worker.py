@@ -21,8 +21,11 @@ from kernel.errors import ConfigurationError, StoreBusy
 LEASE = timedelta(seconds=30)
 #: Behind every wake-up there is a look at the table: a hint that got lost costs half a second.
 _LONGEST_SLEEP = 0.5
-_TRIES: Mapping[Lane, int | None] = {Lane.ORDINARY: 8, Lane.TALK: 6}  # the others never give up: emergencies
-_LONGEST_BACK_OFF = {Lane.ORDINARY: 300.0, Lane.TALK: 5.0}
+_TRIES: Mapping[Lane, int | None] = {
+    Lane.ORDINARY: 8,
+    Lane.TALK: 6,
+}  # the others never give up: emergencies, and words to a resident (wechat.sending ends them)
+_LONGEST_BACK_OFF = {Lane.ORDINARY: 300.0, Lane.TALK: 5.0, Lane.WORDS: 30.0}
 _OF_AN_EMERGENCY = 10.0
 
 log = structlog.get_logger()

@@ -4,6 +4,7 @@
 with its name and the remedy (`ConfigurationError`). The settings table of docs/running.md is made from these descriptions.
 """
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -15,6 +16,7 @@ from kernel.errors import ConfigurationError
 
 HOME = Path(__file__).resolve().parent.parent
 CARRIER_API = "https://api.twilio.com"
+WECHAT_API = "https://api.weixin.qq.com"
 DEFAULT_SIMULATOR_PORT = 8100
 
 
@@ -112,6 +114,20 @@ class Settings(BaseSettings):
         HttpUrl(CARRIER_API),
         description="The carrier's REST API; anything but Twilio's own is treated as not a real carrier",
     )
+    wechat_app_id: str = Field(
+        "",
+        pattern=r"^(wx[0-9a-f]{16})?$",
+        description="AppID of the company's WeChat official account; empty: no such channel",
+    )
+    wechat_app_secret: SecretStr = Field(SecretStr(""), description="AppSecret of the official account")
+    wechat_token: SecretStr = Field(SecretStr(""), description="Token of its server address; signs every message")
+    wechat_aes_key: SecretStr = Field(
+        SecretStr(""),
+        description="EncodingAESKey (43 characters) for the safe mode; empty: messages come in plain text",
+    )
+    wechat_api_base_url: HttpUrl = Field(
+        HttpUrl(WECHAT_API), description="WeChat's API; anything but its own is only good for trying out"
+    )
     recordings_dir: Path = Field(
         HOME / "var" / "recordings", description="Where the sound of messages and recorded calls is kept"
     )
@@ -143,6 +159,9 @@ class Settings(BaseSettings):
             if not self.carrier_is_real:
                 msg = "TWILIO_API_BASE_URL points at a simulated network: remove it, or leave ENVIRONMENT=production"
                 raise ValueError(msg)
+            if str(self.wechat_api_base_url).rstrip("/") != WECHAT_API:
+                msg = "WECHAT_API_BASE_URL points elsewhere than at WeChat: remove it, or leave ENVIRONMENT=production"
+                raise ValueError(msg)
             if self.public_base_url.scheme != "https":
                 msg = "PUBLIC_BASE_URL must be https in production: the carrier and residents' sessions need it"
                 raise ValueError(msg)
@@ -160,10 +179,21 @@ class Settings(BaseSettings):
         if self.emergency_account_sid == self.twilio_account_sid or self.emergency_from_number == self.duty_phone:
             msg = "EMERGENCY_ACCOUNT_SID must be another account than TWILIO_ACCOUNT_SID, its number not DUTY_PHONE"
             raise ValueError(msg)
+        self._wechat_is_whole()
         if "\n" in self.database_url or not self.database_url.startswith(("sqlite:///", "postgresql+psycopg://")):
             msg = "DATABASE_URL must start with sqlite:/// or postgresql+psycopg://"
             raise ValueError(msg)
         return self
+
+    def _wechat_is_whole(self) -> None:
+        secrets = (self.wechat_app_secret.get_secret_value(), self.wechat_token.get_secret_value())
+        aes_key = self.wechat_aes_key.get_secret_value()
+        if any((self.wechat_app_id, *secrets, aes_key)) and not all((self.wechat_app_id, *secrets)):
+            msg = "WECHAT_APP_ID, WECHAT_APP_SECRET and WECHAT_TOKEN belong together: give all, or none"
+            raise ValueError(msg)
+        if aes_key and not re.fullmatch(r"[A-Za-z0-9]{43}", aes_key):
+            msg = "WECHAT_AES_KEY has 43 letters and digits: copy it from the account's page"
+            raise ValueError(msg)
 
 
 def load_settings() -> Settings:

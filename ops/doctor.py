@@ -62,6 +62,12 @@ class AsksCarrier(Protocol):
     def present(self) -> datetime | None: ...
 
 
+class SignsIn(Protocol):
+    """wechat.api.WeChatApi: raises CarrierError."""
+
+    def sign_in(self) -> None: ...
+
+
 class AsksModel(Protocol):
     """bot.rasa_client.RasaClient."""
 
@@ -80,6 +86,7 @@ class Patient:
     alarm_carrier: AsksCarrier  # the same, unless emergencies have an account of their own
     rasa: AsksModel
     clock: Clock
+    wechat: SignsIn | None = None  # None: no official account
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,9 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield from _tried("robots", lambda: robots(company, patient.settings.duty_robot))
         yield from _tried("rota", lambda: rota(company, patient.ladder, patient.clock.now()))
         yield from _tried("worker", lambda: worker(late))
+    if patient.wechat is not None:
+        account = patient.wechat
+        yield from _tried("wechat", lambda: wechat(patient.settings, account))
     yield from _tried("model", lambda: model(patient.rasa))
     yield from _tried("disk", lambda: disk(patient.settings))
 
@@ -170,6 +180,24 @@ def carrier(
     if theirs is not None:
         middle = before + (clock.now() - before) / 2
         yield from _skew("carrier", theirs - middle)
+
+
+def wechat(settings: Settings, account: SignsIn) -> Iterator[Finding]:
+    """Id and secret by fetching an access token; what WeChat sends cannot be tried from here."""
+    try:
+        account.sign_in()
+    except CarrierRefused as exc:
+        remedy = "copy id and secret from the account's page, and put this machine's address on its IP list"
+        yield Finding(Level.LOST, "wechat", f"refuses WECHAT_APP_ID and WECHAT_APP_SECRET: {exc}", remedy)
+        return
+    except HotlineError as exc:
+        yield Finding(Level.KNOW, "wechat", f"does not answer: {exc}", "answers wait until it does")
+        return
+    if settings.wechat_aes_key.get_secret_value():
+        yield Finding(Level.WELL, "wechat", "accepts WECHAT_APP_ID, messages are encrypted")
+    else:
+        remedy = "choose the safe mode on the account's page and set WECHAT_AES_KEY"
+        yield Finding(Level.KNOW, "wechat", "messages come in plain text, which their signature does not cover", remedy)
 
 
 def _skew(whose: str, difference: timedelta) -> Iterator[Finding]:

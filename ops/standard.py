@@ -73,7 +73,7 @@ class Register:
 
     @cached_property
     def _pages(self) -> frozenset[str]:
-        files = (file for room in ("console", "webchat", "ivr") for file in (self._home / room).glob("*.py"))
+        files = (file for room in ("console", "webchat", "wechat", "ivr") for file in (self._home / room).glob("*.py"))
         return frozenset(route for file in files for route in _ROUTE.findall(file.read_text(encoding="utf-8")))
 
 

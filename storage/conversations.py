@@ -7,13 +7,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, delete, func, insert, or_, select, update
 
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from dialogue.going_out import promise_to_send
 from kernel.errors import NotFound, StaleEpoch
 from storage import schema
+from storage.outbox import OutboxRows
 from storage.rows import values_of
 from storage.waiting import WaitingRows
 
 
-class ConversationRows(WaitingRows):
+class ConversationRows(WaitingRows, OutboxRows):
     """The conversation part of `dialogue.ports.DialogueTx`."""
 
     def add_conversation(self, conversation: Conversation) -> Conversation:
@@ -94,7 +96,7 @@ class ConversationRows(WaitingRows):
 
     def silent_chats(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
         columns = schema.conversation.c
-        return self._silent(before, limit, columns.channel == Channel.CHAT, columns.floor.in_([Floor.BOT, Floor.QUEUE]))
+        return self._silent(before, limit, columns.channel != Channel.PHONE, columns.floor.in_([Floor.BOT, Floor.QUEUE]))
 
     def silent_calls(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
         columns = schema.conversation.c
@@ -126,9 +128,10 @@ class ConversationRows(WaitingRows):
             stored = self._message_of_client(conversation_id, client_id)
             if stored is not None:
                 return stored
+        seq, channel = self._next_seq(conversation_id)
         message = Message(
             conversation_id=conversation_id,
-            seq=self._next_seq(conversation_id),
+            seq=seq,
             author=author,
             text=text,
             at=at,
@@ -136,6 +139,9 @@ class ConversationRows(WaitingRows):
             client_id=client_id,
         )
         self._write(insert(schema.message).values(values_of(message)))
+        promised = promise_to_send(channel, message)
+        if promised is not None:
+            self.enqueue(promised)
         return message
 
     def _message_of_client(self, conversation_id: str, client_id: str) -> Message | None:
@@ -145,17 +151,17 @@ class ConversationRows(WaitingRows):
         )
         return Message(**row) if row else None
 
-    def _next_seq(self, conversation_id: str) -> int:
+    def _next_seq(self, conversation_id: str) -> tuple[int, Channel]:
         columns = schema.conversation.c
         row = self._write_returning(
             update(schema.conversation)
             .where(columns.id == conversation_id)
             .values(last_seq=columns.last_seq + 1)
-            .returning(columns.last_seq)
+            .returning(columns.last_seq, columns.channel)
         )
         if row is None:
             raise NotFound(f"no conversation {conversation_id}")
-        return int(row["last_seq"])
+        return int(row["last_seq"]), Channel(row["channel"])
 
     def set_message_data(self, conversation_id: str, seq: int, data: dict[str, Any]) -> None:
         columns = schema.message.c

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from bot.understanding import Intent, Source, Understanding
 from dialogue.chat import Picture, Rating, Receipt, Side
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
+from dialogue.going_out import promise_to_send
 from dialogue.leg import Leg, LegMode
 from dialogue.private_note import PrivateNote
 from fulfillment.announcement import Announcement
@@ -922,14 +923,14 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeVisitTx):
         return sorted(live, key=order)
 
     def silent_chats(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
-        return self._silent(before, limit, Channel.CHAT, Floor.BOT, Floor.QUEUE)
+        return self._silent(before, limit, True, Floor.BOT, Floor.QUEUE)
 
     def silent_calls(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
-        return self._silent(before, limit, Channel.PHONE, Floor.BOT)
+        return self._silent(before, limit, False, Floor.BOT)
 
-    def _silent(self, before: datetime, limit: int, channel: Channel, *floors: Floor) -> Sequence[Conversation]:
+    def _silent(self, before: datetime, limit: int, written: bool, *floors: Floor) -> Sequence[Conversation]:
         every = self._t.conversations.values()
-        silent = [c for c in every if c.channel is channel and c.floor in floors and c.last_at < before]
+        silent = [c for c in every if c.channel.is_written is written and c.floor in floors and c.last_at < before]
         return sorted(silent, key=lambda c: c.last_at)[:limit]
 
     def recent_conversations(self, limit: int = 50) -> Sequence[Conversation]:
@@ -954,6 +955,9 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeVisitTx):
         message = Message(conversation_id, stored.last_seq + 1, author, text, at, dict(data or {}), client_id)
         rows.append(message)
         self._t.conversations[conversation_id] = replace(stored, last_seq=message.seq)
+        promised = promise_to_send(stored.channel, message)
+        if promised is not None:
+            self.enqueue(promised)
         return message
 
     def set_message_data(self, conversation_id: str, seq: int, data: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ ROOMS = (
     "simulator",
     "storage",
     "webchat",
+    "wechat",
 )
 
 

@@ -20,7 +20,7 @@ from fulfillment.standard import Standard
 from kernel.settings import Settings
 
 HOME = Path(__file__).resolve().parents[2]
-ROOMS = ("kernel", "bot", "fulfillment", "dialogue", "ivr", "webchat", "console", "storage", "simulator")
+ROOMS = ("kernel", "bot", "fulfillment", "dialogue", "ivr", "webchat", "wechat", "console", "storage", "simulator")
 #: One character alone is the end of a range or a separator, two are words.
 CHINESE = re.compile(r"[\u4e00-\u9fff]{2}")
 BOOK = ScriptBook(HOME / "scripts_zh", company="华暖", number="01")
