@@ -60,6 +60,11 @@ def _for_the_network(settings: Settings) -> dict[str, str]:
         "SIMULATOR_PHONES": json.dumps(telephones(settings.database_url), ensure_ascii=False),
         "TWILIO_ACCOUNT_SID": settings.twilio_account_sid,
         "TWILIO_AUTH_TOKEN": settings.twilio_auth_token.get_secret_value(),
+        "SIMULATOR_WECHAT_URL": f"{settings.base_url}/wechat",
+        "WECHAT_APP_ID": settings.wechat_app_id,
+        "WECHAT_APP_SECRET": settings.wechat_app_secret.get_secret_value(),
+        "WECHAT_TOKEN": settings.wechat_token.get_secret_value(),
+        "WECHAT_AES_KEY": settings.wechat_aes_key.get_secret_value(),
     }
 
 

@@ -9,6 +9,7 @@ from simulator.control import control_api
 from simulator.network import Network
 from simulator.rest import rest_api
 from simulator.robots import robots
+from simulator.wechat import wechat
 
 
 def create_app(config: Config) -> Flask:
@@ -20,6 +21,8 @@ def create_app(config: Config) -> Flask:
     app.register_blueprint(rest_api(network))
     app.register_blueprint(control_api(network))
     app.register_blueprint(robots(network))
+    if config.wechat is not None:
+        app.register_blueprint(wechat(config.wechat))
 
     @app.get("/")
     def page() -> str:

@@ -43,6 +43,17 @@ class Account:
 
 
 @dataclass(frozen=True)
+class WeChatAccount:
+    """An official account, and the product's webhook for it."""
+
+    app_id: str
+    secret: str
+    token: str
+    aes_key: str
+    url: str
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings of the network; every one is described in simulator/README.md.
 
@@ -68,6 +79,7 @@ class Config:
     twiml_xsd: Path | None = None
     phones: tuple[PhoneEntry, ...] = ()
     second_account: Account | None = None
+    wechat: WeChatAccount | None = None
 
     @property
     def accounts(self) -> tuple[Account, ...]:
@@ -110,6 +122,19 @@ def read_config(env: Mapping[str, str]) -> Config:
         withheld_as=env.get("SIMULATOR_WITHHELD_AS", WITHHELD),
         twiml_xsd=Path(xsd) if xsd else None,
         phones=_phones(env.get("SIMULATOR_PHONES", "")),
+        wechat=_wechat(env),
+    )
+
+
+def _wechat(env: Mapping[str, str]) -> WeChatAccount | None:
+    if not env.get("WECHAT_APP_ID"):
+        return None
+    return WeChatAccount(
+        app_id=env["WECHAT_APP_ID"],
+        secret=env.get("WECHAT_APP_SECRET", ""),
+        token=env.get("WECHAT_TOKEN", ""),
+        aes_key=env.get("WECHAT_AES_KEY", ""),
+        url=env.get("SIMULATOR_WECHAT_URL", "http://127.0.0.1:8000/wechat"),
     )
 
 

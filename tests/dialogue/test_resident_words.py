@@ -35,11 +35,13 @@ class Texts:
 
 
 class Office:
-    def __init__(self, floor: Floor = Floor.BOT, phone: str = "+8613800000009") -> None:
+    def __init__(
+        self, floor: Floor = Floor.BOT, phone: str = "+8613800000009", channel: Channel = Channel.CHAT
+    ) -> None:
         self.store, self.clock, self.texts = small_company(FakeStore()), FixedClock(), Texts()
         now = self.clock.now()
         with self.store.write() as tx:
-            chat = Conversation("chat", Channel.CHAT, "visitor", "", floor, now, now)
+            chat = Conversation("chat", channel, "visitor", "", floor, now, now)
             tx.add_conversation(chat)
             request = TicketRequest("temperature_test", "测温", "chat", Learned(contact_phone=phone))
             self.ticket, _ = open_ticket(tx, request, standard=STANDARD, now=now)
@@ -79,6 +81,16 @@ def test_otherwise_it_is_a_text_to_his_number() -> None:
     assert office.ticket.number in body
     assert office.story().count("resident_told") == 1
     assert office.store.tables.messages.get("chat", []) == []
+
+
+@pytest.mark.parametrize(("hours", "texts"), [(47, 0), (49, 1)])
+def test_in_wechat_it_is_a_message_while_wechat_takes_one(hours: int, texts: int) -> None:
+    office = Office(channel=Channel.WECHAT)
+    with office.store.write() as tx:
+        tx.add_message("chat", author=Author.RESIDENT, text="测温", at=office.clock.now() - timedelta(hours=hours))
+    office.deliver()
+    assert len(office.texts.sent) == texts
+    assert len(office.store.tables.messages["chat"]) == 2 - texts
 
 
 def test_the_copy_of_a_test_has_every_room_and_who_measured() -> None:

@@ -1,13 +1,9 @@
 """The official account as an application of its own, with the real dialogue over any store, and WeChat in front of it.
 
-WeChat's side of signature and encryption is written here from its documents, without the library that the product uses.
+WeChat's side of signature and encryption is the simulated one, which is without the library that the product uses.
 """
 
-import base64
-import hashlib
 import itertools
-import os
-import struct
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -15,12 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from lxml import etree
 from werkzeug.test import TestResponse
 
 from bot.understanding import Intent, Understanding
@@ -34,6 +28,7 @@ from dialogue.ports import DialogueStore
 from fulfillment.outbox import Lane, Task, TaskKind
 from fulfillment.worker import LEASE
 from kernel.errors import CarrierBusy, CarrierError
+from simulator.wechat_envelope import Sealing, xml_of
 from storage import SoundFolder
 from tests.dialogue.talk import BOOK, KNOWLEDGE, STANDARD, means
 from tests.fakes import FakeStore, FakeUnderstander, FixedClock, small_company
@@ -163,6 +158,9 @@ class Follower:
 
     def __post_init__(self) -> None:
         self.client: FlaskClient = self.site.app.test_client()
+        agreed, account = bool(self.site.account.aes_key), self.site.account
+        safe = agreed if self.encrypted is None else self.encrypted
+        self.sealing = Sealing(account.app_id, account.token, AES_KEY if safe else "")
 
     def says(self, text: str, **more: str) -> str:
         return self.sends({"MsgType": "text", "Content": text, **more})
@@ -184,67 +182,20 @@ class Follower:
         number = {} if fields["MsgType"] == "event" else {"MsgId": str(next(_numbers))}
         now = str(made_at or int(self.site.clock.now().timestamp()))
         told = {"ToUserName": OURS, "FromUserName": self.openid, "CreateTime": now, **number, **fields}
-        return _xml(told)
+        return xml_of(told)
 
     def post(self, plain: str, **changed: str) -> TestResponse:
-        body, query = plain, signed(self.site.clock.now().timestamp())
-        safe = bool(self.site.account.aes_key) if self.encrypted is None else self.encrypted
-        if safe:
-            sealed = encrypt(plain, self.site.account.app_id)
-            body = _xml({"ToUserName": OURS, "Encrypt": sealed})
-            query |= {"encrypt_type": "aes", "msg_signature": _sha(query["timestamp"], query["nonce"], sealed)}
+        query, body = self.sealing.request(plain, int(self.site.clock.now().timestamp()))
         return self.client.post("/wechat", data=body.encode(), query_string=query | changed, content_type="text/xml")
 
     def reads(self, answer: TestResponse) -> str:
         if answer.text == "success":
             return ""
-        told = _fields(answer.data)
-        if self.site.account.aes_key:
-            sealed = told["Encrypt"]
-            assert told["MsgSignature"] == _sha(told["TimeStamp"], told["Nonce"], sealed)
-            told = _fields(decrypt(sealed, self.site.account.app_id).encode())
+        told = self.sealing.answer(answer.data)
         assert (told["ToUserName"], told["FromUserName"], told["MsgType"]) == (self.openid, OURS, "text")
         assert 0 < len(told["Content"].encode()) <= 2048
         return told["Content"]
 
 
-def signed(at: float, token: str = PLAIN.token, nonce: str = "nonce-1") -> dict[str, str]:
-    made_at = str(int(at))
-    return {"timestamp": made_at, "nonce": nonce, "signature": _sha(made_at, nonce, token=token)}
-
-
-def _sha(*parts: str, token: str = PLAIN.token) -> str:
-    return hashlib.sha1("".join(sorted((token, *parts))).encode()).hexdigest()
-
-
-def encrypt(plain: str, app_id: str, key: str = AES_KEY) -> str:
-    """As in WeChat's document: 16 random bytes, length, text, AppID, filled up to 32."""
-    whole = os.urandom(16) + struct.pack(">I", len(plain.encode())) + plain.encode() + app_id.encode()
-    fill = 32 - len(whole) % 32
-    worker = _cipher(key).encryptor()
-    return base64.b64encode(worker.update(whole + bytes([fill]) * fill) + worker.finalize()).decode()
-
-
-def decrypt(sealed: str, app_id: str, key: str = AES_KEY) -> str:
-    worker = _cipher(key).decryptor()
-    whole = worker.update(base64.b64decode(sealed)) + worker.finalize()
-    whole = whole[16 : -whole[-1]]
-    length = struct.unpack(">I", whole[:4])[0]
-    assert whole[4 + length :].decode() == app_id
-    return whole[4 : 4 + length].decode()
-
-
-def _cipher(key: str) -> Cipher[modes.CBC]:
-    raw = base64.b64decode(key + "=")
-    return Cipher(algorithms.AES(raw), modes.CBC(raw[:16]))
-
-
-def _xml(fields: Mapping[str, str]) -> str:
-    top = etree.Element("xml")
-    for name, value in fields.items():
-        etree.SubElement(top, name).text = value
-    return etree.tostring(top, encoding="unicode")
-
-
-def _fields(body: bytes) -> dict[str, str]:
-    return {child.tag: child.text or "" for child in etree.fromstring(body, etree.XMLParser(resolve_entities=False))}
+def signed(at: float, token: str = PLAIN.token) -> dict[str, str]:
+    return Sealing(PLAIN.app_id, token).request("", int(at))[0]

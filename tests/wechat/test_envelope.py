@@ -4,8 +4,10 @@ import pytest
 from wechatpy.crypto import WeChatCrypto
 
 from bot.understanding import Intent
-from tests.wechat.official import AES_KEY, OPENID, OURS, PLAIN, SAFE, Follower, Official, encrypt, signed
+from simulator.wechat_envelope import Sealing, fields_of, xml_of
+from tests.wechat.official import AES_KEY, OPENID, OURS, PLAIN, SAFE, Follower, Official, signed
 
+SEALING = Sealing(SAFE.app_id, SAFE.token, AES_KEY)
 LEAK = "家里暖气漏水了"
 BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><xml><FromUserName>&b;</FromUserName></xml>'
 A_FILE = '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><xml><FromUserName>&f;</FromUserName></xml>'
@@ -106,16 +108,14 @@ def test_a_message_for_another_account_or_under_another_key_is_refused(key: str)
     site = Official(SAFE)
     follower = Follower(site, encrypted=False)
     plain = follower.message({"MsgType": "text", "Content": LEAK})
-    sealed = encrypt(plain, "wxffffffffffffffff" if key == AES_KEY else SAFE.app_id, key)
-    from tests.wechat import official  # noqa: PLC0415 - its private parts
-
+    sealed = Sealing("wxffffffffffffffff" if key == AES_KEY else SAFE.app_id, SAFE.token, key).encrypt(plain)
     query = signed(site.clock.now().timestamp())
-    query["msg_signature"] = official._sha(query["timestamp"], query["nonce"], sealed)
-    body = official._xml({"Encrypt": sealed}).encode()
+    query["msg_signature"] = SEALING.sign(query["timestamp"], query["nonce"], sealed)
+    body = xml_of({"Encrypt": sealed}).encode()
     assert follower.client.post("/wechat", data=body, query_string=query).status_code == 403
     for rubbish in ("!!!", "QUJD", ""):
-        query["msg_signature"] = official._sha(query["timestamp"], query["nonce"], rubbish)
-        body = official._xml({"Encrypt": rubbish}).encode()
+        query["msg_signature"] = SEALING.sign(query["timestamp"], query["nonce"], rubbish)
+        body = xml_of({"Encrypt": rubbish}).encode()
         assert follower.client.post("/wechat", data=body, query_string=query).status_code == 403
 
 
@@ -126,13 +126,11 @@ def test_the_answer_opens_with_wechatpys_own_crypto() -> None:
     now = str(int(site.clock.now().timestamp()))
     plain = follower.message({"MsgType": "event", "Event": "subscribe"})
     sealed = crypto.encrypt_message(plain, "nonce-2", now)
-    from tests.wechat import official  # noqa: PLC0415 - its private parts
-
-    told = official._fields(sealed.encode())
+    told = fields_of(sealed.encode())
     query = {"timestamp": now, "nonce": "nonce-2", "msg_signature": told["MsgSignature"], "encrypt_type": "aes"}
     answer = follower.client.post("/wechat", data=sealed.encode(), query_string=query)
     assert answer.status_code == 200
-    back = official._fields(answer.data)
+    back = fields_of(answer.data)
     opened = crypto.decrypt_message(answer.text, back["MsgSignature"], back["TimeStamp"], back["Nonce"])
     assert "供暖" in opened or "华暖" in opened
 
