@@ -96,7 +96,9 @@ class ConversationRows(WaitingRows, OutboxRows):
 
     def silent_chats(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
         columns = schema.conversation.c
-        return self._silent(before, limit, columns.channel != Channel.PHONE, columns.floor.in_([Floor.BOT, Floor.QUEUE]))
+        return self._silent(
+            before, limit, columns.channel != Channel.PHONE, columns.floor.in_([Floor.BOT, Floor.QUEUE])
+        )
 
     def silent_calls(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
         columns = schema.conversation.c
