@@ -6,10 +6,10 @@ from dataclasses import replace
 from bot.understanding import EMERGENCIES, Intent, Source
 from dialogue.conversation import Channel, Expect, QuickReply, Then
 from dialogue.decision import BookVisit, Command, Decision, LearnAddress, NudgeTicket, OpenTicket
-from dialogue.facts import Home
+from dialogue.facts import Home, OpenCase
+from dialogue.known_cases import KnownCases
 from dialogue.options import HUMAN, MENU, NO, YES
 from dialogue.questions import KEY_HINTS, QUESTIONS, expect_of
-from dialogue.slots import Slots
 from dialogue.state import DialogueState, heard_address
 from fulfillment.standard import TicketKind
 
@@ -22,8 +22,8 @@ HOMES_TO_CHOOSE_FROM = 2
 _KEYED = frozenset({"key_building", "key_unit", "key_room"})
 
 
-class Asking(Slots):
-    """Slots that knows what to ask next."""
+class Asking(KnownCases):
+    """KnownCases that knows what to ask next."""
 
     def start(self, kind: str, *, is_chosen: bool = False) -> Decision:
         """`is_chosen`: the resident has said which of the kinds that are told apart by a question."""
@@ -33,11 +33,9 @@ class Asking(Slots):
             return self.ask_which_kind(kind, choices)
         if kind in self.facts.not_accepted:
             return self.not_yet_accepted(kind)
-        known = next((c for c in self.facts.open_cases if c.kind == kind), None)
-        if known is not None and not self.tables.kinds[kind].repeatable:
-            self.commands.append(NudgeTicket(known.id))
-            self.tell("ticket.known_already", number=known.number, ticket_id=known.id)
-            return self.resume_or_more("open already")
+        known = self.known_case(kind)
+        if known is not None:
+            return self.nudge_known(known)
         if self.is_urgent:  # whoever is rung needs the address first
             self.set(suspended=(*self.state.suspended, (kind, self.symptom_of_new_matter())))
             self.tell("hearing.afterwards")
@@ -49,6 +47,11 @@ class Asking(Slots):
         if self.doubtful:
             return self.confirm_community()
         return self.next_step("new matter")
+
+    def nudge_known(self, known: OpenCase) -> Decision:
+        self.commands.append(NudgeTicket(known.id))
+        self.tell("ticket.known_already", number=known.number, ticket_id=known.id)
+        return self.resume_or_more("open already")
 
     def finer(self, kind: str) -> str:
         return self.tables.finer(kind, self.symptom_of_new_matter())
@@ -85,6 +88,10 @@ class Asking(Slots):
             question = self.ask_address(reason) if item == "address" else self.ask_detail(item, reason)
             if question is not None:
                 return question
+            known = self.known_case(self.state.matter) if item == "address" else None
+            if known is not None:  # now that the home is known
+                self.set(matter="", symptom="", asked="", tries=0, silences=0)
+                return self.nudge_known(known)
         home = self.home
         confirmed = self.state.home_confirmed and home is not None and home.id == self.state.home_id
         if confirmed and self.asked != "what_is_wrong":

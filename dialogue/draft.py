@@ -71,6 +71,9 @@ class Draft:
             state, taken=Taken(), slots=merged.slots, care_for=state.care_for or tables.phrases.care_for(heard.text)
         )
         self.address_changed = merged.slots.address != state.slots.address
+        if self.address_changed and state.home_id is not None and (self.home is None or self.home.id != state.home_id):
+            # what was confirmed, or guessed, was another home
+            self.set(home_id=None, home_confirmed=False, home_guessed=False)
         self.say: list[Say] = []
         self.commands: list[Command] = []
         time = heard.first(EntityKind.TIME)

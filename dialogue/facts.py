@@ -55,11 +55,16 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class OpenCase:
-    """An open ticket of this caller, this conversation or this home. `visit`: the agreed time of a visit, in words."""
+    """An open ticket of this caller, this conversation or this home.
+
+    `visit`: the agreed time of a visit, in words. `words`: what tells it from others ("the cold room of 10:00").
+    """
 
     id: int
     kind: str
     number: str
+    address: Address = field(default_factory=Address)
+    words: Both = field(default_factory=lambda: Both("", ""))
     visit: Both | None = None
 
 

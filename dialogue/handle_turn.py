@@ -93,9 +93,8 @@ class Hotline:
         for _ in range(MOST_RACES):
             try:
                 return self._answer(turn, heard, choice)
-            except (
-                SlotTaken
-            ):  # between the look and the booking; nothing of this answer is stored, the next one sees it
+            except SlotTaken:
+                # Between the look and the booking. Nothing of this answer is stored, the next one sees that it is gone.
                 log.info("slot_taken", conversation=turn.conversation_id)
         return self._answer(turn, heard, choice)
 

@@ -1,15 +1,19 @@
 """What the company does with each matter: an answer, a ticket, another unit (data/matters.yml). Pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.understanding import EntityKind, Intent, Source
 from dialogue.asking import Asking
 from dialogue.conversation import QuickReply, Then
 from dialogue.decision import Decision, NoteMisunderstood, NudgeTicket
-from dialogue.facts import Matter
-from dialogue.options import MENU, NOT_THIS, number_on_card
+from dialogue.facts import Matter, OpenCase
+from dialogue.options import HUMAN, MENU, NOT_THIS, number_on_card
 from dialogue.questions import expect_of
 from dialogue.state import Taken
+
+#: So many open cases are offered at once.
+MOST_CASES = 3
 
 
 class Matters(Asking):
@@ -126,6 +130,10 @@ class Matters(Asking):
     def tell_cases(self, *, nudge: bool) -> Decision:
         number = number_on_card(self.choice)
         cases = [case for case in self.facts.open_cases if number in ("", case.number)]
+        if nudge and not number:
+            cases = list(self.cases_meant(cases))
+            if len(cases) > 1:
+                return self.ask_which_case(cases)
         if not cases:
             self.tell("ticket.none_open")
         for case in cases[:3]:
@@ -135,6 +143,28 @@ class Matters(Asking):
         if number:  # pressed on a card, beside whatever is being talked about
             return self.done(options=self.before.options, expect=expect_of(self.asked), reason="nudged by its card")
         return self.resume_or_more("asked about tickets")
+
+    def ask_which_case(self, cases: Sequence[OpenCase]) -> Decision:
+        """Two of a kind are told apart by when and where; only the one that is meant is asked after."""
+        shown = cases[:MOST_CASES]
+        options = tuple(QuickReply(f"case:{c.id}", c.words.chat, str(n)) for n, c in enumerate(shown, 1))
+        return self.ask("which_case", "several open cases", options=(*options, HUMAN), choices=[c.words for c in shown])
+
+    def answer_which_case(self) -> Decision | None:
+        """By key, as "the second one", by what tells them apart; or all of them."""
+        offered = [c for c in self.facts.open_cases if f"case:{c.id}" in {o.choice for o in self.before.options}]
+        meant = [c for c in offered if self.chosen == f"case:{c.id}"]
+        if not meant and self.tables.phrases.means_all(self.heard.text):
+            meant = offered
+        if not meant:
+            meant = list(self.cases_meant(offered))
+            if len(meant) == len(offered):
+                return None
+        for case in meant:
+            self.commands.append(NudgeTicket(case.id))
+            self.tell("ticket.nudged", number=case.number, ticket_id=case.id)
+        self.set(asked="", tries=0, silences=0)
+        return self.resume_or_more("nudged the one that is meant")
 
     def go_on(self, reason: str = "something else") -> Decision:
         self.set(asked="", tries=0, silences=0)

@@ -15,7 +15,9 @@ _PARTS = (
     "yes",
     "no",
     "what_if",
+    "yes_taken_back",
     "ordinal",
+    "all_of_them",
     "any_time",
     "move_visit",
     "call_off_visit",
@@ -74,6 +76,10 @@ class Phrases:
         said = text.lstrip(_MARKS)
         return next((name for name in ("no", "yes") if self.parts[name].match(said)), "")
 
+    def takes_back_yes(self, text: str) -> bool:
+        """A yes that is a no in the same breath: "yes, no, wrong"."""
+        return self.parts["yes_taken_back"].search(text) is not None
+
     def asks_what_if(self, text: str) -> bool:
         return self.parts["what_if"].search(text) is not None
 
@@ -81,6 +87,9 @@ class Phrases:
         """Which of the things offered is named: `1` for "the first one"; "" if the utterance is something else."""
         found = self.parts["ordinal"].search(text.strip(_MARKS))
         return self.read_number(found["number"]) if found else ""
+
+    def means_all(self, text: str) -> bool:
+        return self.parts["all_of_them"].search(text) is not None
 
     def takes_any_time(self, text: str) -> bool:
         """An answer to "when?" that leaves it to us."""

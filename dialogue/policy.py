@@ -299,6 +299,8 @@ class _Turn(Visits):
         yes, no = YES_NO[self.asked]
         said = {Intent.AFFIRM: "yes", Intent.DENY: "no"}.get(self.heard.intent)
         said = said or self.tables.phrases.begins(self.heard.text)
+        if said == "yes" and self.tables.phrases.takes_back_yes(self.heard.text):
+            said = "no"  # the last word counts; where somebody may be in danger rule `emergency` was before
         return yes(self) if said == "yes" else no(self) if said == "no" else None
 
     def correction(self) -> Decision | None:
@@ -422,6 +424,8 @@ class _Turn(Visits):
     def answer_contact_phone(self) -> Decision | None:
         if self.heard.first(EntityKind.PHONE):
             return self.next_step("phone heard")
+        if self.address_changed and not self.state.slots.address_is_complete:
+            return self.next_step("another address")
         return (
             self.ask("contact_phone", "no phone heard") if self.before.tries == 0 else self.next_step("no phone given")
         )
@@ -568,6 +572,7 @@ ANSWERS: Mapping[str, _Rule] = {
     "home": _Turn.answer_home,
     "which_home": _Turn.answer_which_home,
     "which_kind": _Turn.answer_which_kind,
+    "which_case": _Turn.answer_which_case,
     "address": _Turn.answer_address,
     "place": _Turn.answer_address,
     "key_building": _Turn.answer_keyed,

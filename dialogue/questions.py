@@ -63,6 +63,7 @@ QUESTIONS: Mapping[str, Question] = {
     "what_is_wrong": Question("ask.what_is_wrong", free_text=True, answered_by=ADDRESS_KINDS),
     "mean": _yes_no("hearing.did_you_mean"),
     "which_kind": Question("ask.which_kind"),
+    "which_case": replace(_address("ask.which_case"), expect=Expect.ANYTHING),
     "offer": _yes_no("ask.offer_ticket"),
     "coordinate": _yes_no("scope.offer_coordination", human=False),
     "person": _yes_no("hearing.explain_by_person"),

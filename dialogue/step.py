@@ -230,7 +230,7 @@ class Step:
         )
         words = {i: self._home(h) for i, h in homes.items()}
         of_visits = VisitFacts(tx, self.kit.standard, self.wording, self.now)
-        open_cases = tuple(OpenCase(t.id, t.kind, t.number, of_visits.agreed(t)) for t in cases)
+        open_cases = of_visits.cases(cases)
         lives_at = household_address(caller[0]) if len(caller) == 1 and not state.home_denied else Address()
         kinds = self.kit.policy.kinds_in_question(state, heard)
         where = address if address.community_id is not None else lives_at

@@ -24,6 +24,22 @@ class VisitFacts:
     wording: Wording
     now: datetime
 
+    def cases(self, tickets: Sequence[Ticket]) -> tuple[OpenCase, ...]:
+        """Open ones; where there are several, with the words that tell them apart."""
+        apart = len(tickets) > 1
+        homes = {(t.address.community_id, t.address.building, t.address.unit, t.address.room) for t in tickets}
+        return tuple(
+            OpenCase(
+                t.id,
+                t.kind,
+                t.number,
+                t.address,
+                self.wording.case(t, self.now, with_address=len(homes) > 1) if apart else Both("", ""),
+                self.agreed(t),
+            )
+            for t in tickets
+        )
+
     def agreed(self, ticket: Ticket) -> Both | None:
         """The time of a visit that is agreed for it, in words."""
         if ticket.kind not in self.standard.visit.appointments.kinds:

@@ -65,7 +65,7 @@ class Visits(Matters):
 
     def start(self, kind: str, *, is_chosen: bool = False) -> Decision:
         """A case whose visit is to be agreed, or is agreed, is not asked after: its time is told, or offered."""
-        known = next((c for c in self.facts.open_cases if c.kind == kind and kind in self.facts.slot_kinds), None)
+        known = self.known_case(kind) if kind in self.facts.slot_kinds else None
         if known is None or self.is_urgent:
             return super().start(kind, is_chosen=is_chosen)
         if known.visit is None:

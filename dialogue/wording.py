@@ -56,6 +56,16 @@ class Wording:
             voice=self._book.word("words.clock_time_voice", parts), chat=self._book.word("words.clock_time_chat", parts)
         )
 
+    def case(self, ticket: Ticket, now: datetime, *, with_address: bool) -> Both:
+        """What tells an open case from others: when it was registered, what it is, and where if that differs."""
+        when, kind = self.when(ticket.opened_at, now), self._standard.kinds.get(ticket.kind)
+        where = self.address(ticket.address) if with_address else Both("", "")
+        parts = {"title": kind.title if kind else ticket.kind}
+        return Both(
+            voice=self._book.word("words.case", {**parts, "when": when.voice, "address": where.voice}),
+            chat=self._book.word("words.case", {**parts, "when": when.chat, "address": where.chat}),
+        )
+
     def month_day(self, text: str) -> str:
         """`05-01` in words."""
         month, _, day = text.partition("-")

@@ -54,6 +54,7 @@ class TicketKind:
     words: tuple[str, ...] = ()
     together: str = ""
     choice: str = ""
+    called: tuple[str, ...] = ()
 
     def is_named_in(self, text: str) -> bool:
         """The resident's words tell this kind from those that it is told apart from."""
