@@ -37,7 +37,7 @@ class Danger(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DangerFound:
-    """`excuse` says what took the danger out of the words: negated, past, hypothetical, distant, foreign, noise; "" if nothing did."""
+    """`excuse` says what took the danger out of the words: negated, past, hypothetical, distant, asked, foreign, noise; "" if nothing did."""
 
     danger: Danger
     intent: Intent | None = None
@@ -86,12 +86,14 @@ class DangerWords:
             for mention in self._pattern[f"water_out.{strength}"].finditer(spoken):
                 why_not = self._excuse(spoken, mention)
                 if not why_not:
-                    return self._whose_water(text, certain=strength == "plain")
+                    return self._whose_water(text, text[mention.end() :], certain=strength == "plain")
                 excuse = excuse or why_not
             if excuse:
                 return DangerFound(Danger.NO, excuse=excuse)
         if spoken != text and self._has("heating.plain", text):
             return DangerFound(Danger.NO, excuse="noise")
+        if self._has("past.over", text):
+            return DangerFound(Danger.NO, excuse="past")
         return self._by_sound(text)
 
     def _excuse(self, text: str, mention: re.Match[str]) -> str:
@@ -100,34 +102,39 @@ class DangerWords:
         clause, rest = text[start:end], text[end:]
         behind = text[mention.end() : end]
         governing = text[max(0, mention.start() - _GOVERNS) : mention.end()]
-        if self._has("negated.before", text[start : mention.start()]) or self._has("negated.behind", behind):
+        before = text[start : mention.start()]
+        if self._has("negated.before", before) or self._has("negated.behind", behind):
             return "negated"
-        if self._has("negated.corrected", text[mention.end() :]):
+        if self._has("negated.inside", mention[0]) or self._has("negated.corrected", text[mention.end() :]):
             return "negated"
-        if self._has("hypothetical", governing):
+        if self._has("hypothetical", governing) and not self._has("came_true", text):
             return "hypothetical"
         if self._has("rule_question", text[mention.end() :][:_GOVERNS]) and not self._has("ongoing", text):
             return "hypothetical"
         done = self._pattern["past.done"].search(clause)
-        if self._has("past.relapse", clause[done.end() :] if done else clause):
+        back = self._has("past.relapse", clause[done.end() :] if done else clause)
+        if back and not self._has("past.closing", rest):
             return ""
         past = (
             self._has("past.word_behind", behind)
             or done is not None
             or self._has("past.done", rest)
+            or self._has("past.over", rest)
             or self._has("past.when", governing)
         )
         return "past" if past and not self._relapses(rest) else ""
 
     def _relapses(self, rest: str) -> bool:
         """The danger is back in what follows: "昨天修好了 今天又漏"."""
+        if self._has("past.worse", rest):
+            return True
         for clause in _CLAUSE.split(rest):
             mention = self._pattern["water_out.plain"].search(clause)
             if mention and self._has("past.relapse", clause):
                 return not self._has("negated.before", clause[: mention.start()])
         return False
 
-    def _whose_water(self, text: str, *, certain: bool) -> DangerFound:
+    def _whose_water(self, text: str, behind: str, *, certain: bool) -> DangerFound:
         heating = self._has("heating.plain", self._pattern["heating.denied"].sub(" ", text))
         hot = self._has("heating.hot", text)
         outside = self._has("outside.plain", text) and not self._has("outside.indoors", text)
@@ -140,15 +147,21 @@ class DangerWords:
         told_before = self._has("past.claim", text) or self._has("reported", text)
         if told_before and certain:
             return DangerFound(Danger.PERHAPS, intent, "" if self._has("now", text) else "past")
-        if certain and (heating or hot) and not self._only_asks(text):
-            distant = self._has("distant", text) and not self._has("now", text)
-            return DangerFound(Danger.PERHAPS, intent, "distant") if distant else DangerFound(Danger.SURE, intent)
+        excuse = self._only_told(text, behind)
+        if certain and (heating or hot) and not excuse:
+            return DangerFound(Danger.SURE, intent)
         if certain or heating or (hot and outside):
-            return DangerFound(Danger.PERHAPS, intent)
+            return DangerFound(Danger.PERHAPS, intent, excuse)
         return self._by_sound(text)
 
-    def _only_asks(self, text: str) -> bool:
-        return self._has("asks", text) and not self._has("now", text) and not self._has("happened", text)
+    def _only_told(self, text: str, behind: str) -> str:
+        """Why water that gets out may be somewhere else, some other time or only a question; the model decides."""
+        if self._has("now", text):
+            return ""
+        if self._has("distant", text):
+            return "distant"
+        asked = self._has("asks", text) or self._has("asks_first", behind)
+        return "asked" if asked and not self._has("happened", text) else ""
 
     def _is_foreign(self, text: str) -> bool:
         return any(
