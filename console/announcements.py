@@ -1,5 +1,6 @@
 """Announcements of known incidents: who hears what until when (B4). Written, changed, ended and taken up again by supervisors."""
 
+import re
 from datetime import UTC, datetime
 
 import structlog
@@ -11,6 +12,7 @@ from console.ports import Rooms
 from fulfillment.announcement import LONGEST_WHAT, Announcement, Scope
 from fulfillment.announcing import Announcements
 from fulfillment.company import OperatorRole
+from fulfillment.importing.words import Words
 from kernel.clock import BEIJING, local
 from kernel.errors import BadInput, NotFound
 
@@ -44,7 +46,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     def saved(announcement_id: int) -> ResponseReturnValue:
         """What was refused is shown once more as it was typed."""
         try:
-            announcement = _from_form(announcement_id, author=me().name)
+            announcement = _from_form(announcement_id, rooms.standard.words, author=me().name)
             stored = service.change(announcement) if announcement_id else service.add(announcement)
         except (BadInput, NotFound) as exc:
             log.info("console.announcement_refused", reason=str(exc))
@@ -78,11 +80,13 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         return redirect(url_for("console.announcements"), 303)
 
 
-def _from_form(announcement_id: int, *, author: str) -> Announcement:
+def _from_form(announcement_id: int, words: Words, *, author: str) -> Announcement:
     """Raises BadInput."""
     try:
         communities = frozenset(int(c) for c in request.form.getlist("community"))
         station = request.form.get("station", "")
+        named = re.split(r"[,,、\s]+", request.form.get("buildings", ""))
+        buildings = frozenset(words.bare_place("building", b) for b in named if b)
         from_at = _instant("from_at")
         if from_at is None:
             raise BadInput("an announcement begins at some time")
@@ -91,7 +95,7 @@ def _from_form(announcement_id: int, *, author: str) -> Announcement:
             what=request.form.get("what", ""),
             from_at=from_at,
             author=author,
-            scope=Scope(communities, int(station) if station else None),
+            scope=Scope(communities, int(station) if station else None, buildings),
             until=_instant("until"),
             expected_end=_instant("expected_end"),
         )

@@ -17,7 +17,7 @@ from kernel.errors import BadInput, Conflict, IncidentRefused, NotFound
 log = structlog.get_logger()
 
 #: Actions whose form states facts: refused, it is shown once more as it was typed.
-_WITH_FACTS = ("confirm", "change", "split")
+_WITH_FACTS = ("confirm", "change", "split", "resume")
 
 
 def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
@@ -84,6 +84,7 @@ class _Actions:
             "attach": self._attach,
             "detach": self._detach,
             "end": self._end,
+            "resume": self._resume,
             "merge": self._merge,
             "split": self._split,
         }
@@ -103,6 +104,10 @@ class _Actions:
     def _end(self, incident_id: int, by: str) -> str:
         self._service.end(incident_id, by=by)
         return "incident_ended"
+
+    def _resume(self, incident_id: int, by: str) -> str:
+        self._service.resume(incident_id, facts_from_form(self._words), by=by)
+        return "incident_resumed"
 
     def _merge(self, incident_id: int, by: str) -> str:
         """This one ends in the other one, which the form names."""

@@ -167,6 +167,7 @@ class _Message:
             Occasion.PLANNED: "incident.planned",
             Occasion.BEGUN: "incident.begun",
             Occasion.CHANGED: "incident.changed",
+            Occasion.RESUMED: "incident.resumed",
             Occasion.CALLED_OFF: "incident.called_off",
             Occasion.ENDED: ended if self._asks() else "incident.ended",
         }[self.told.occasion]

@@ -220,7 +220,7 @@ class Step:
         caller = tx.households_by_phone(peer) if peer else ()
         at_address = tx.households_at(address) if address.community_id is not None else ()
         homes = {h.id: h for h in (*caller, *at_address)}
-        concerned = {h.community_id for h in caller} if address.community_id is None else {address.community_id}
+        concerned = [household_address(h) for h in caller] if address.community_id is None else [address]
         ids = {i for i in (address.community_id, *merged.doubtful) if i is not None}
         communities = [tx.community(i) for i in sorted(ids)]
         cases = tx.open_tickets(
@@ -250,7 +250,7 @@ class Step:
             slots=slots,
             wished=of_visits.within(self.kit.policy.time_said(heard, self.now), slots),
             not_accepted=of_visits.not_accepted(),
-            notices=tuple(self._notice(a) for a in told_to(tx, sorted(concerned), self.now)),
+            notices=tuple(self._notice(a) for a in told_to(tx, concerned, self.now)),
         )
 
     def _notice(self, announcement: Announcement) -> Notice:

@@ -3,20 +3,31 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from fulfillment.ticket import Address
+
 #: It is spoken before the greeting: longer, and the caller has hung up before he can say anything.
 LONGEST_WHAT = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """Who is concerned: some communities, else a station's area, else everybody."""
+    """Who is concerned: some communities (of one of them only some buildings, of one building only a unit), else a
+    station's area, else everybody.
+    """
 
     community_ids: frozenset[int] = frozenset()
     station_id: int | None = None
+    buildings: frozenset[str] = frozenset()
+    unit: str = ""
 
-    def concerns(self, community_id: int, station_id: int) -> bool:
+    def concerns(self, address: Address, station_id: int) -> bool:
+        """`station_id`: of the address's community. An address without its building is none of a notice for a building."""
         if self.community_ids:
-            return community_id in self.community_ids
+            return (
+                address.community_id in self.community_ids
+                and (not self.buildings or address.building in self.buildings)
+                and self.unit in ("", address.unit)
+            )
         return self.station_id in (None, station_id)
 
     @property

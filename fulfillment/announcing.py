@@ -6,17 +6,18 @@ from datetime import datetime
 
 from fulfillment.announcement import LONGEST_WHAT, Announcement
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
+from fulfillment.ticket import Address
 from kernel.clock import Clock
 from kernel.errors import BadInput
 
 
-def told_to(tx: FulfillmentTx, community_ids: Sequence[int], at: datetime) -> Sequence[Announcement]:
-    """What somebody of these communities is to hear now, oldest first; of no known community: what concerns everybody."""
+def told_to(tx: FulfillmentTx, homes: Sequence[Address], at: datetime) -> Sequence[Announcement]:
+    """What somebody of these homes is to hear now, oldest first; of no known community: what concerns everybody."""
     told = [a for a in tx.announcements() if a.is_told(at)]
     if not told:
         return ()
-    homes = [(c.id, c.station_id) for c in (tx.community(i) for i in community_ids)]
-    return [a for a in told if a.scope.is_everybody or any(a.scope.concerns(*home) for home in homes)]
+    known = [(home, tx.community(home.community_id).station_id) for home in homes if home.community_id is not None]
+    return [a for a in told if a.scope.is_everybody or any(a.scope.concerns(*home) for home in known)]
 
 
 def published(tx: FulfillmentTx, announcement: Announcement) -> Announcement:
@@ -70,7 +71,10 @@ def _checked(tx: FulfillmentTx, announcement: Announcement) -> Announcement:
     for end in (announcement.until, announcement.expected_end):
         if end is not None and end <= announcement.from_at:
             raise BadInput("an announcement cannot be over before it begins")
-    for community_id in announcement.scope.community_ids:
+    scope = announcement.scope
+    if (scope.buildings and len(scope.community_ids) != 1) or (scope.unit and len(scope.buildings) != 1):
+        raise BadInput("buildings are those of one community, a unit is that of one building")
+    for community_id in scope.community_ids:
         tx.community(community_id)
     if announcement.scope.station_id is not None:
         tx.station(announcement.scope.station_id)

@@ -84,7 +84,12 @@ class Course:
                 what=incident.title,
                 from_at=known.from_at if known else self.now,
                 author=incident.author,
-                scope=Scope(extent.community_ids, None if extent.community_ids else extent.station_id),
+                scope=Scope(
+                    extent.community_ids,
+                    None if extent.community_ids else extent.station_id,
+                    extent.buildings,
+                    extent.unit,
+                ),
                 expected_end=incident.expected_end,
             ),
         )
@@ -97,6 +102,12 @@ class Course:
         known = self.tx.announcement(self.incident.announcement_id)
         if known.ended_at is None:
             self.tx.save_announcement(replace(known, ended_at=self.now))
+
+    def speak_again(self) -> None:
+        """The announcement that was ended is told again."""
+        if self.incident.announcement_id is not None:
+            known = self.tx.announcement(self.incident.announcement_id)
+            self.tx.save_announcement(replace(known, ended_at=None))
 
     # --- what residents are told
 
@@ -112,6 +123,14 @@ class Course:
         for attachment in self.attached:
             if attachment.ticket_id in asked and attachment.recheck is Recheck.NOT_ASKED:
                 self.tx.save_attachment(replace(attachment, recheck=Recheck.ASKED))
+
+    def withdraw_rechecks(self) -> None:
+        """Nobody is asked whether it is warm while it is cold; who said that it is warm has a ticket that is closed."""
+        for attachment in self.attached:
+            if attachment.recheck in (Recheck.ASKED, Recheck.COLD):
+                self.tx.save_attachment(
+                    replace(attachment, recheck=Recheck.NOT_ASKED, answered_at=None, answered_by="")
+                )
 
     # --- its tickets
 

@@ -14,17 +14,20 @@ class Occasion(StrEnum):
     PLANNED = "planned"  # homes in the extent, ahead of it (K3)
     BEGUN = "begun"  # it was confirmed, or the ticket came to it later
     CHANGED = "changed"  # another end is expected
+    RESUMED = "resumed"  # it was said to be over, and is not
     CALLED_OFF = "called_off"  # planned, and not done
     ENDED = "ended"  # with the question whether it is warm again
 
 
 class ToldState(StrEnum):
-    """NO_WAY: no chat that is open and no number to text to; FAILED, UNCERTAIN: it was not, or perhaps not, sent. In all of
+    """DELIVERED, UNDELIVERED: what the carrier reported of a text later. NO_WAY: no chat that is open and no number to text to; FAILED, UNCERTAIN: it was not, or perhaps not, sent. In all of
     them a person has to look after it.
     """
 
     PROMISED = "promised"
     SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
     FAILED = "failed"
     UNCERTAIN = "uncertain"
     NO_WAY = "no_way"

@@ -100,6 +100,26 @@ class Incidents:
             course.promise_news(Occasion.ENDED, [a.ticket_id for a in course.attached])
         return course.incident
 
+    def resume(self, incident_id: int, facts: IncidentFacts, *, by: str) -> Incident:
+        """It was not over: residents hear of it again, with the end that is expected now; who was asked whether it is warm
+        is not asked any more, and homes that said yes keep their answer. Raises IncidentRefused for one called off.
+        """
+        with self._course(incident_id) as course:
+            if course.incident.is_running:
+                return course.incident
+            _demand(course, IncidentState.ENDED)
+            if course.incident.begins_at > (course.incident.settled_at or course.now):
+                raise IncidentRefused("incident_called_off")
+            course.save(state=IncidentState.RUNNING, settled_at=None, author=by, revision=course.incident.revision + 1)
+            course.withdraw_rechecks()
+            course.speak_again()
+            course.state_facts(facts)
+            course.record("resumed", actor=by, title=course.incident.title)
+            members = [a.ticket_id for a in course.attached]
+            course.promise_news(Occasion.RESUMED, members)
+            course.promise_news(Occasion.BEGUN, [t.id for t in course.gather(by=by)])
+        return course.incident
+
     def recheck(self, incident_id: int, ticket_id: int, *, warm: bool, by: str) -> None:
         """A person ticks what a home answered. Raises Conflict if this home was not asked."""
         with self._store.write() as tx:

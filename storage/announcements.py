@@ -47,10 +47,13 @@ def _values(announcement: Announcement) -> dict[str, Any]:
     return values_of(announcement, "id", "scope") | {
         "community_ids": sorted(scope.community_ids),
         "station_id": scope.station_id,
+        "buildings": sorted(scope.buildings),
+        "unit": scope.unit,
     }
 
 
 def _announcement(row: RowMapping) -> Announcement:
-    scope = Scope(frozenset(row["community_ids"]), row["station_id"])
-    values = {name: row[name] for name in row if name not in ("community_ids", "station_id")}
+    scope = Scope(frozenset(row["community_ids"]), row["station_id"], frozenset(row["buildings"]), row["unit"])
+    apart = ("community_ids", "station_id", "buildings", "unit")
+    values = {name: row[name] for name in row if name not in apart}
     return Announcement(**values, scope=scope)

@@ -147,6 +147,8 @@ announcement = Table(
     Column("what", Words, nullable=False),
     Column("community_ids", JSON, nullable=False),
     Column("station_id", ForeignKey(station.c.id)),
+    Column("buildings", JSON, nullable=False, server_default="[]"),
+    Column("unit", Words, nullable=False, server_default=""),
     Column("from_at", UtcDateTime, nullable=False),
     Column("until", UtcDateTime),
     Column("expected_end", UtcDateTime),

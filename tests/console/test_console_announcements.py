@@ -49,9 +49,17 @@ def test_written_changed_ended_and_taken_up_again(lead: Person, store: FakeStore
     assert stored(store)[0].ended_at is None
 
 
+def test_for_some_buildings_of_one_community(lead: Person, store: FakeStore) -> None:
+    lead.post("/announcements", **FORM, community=["1"], buildings="三号楼、5栋")
+    assert stored(store)[0].scope == Scope(frozenset({1}), buildings=frozenset({"3", "5"}))
+    page = lead.get("/announcements").text
+    assert "阳光花园3、5号楼" in page
+    assert 'value="3、5"' in page
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"what": " "}, {"what": "长" * 61}, {"from_at": ""}, {"from_at": "soon"}, {"until": "2026-11-22T08:00"}, {"community": "99"}, {"station": "x"}],
+    [{"what": " "}, {"what": "长" * 61}, {"from_at": ""}, {"from_at": "soon"}, {"until": "2026-11-22T08:00"}, {"community": "99"}, {"station": "x"}, {"buildings": "3"}],
 )  # fmt: skip
 def test_what_is_refused_stays_in_the_form(lead: Person, store: FakeStore, wrong: dict[str, str]) -> None:
     answer = lead.post("/announcements", **(FORM | wrong))

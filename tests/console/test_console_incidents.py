@@ -70,7 +70,9 @@ def test_a_supervisor_confirms_and_everybody_reads_it(
     assert "阀门损坏" in page
     with store.read() as tx:
         [announcement] = tx.announcements()
-        assert announcement.scope == Scope(frozenset({2}))
+        assert announcement.scope == Scope(frozenset({2}), buildings=frozenset({"9"})), (
+            "its neighbours do not hear of it"
+        )
         assert [a.ticket_id for a in tx.attachments(1)] == [t.id for t in tickets]
     assert "翠湖苑9号楼供暖异常" in xiaoli.get(f"/tickets/{tickets[0].id}").text
     assert "翠湖苑9号楼供暖异常,正在抢修" in xiaoli.get("/").text, "the bar tells what runs"
@@ -215,3 +217,18 @@ def test_places_are_read_as_people_write_them(
     assert lead.post("/incidents/new", category="leak", **form).status_code == 303
     [incident] = store.tables.of_incidents.incidents.values()
     assert (incident.extent.buildings, incident.extent.unit) == read
+
+
+def test_an_ended_one_is_taken_up_again(lead: Person, xiaoli: Person, store: FakeStore, clock: FixedClock) -> None:
+    reported(store, clock)
+    lead.post("/incidents/1/confirm", **FORM)
+    lead.post("/incidents/1/end")
+    assert "恢复为进行中" in lead.get("/incidents/1").text
+    assert "恢复为进行中" not in xiaoli.get("/incidents/1").text
+    refused = lead.post("/incidents/1/resume", **(FORM | {"expected_end": "2026-11-22T09:40"}))
+    assert refused.status_code == 400
+    assert "预计恢复时间要晚于现在" in refused.text
+    assert lead.told(lead.post("/incidents/1/resume", **FORM)) == "事件重新进行, 正在播报并通知每户"
+    page = xiaoli.get("/incidents/1").text
+    assert "播报中" in page
+    assert "重新进行:翠湖苑9号楼供暖异常,正在抢修" in page

@@ -54,6 +54,19 @@ def test_a_stranger_hears_it_when_he_has_said_where_he_lives(store: FakeStore) -
     assert "今天18:00" in talk.reply.said[0].chat
 
 
+def test_a_notice_for_a_building_is_told_to_its_homes_alone(store: FakeStore) -> None:
+    """3号楼 hears it before the greeting; a stranger when he has said his building, and only if it is that one."""
+    announce(store, replace(BURST, scope=Scope(frozenset({1}), buildings=frozenset({"3"}))))
+    assert Talk(peer=KNOWN, store=store).scripts[0] == "announcement.until"
+    for building, told in ((5, False), (3, True)):
+        talk = Talk(Channel.CHAT, peer="", store=store, call=f"chat {building}")
+        talk.says("家里不热", Intent.NO_HEAT)
+        talk.says("阳光花园", Intent.INFORM, community=1)
+        assert talk.scripts == ["ask.building"]
+        talk.says("几号楼", Intent.INFORM, building=building)
+        assert ("announcement.until" in talk.scripts) is told
+
+
 def test_what_is_over_late_or_ended_promises_nothing_wrong(store: FakeStore) -> None:
     late = announce(
         store, replace(BURST, from_at=A_WINTER_DAY - timedelta(hours=9), expected_end=A_WINTER_DAY - timedelta(hours=1))

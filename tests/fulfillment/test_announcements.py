@@ -7,6 +7,7 @@ import pytest
 
 from fulfillment.announcement import Announcement, Scope
 from fulfillment.announcing import Announcements, told_to
+from fulfillment.ticket import Address
 from kernel.errors import BadInput, NotFound
 from tests.fakes import A_WINTER_DAY, FakeStore, FixedClock, small_company
 
@@ -24,9 +25,11 @@ def announcements(store: FakeStore) -> Announcements:
     return Announcements(store, FixedClock())
 
 
-def heard(store: FakeStore, *community_ids: int, after: timedelta = timedelta()) -> list[int]:
+def heard(store: FakeStore, *homes: int | Address, after: timedelta = timedelta()) -> list[int]:
+    """`homes`: communities, or addresses."""
+    places = [Address(home) if isinstance(home, int) else home for home in homes]
     with store.read() as tx:
-        return [a.id for a in told_to(tx, community_ids, A_WINTER_DAY + after)]
+        return [a.id for a in told_to(tx, places, A_WINTER_DAY + after)]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,36 @@ def test_who_is_concerned(
 ) -> None:
     announcements.add(replace(BURST, scope=scope))
     assert [bool(heard(store, 1)), bool(heard(store, 2)), bool(heard(store))] == [in_1, in_2, unknown]
+
+
+@pytest.mark.parametrize(
+    ("scope", "homes"),
+    [
+        (Scope(frozenset({1}), buildings=frozenset({"3", "4"})), [True, True, False, False]),
+        (Scope(frozenset({1}), buildings=frozenset({"3"}), unit="2"), [True, False, False, False]),
+        (Scope(frozenset({1})), [True, True, True, True]),
+    ],
+)
+def test_a_notice_for_a_building_is_not_its_neighbours(
+    store: FakeStore, announcements: Announcements, scope: Scope, homes: list[bool]
+) -> None:
+    """Nor of somebody whose building is not known yet: he hears it when he has said it."""
+    announcements.add(replace(BURST, scope=scope))
+    places = (Address(1, "3", "2", "501"), Address(1, "3", "1", "201"), Address(1, "5", "1", "101"), Address(1))
+    assert [bool(heard(store, place)) for place in places] == homes
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(frozenset({1, 2}), buildings=frozenset({"3"})),
+        Scope(station_id=1, buildings=frozenset({"3"})),
+        Scope(frozenset({1}), unit="2"),
+    ],
+)
+def test_a_building_is_that_of_one_community(announcements: Announcements, scope: Scope) -> None:
+    with pytest.raises(BadInput):
+        announcements.add(replace(BURST, scope=scope))
 
 
 def test_it_is_told_from_its_beginning_until_its_end(store: FakeStore, announcements: Announcements) -> None:

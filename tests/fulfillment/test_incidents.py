@@ -51,9 +51,9 @@ class Desk:
         with self.store.read() as tx:
             return [a.ticket_id for a in tx.attachments(incident.id) if a.detached_at is None]
 
-    def heard(self, community: int = 1) -> list[str]:
+    def heard(self, community: int = 1, building: str = "3") -> list[str]:
         with self.store.read() as tx:
-            return [a.what for a in told_to(tx, [community], self.drill.clock.now())]
+            return [a.what for a in told_to(tx, [Address(community, building)], self.drill.clock.now())]
 
     def history(self, incident: Incident) -> list[str]:
         with self.store.read() as tx:

@@ -637,12 +637,14 @@ class TestConversations:
 class TestAnnouncements:
     def test_they_come_back_as_they_were_and_can_be_changed(self, store: DialogueStore) -> None:
         burst = Announcement(0, "东站抢修", NOW, "周主管", Scope(frozenset({2, 1}), 1), NOW + MINUTE, NOW + 2 * MINUTE)
+        one_unit = Scope(frozenset({2}), buildings=frozenset({"3", "4甲"}), unit="2")
         with store.write() as tx:
             stored = tx.add_announcement(burst)
-            tx.add_announcement(Announcement(0, "全公司", NOW, "周主管"))
+            tx.add_announcement(Announcement(0, "全公司", NOW, "周主管", one_unit))
         with store.read() as tx:
             assert tx.announcement(stored.id) == replace(burst, id=stored.id)
             assert [a.what for a in tx.announcements()] == ["东站抢修", "全公司"]
+            assert tx.announcements()[1].scope == one_unit
         with store.write() as tx:
             tx.save_announcement(replace(stored, what="抢修结束", ended_at=NOW))
         with store.read() as tx:
