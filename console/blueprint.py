@@ -22,6 +22,7 @@ from console import (
     profiles,
     reports,
     resident_calls,
+    rota,
     supervision,
     ticket_export,
     ticket_list,
@@ -149,6 +150,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     tickets.add_routes(blueprint, rooms)
     resident_calls.add_routes(blueprint, rooms)
     administration.add_routes(blueprint, rooms)
+    rota.add_routes(blueprint, rooms)
     announcements.add_routes(blueprint, rooms)
     incident_routes.add_routes(blueprint, rooms)
     incident_actions.add_routes(blueprint, rooms)

@@ -21,6 +21,7 @@ from fulfillment.dispatch import is_on_duty
 from fulfillment.incident import Incident
 from fulfillment.outbox import TaskKind
 from fulfillment.recording import Recording, RecordingState
+from fulfillment.rota import read_company
 from fulfillment.ticket import (
     Address,
     Attempt,
@@ -544,15 +545,17 @@ def on_duty_at(duties: Sequence[Duty], now: datetime) -> list[Duty]:
 
 
 def _on_duty(tx: DialogueTx, now: datetime) -> tuple[OnDuty, ...]:
-    staff = {s.id: s for s in tx.all_staff()}
+    company = read_company(tx, now)
+    staff = company.staff
     stations: dict[int, str] = {}
     shown = []
-    for duty in on_duty_at(tx.duties(), now):
-        if duty.staff_id not in staff:
+    for duty in on_duty_at(company.duties, now):
+        there = company.present(duty.staff_id, now)
+        if there is None or there not in staff:
             continue
         if duty.station_id is not None and duty.station_id not in stations:
             stations[duty.station_id] = tx.station(duty.station_id).name
-        shown.append(OnDuty(duty, staff[duty.staff_id], stations.get(duty.station_id or 0, "")))
+        shown.append(OnDuty(duty, staff[there], stations.get(duty.station_id or 0, "")))
     return tuple(shown)
 
 

@@ -14,6 +14,7 @@ from dialogue.script_book import ScriptBook
 from fulfillment.appointment import Appointment
 from fulfillment.clause import Clause
 from fulfillment.clocks import ClockEvent
+from fulfillment.dispatch import LadderPlan
 from fulfillment.importing.words import Words
 from fulfillment.incident import IncidentRules
 from fulfillment.incidents import Incidents
@@ -134,6 +135,8 @@ class Standard(Protocol):
     def queue(self) -> QueueRules: ...
     @property
     def incidents(self) -> IncidentRules: ...
+    @property
+    def ladder(self) -> LadderPlan: ...
     @property
     def never_said(self) -> Sequence[NeverSaid]: ...
     @property

@@ -1,7 +1,7 @@
 """The company as data: who lives where, who looks after whom, and who is on duty when. Pure."""
 
 from dataclasses import dataclass
-from datetime import time
+from datetime import date, datetime, time
 from enum import StrEnum
 
 
@@ -74,6 +74,7 @@ class Duty:
     """One line of the weekly rota: who holds a role, where (None: whole company), on which ISO weekdays, from when to when.
 
     Times are local (Asia/Shanghai); `until` earlier than or equal to `start` runs past midnight and belongs to the weekday it starts on.
+    `first` and `last`: the local days, both included, on which it may start; None: no limit.
     """
 
     role: StaffRole
@@ -82,6 +83,25 @@ class Duty:
     weekdays: frozenset[int]
     start: time
     until: time
+    first: date | None = None
+    last: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """Somebody is ill or away from `from_at` until `until_at` (aware): he is not rung, whoever stands in for him is."""
+
+    id: int
+    staff_id: int
+    stand_in_id: int | None
+    from_at: datetime
+    until_at: datetime
+    noted_at: datetime
+    noted_by: str
+    cancelled_at: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        return self.cancelled_at is None and self.from_at <= at < self.until_at
 
 
 class OperatorRole(StrEnum):

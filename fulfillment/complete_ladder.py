@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import structlog
 
-from fulfillment.dispatch import Company, Gap, ladder_gaps
+from fulfillment.dispatch import Gap, ladder_gaps
 from fulfillment.ports import FulfillmentStore
+from fulfillment.rota import read_company
 from fulfillment.standard import Standard
 from kernel.clock import Clock, local
 from kernel.errors import ConfigurationError
@@ -27,7 +28,7 @@ def demand_complete_ladders(store: FulfillmentStore, standard: Standard, clock: 
     """
     with store.read() as tx:
         communities = tx.communities()
-        company = Company({s.id: s for s in tx.all_staff()}, tx.duties())
+        company = read_company(tx, clock.now())
     if not communities:
         log.warning(
             "no_company", remedy="no emergency can reach anybody: import a company (flask --app app import-company)"

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
-from fulfillment.company import Community, Duty, Staff, StaffRole
+from fulfillment.company import Absence, Community, Duty, Staff, StaffRole
 from kernel.clock import BEIJING, local
 
 _DAYS_A_WEEK = 7
@@ -47,6 +47,21 @@ class Company:
 
     staff: Mapping[int, Staff]
     duties: Sequence[Duty]
+    absences: Sequence[Absence] = ()
+
+    def present(self, staff_id: int, at: datetime) -> int | None:
+        """Who is there in place of somebody: himself, else whoever stands in; None: nobody does."""
+        asked: set[int] = set()
+        someone: int | None = staff_id
+        while someone is not None:
+            if someone in asked:  # two who stand in for each other are both away
+                return None
+            asked.add(someone)
+            away = next((a for a in self.absences if a.staff_id == someone and a.holds(at)), None)
+            if away is None:
+                break
+            someone = away.stand_in_id
+        return someone
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,21 +86,30 @@ def is_on_duty(duty: Duty, at: datetime) -> bool:
     today = now.isoweekday()
     yesterday = (today - 2) % _DAYS_A_WEEK + 1
     if today in duty.weekdays and duty.start <= now.time() and (overnight or now.time() < duty.until):
-        return True
-    return overnight and yesterday in duty.weekdays and now.time() < duty.until
+        return _starts_on(duty, now.date())
+    in_the_night = overnight and yesterday in duty.weekdays and now.time() < duty.until
+    return in_the_night and _starts_on(duty, now.date() - timedelta(days=1))
+
+
+def _starts_on(duty: Duty, day: date) -> bool:
+    return (duty.first is None or duty.first <= day) and (duty.last is None or day <= duty.last)
 
 
 def ladder(plan: LadderPlan, company: Company, community: Community | None, at: datetime) -> tuple[Rung, ...]:
     """Active people in the order in which they are rung, each one once.
 
     A butler or deputy with a rota of his own who is off duty comes last: he knows the house, but others are awake.
-    Without a community the company-wide roles are rung, whatever their station.
+    Without a community the company-wide roles are rung, whatever their station. Whoever stands in for somebody absent
+    is rung in his place; the absent themselves only when otherwise nobody would be.
     """
     rungs: dict[int, Rung] = {}
-    for role, staff_id in [*_on_duty(plan, company, community, at), *_off_duty(company, community, at)]:
-        person = company.staff.get(staff_id)
+    meant = [*_on_duty(plan, company, community, at), *_off_duty(company, community, at)]
+    for role, staff_id in meant:
+        person = company.staff.get(company.present(staff_id, at) or 0)
         if person is not None and person.active:
-            rungs.setdefault(staff_id, Rung(role, person))
+            rungs.setdefault(person.id, Rung(role, person))
+    if not rungs and company.absences:
+        return ladder(plan, replace(company, absences=()), community, at)
     return tuple(rungs.values())
 
 
@@ -120,7 +144,7 @@ def ladder_gaps(
     alike: dict[tuple[int, int, int | None], list[Community]] = {}
     for community in communities:
         alike.setdefault((community.station_id, community.butler_id, community.deputy_id), []).append(community)
-    edges = _edges(company.duties, since, until)
+    edges = edges_of(company, since, until)
     gaps: list[Gap] = []
     for group in [(), *alike.values()]:
         open_gap: Gap | None = None
@@ -142,7 +166,9 @@ def _gap(
     people = len({rung.staff.phone for rung in ladder(plan, company, community, since) if rung.staff.phone})
     last = plan.rungs[-1]
     held = any(
-        role is last and (person := company.staff.get(staff_id)) is not None and person.active
+        role is last
+        and (person := company.staff.get(company.present(staff_id, since) or 0)) is not None
+        and person.active
         for role, staff_id in _on_duty(replace(plan, company_wide=plan.rungs), company, community, since)
     )
     if people >= FEWEST_PEOPLE and held:
@@ -150,13 +176,14 @@ def _gap(
     return Gap(alike, since, until, people, None if held else last)
 
 
-def _edges(duties: Iterable[Duty], since: datetime, until: datetime) -> list[datetime]:
-    """`since`, every instant before `until` at which a line of the rota may begin or end, `until`."""
-    times = {at for duty in duties for at in (duty.start, duty.until)} | {time(0)}
+def edges_of(company: Company, since: datetime, until: datetime) -> list[datetime]:
+    """`since`, every instant before `until` at which a line of the rota or an absence may begin or end, `until`."""
+    times = {at for duty in company.duties for at in (duty.start, duty.until)} | {time(0)}
     days = [
         local(since).date() + timedelta(days=n) for n in range((local(until).date() - local(since).date()).days + 1)
     ]
     changes = {datetime.combine(day, at, BEIJING).astimezone(UTC) for day in days for at in times}
+    changes |= {at for absence in company.absences for at in (absence.from_at, absence.until_at)}
     return [since, *sorted(change for change in changes if since < change < until), until]
 
 

@@ -18,10 +18,11 @@ import structlog
 
 from fulfillment.case import Case
 from fulfillment.company import Community
-from fulfillment.dispatch import Company, Rung, ladder, next_rung, next_step_at
+from fulfillment.dispatch import Rung, ladder, next_rung, next_step_at
 from fulfillment.notice import DECIDED, LISTED_WITHIN, TASK_OF, VOICE
 from fulfillment.outbox import NewTask, Rank, Task
 from fulfillment.ports import AlarmSender, FulfillmentStore, FulfillmentTx
+from fulfillment.rota import read_company
 from fulfillment.standard import Standard
 from fulfillment.ticket import Attempt, AttemptOutcome, Ticket
 from kernel.clock import Clock
@@ -91,8 +92,8 @@ class Forwarding:
         return _Standing(rungs, rounds, frozenset(staff_id for staff_id, n in times.items() if n > rounds))
 
     def _ladder(self, case: Case) -> tuple[Rung, ...]:
-        company = Company({s.id: s for s in case.tx.all_staff()}, case.tx.duties())
-        return ladder(self._standard.ladder, company, _community(case.tx, case.ticket), case.now)
+        community = _community(case.tx, case.ticket)
+        return ladder(self._standard.ladder, read_company(case.tx, case.now), community, case.now)
 
     def _has_run_through(self, case: Case, rounds: int, *, somebody: bool) -> bool:
         """Tells, once a round, that all were rung in vain; the console alarms from the first time on."""

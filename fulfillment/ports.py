@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from fulfillment.announcement import Announcement
 from fulfillment.call_ports import CallTx
 from fulfillment.company import Community, Duty, Household, Operator, Staff, Station
+from fulfillment.edition_ports import EditionTx
 from fulfillment.incident_ports import IncidentTx
 from fulfillment.outbox import Lane, NewTask, Rank, Task
 from fulfillment.profile import ProfileChoice
@@ -20,7 +21,7 @@ from fulfillment.visit_ports import VisitTx
 from fulfillment.waiting import InLine, Wait, WaitState
 
 
-class FulfillmentTx(CallTx, IncidentTx, ReportTx, VisitTx, Protocol):
+class FulfillmentTx(CallTx, EditionTx, IncidentTx, ReportTx, VisitTx, Protocol):
     """One open transaction. Everything written through it commits together or not at all.
 
     Reads inside a write transaction see the transaction's own writes. On SQLite it holds the write lock from its start;

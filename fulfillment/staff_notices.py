@@ -13,9 +13,10 @@ import structlog
 from fulfillment.case import Case, community_name
 from fulfillment.clocks import Calendar, ClockAction, ClockRule
 from fulfillment.company import Staff, StaffRole
-from fulfillment.dispatch import Company, is_on_duty, ladder
+from fulfillment.dispatch import is_on_duty, ladder
 from fulfillment.outbox import Task, TaskKind
 from fulfillment.ports import FulfillmentTx
+from fulfillment.rota import read_company
 from fulfillment.staff_message import StaffMessages, promise_message
 from fulfillment.ticket import Attempt, ClockState, Ticket, TicketClock, TicketState
 
@@ -118,10 +119,12 @@ def _meant(case: Case, action: ClockAction) -> Sequence[int]:
 
 
 def on_duty(tx: FulfillmentTx, role: StaffRole, at: datetime) -> Sequence[Staff]:
-    """Who holds a company-wide role now; in a gap of the rota everybody who ever does: somebody must hear it."""
-    lines = [d for d in tx.duties() if d.role is role]
-    now = [d for d in lines if is_on_duty(d, at)]
-    people = [tx.staff(staff_id) for staff_id in dict.fromkeys(d.staff_id for d in now or lines)]
+    """Who holds a company-wide role now, or stands in; in a gap of the rota everybody who ever does: somebody must hear it."""
+    company = read_company(tx, at)
+    lines = [d.staff_id for d in company.duties if d.role is role]
+    now = [company.present(d.staff_id, at) for d in company.duties if d.role is role and is_on_duty(d, at)]
+    there = [i for i in now if i is not None and i in company.staff and company.staff[i].active]
+    people = [company.staff[staff_id] for staff_id in dict.fromkeys(there or lines) if staff_id in company.staff]
     return [staff for staff in people if staff.active]
 
 
@@ -133,7 +136,7 @@ def _reroute(case: Case) -> int | None:
         return None
     tx, address = case.tx, case.ticket.address
     community = None if address.community_id is None else tx.community(address.community_id)
-    company = Company({s.id: s for s in tx.all_staff()}, tx.duties())
+    company = read_company(tx, case.now)
     had_it = {case.ticket.assignee_id, *_had_it(case)}
     candidates = ladder(case.standard.ladder, company, community, case.now)
     next_one = next((rung.staff for rung in candidates if rung.staff.id not in had_it), None)

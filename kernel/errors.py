@@ -4,7 +4,8 @@ HotlineError
 ├── ConfigurationError      the start is refused; the message names the setting and the remedy
 ├── BadInput                the caller's data cannot be used; `reason` is for the log
 │   ├── ImportRejected      a company file cannot be read at all (single bad rows are listed, not raised)
-│   └── IncidentRefused     facts of an incident that cannot be (`.reason` is a key the console words)
+│   ├── IncidentRefused     facts of an incident that cannot be (`.reason` is a key the console words)
+│   └── ChangeRefused       a table or wording that the company may not have so (`.reason` as above, `.details`)
 ├── NotFound                no such ticket, conversation, attempt
 ├── Conflict                somebody else was first
 │   ├── AlreadyTaken        a conversation belongs to another operator (`.holder`)
@@ -42,6 +43,15 @@ class IncidentRefused(BadInput):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class ChangeRefused(BadInput):
+    """The company may not change a table or a wording so; `details` fill the sentence for `reason`."""
+
+    def __init__(self, reason: str, **details: object) -> None:
+        super().__init__(f"{reason} {details}" if details else reason)
+        self.reason = reason
+        self.details = details
 
 
 class NotFound(HotlineError):

@@ -16,7 +16,7 @@ import phonenumbers
 
 from bot.rasa_client import Guess
 from bot.train import MODEL, model_fits
-from fulfillment.company import Community, Duty, Staff, StaffRole, Station
+from fulfillment.company import Absence, Community, Duty, Staff, StaffRole, Station
 from fulfillment.dispatch import Company, Gap, LadderPlan, ladder_gaps
 from fulfillment.sentinel import OVERDUE, overdue_steps
 from ivr.robots import robot_address
@@ -98,6 +98,7 @@ class CompanyOnFile:
     communities: Sequence[Community]
     duties: Sequence[Duty]
     with_pin: frozenset[int]
+    absences: Sequence[Absence] = ()
 
     def robot_of(self, staff: Staff) -> str:
         station = self.stations.get(staff.station_id or 0)
@@ -129,6 +130,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
                 tx.communities(),
                 tx.duties(),
                 tx.staff_with_pin(),
+                tx.absences(patient.clock.now()),
             )
         late = overdue_steps(patient.store, patient.clock.now())
     except HotlineError:
@@ -325,7 +327,9 @@ def robots(company: CompanyOnFile, duty_robot: str) -> Iterator[Finding]:
 
 
 def rota(company: CompanyOnFile, plan: LadderPlan, now: datetime) -> Iterator[Finding]:
-    gaps = ladder_gaps(plan, Company(company.staff, company.duties), company.communities, now, now + ROTA_AHEAD)
+    gaps = ladder_gaps(
+        plan, Company(company.staff, company.duties, company.absences), company.communities, now, now + ROTA_AHEAD
+    )
     for gap in gaps[:_SHOWN]:
         yield _gap(gap)
     if len(gaps) > _SHOWN:

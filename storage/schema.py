@@ -10,6 +10,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Date,
     Float,
     ForeignKey,
     Index,
@@ -106,6 +107,21 @@ duty = Table(
     Column("weekdays", JSON, nullable=False),
     Column("start", Time, nullable=False),
     Column("until", Time, nullable=False),
+    Column("first", Date),
+    Column("last", Date),
+)
+
+absence = Table(
+    "absence",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("staff_id", ForeignKey(staff.c.id), nullable=False),
+    Column("stand_in_id", ForeignKey(staff.c.id)),
+    Column("from_at", UtcDateTime, nullable=False),
+    Column("until_at", UtcDateTime, nullable=False, index=True),
+    Column("noted_at", UtcDateTime, nullable=False),
+    Column("noted_by", Words, nullable=False),
+    Column("cancelled_at", UtcDateTime),
 )
 
 household = Table(
@@ -621,6 +637,17 @@ profile_choice = Table(
     Column("chosen_by", Words, nullable=False),
     Column("withdrawn_at", UtcDateTime),
     Column("withdrawn_by", Words, nullable=False),
+)
+
+edition = Table(
+    "edition",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("part", Words, nullable=False),
+    Column("content", JSON),
+    Column("from_at", UtcDateTime, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("made_by", Words, nullable=False),
 )
 
 # --- waiting for a person, and what was recorded ------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from storage.chats import ChatRows
 from storage.conferences import ConferenceRows
 from storage.conversations import ConversationRows
 from storage.door import translated
+from storage.editions import EditionRows
 from storage.incidents import IncidentRows
 from storage.outbox import OutboxRows
 from storage.private_notes import PrivateNoteRows
@@ -43,6 +44,7 @@ class Tx(
     ChatRows,
     ConferenceRows,
     ConversationRows,
+    EditionRows,
     TicketRows,
     OutboxRows,
     PrivateNoteRows,

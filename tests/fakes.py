@@ -32,6 +32,7 @@ from fulfillment.waiting import InLine, Wait, WaitKind, WaitState
 from kernel.clock import local
 from kernel.errors import Conflict, NotFound, StaleEpoch
 from tests.fake_calls import CallTables, FakeCallTx
+from tests.fake_editions import EditionTables, FakeEditionTx
 from tests.fake_incidents import FakeIncidentTx, IncidentTables
 from tests.fake_reports import FakeReportTx
 from tests.fake_visits import FakeVisitTx, VisitTables
@@ -242,6 +243,7 @@ class _Tables:
     marks: dict[str, str] = field(default_factory=dict)
     profile_choices: dict[int, ProfileChoice] = field(default_factory=dict)
     of_calls: CallTables = field(default_factory=CallTables)
+    of_editions: EditionTables = field(default_factory=EditionTables)
     of_incidents: IncidentTables = field(default_factory=IncidentTables)
     of_visits: VisitTables = field(default_factory=VisitTables)
 
@@ -369,7 +371,7 @@ def _require(row: Row | None, what: str) -> Row:
     return row
 
 
-class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeVisitTx):
+class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeEditionTx, FakeVisitTx):
     """dialogue.ports.DialogueTx over copied tables."""
 
     def __init__(self, tables: _Tables, *, writable: bool) -> None:
