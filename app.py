@@ -18,7 +18,7 @@ from typing import TextIO, cast
 
 import click
 import structlog
-from flask import Flask, Response, jsonify, redirect
+from flask import Flask, Response, jsonify, redirect, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.wrappers import Response as AnyResponse
@@ -27,7 +27,7 @@ from bot.danger_words import load_danger_words
 from bot.rasa_client import RasaClient
 from bot.understand import Understander, describe
 from bot.understanding import CommunityName
-from console import Audio, Health, build_console
+from console import Audio, Health, Setup, build_console
 from console.visit_acts import VisitRooms
 from console.work_order import Rooms as WorkOrderRooms
 from console.work_order import build_work_orders
@@ -44,6 +44,7 @@ from dialogue.kit import Kit
 from dialogue.leak_question import LeakQuestions
 from dialogue.line import Callbacks, LineDeliveries, LineWords, waiting_words
 from dialogue.our_calls import CallbackDelivery, OurCalls
+from dialogue.own_wording import OwnWording, load_blanks, load_quoted
 from dialogue.passing_on import PassingOn
 from dialogue.phone_number import as_said
 from dialogue.pictures import Pictures
@@ -66,6 +67,7 @@ from fulfillment.clock_watch import ClockWatch
 from fulfillment.complete_ladder import demand_complete_ladders
 from fulfillment.desk import Desk
 from fulfillment.dissatisfied import WordOfDissatisfaction
+from fulfillment.editions import Editions, Keeper
 from fulfillment.forwarding import Forwarding
 from fulfillment.importing import ImportReport, RobotAddress, import_company
 from fulfillment.incident_notices import IncidentNotices
@@ -76,9 +78,10 @@ from fulfillment.pins import Pins
 from fulfillment.ports import AlarmSender, Deliverer
 from fulfillment.replanning import Replanning
 from fulfillment.robot_messages import RobotSender
+from fulfillment.rota import Rota
 from fulfillment.sentinel import Listener, Sentinel
 from fulfillment.staff_notices import StaffNotices
-from fulfillment.standard import Standard
+from fulfillment.standard import EDITABLE, Standard
 from fulfillment.telling import Telling, TextSender
 from fulfillment.ticket import TimelineEntry
 from fulfillment.visit_word import WordOfVisit
@@ -96,6 +99,7 @@ from ivr.robot_text import notice_message, notice_text, robot_text, sentinel_wor
 from ivr.robots import ChatRobots, robot_address
 from ivr.softphone import Softphones
 from ivr.sounds import build_sounds
+from ivr.spoken import speakable
 from ivr.twiml import TwimlWriter
 from ivr.visit_text import visit_message, visit_text
 from kernel.clock import SystemClock
@@ -159,6 +163,22 @@ class Rooms:
     def book(self) -> ScriptBook:
         return ScriptBook(
             self.settings.scripts_dir, company=self.settings.company_name, number=self.settings.agent_number
+        )
+
+    @cached_property
+    def rota(self) -> Rota:
+        return Rota(self.store, self.standard, self.clock)
+
+    @cached_property
+    def editions(self) -> Editions:
+        """What the company has made of tables and wordings. Refreshed before every request and every task."""
+        own_wording = OwnWording(self.book, load_quoted(self.settings.data_dir), self.standard.never_said)
+        tables: dict[str, Keeper] = dict.fromkeys(EDITABLE, self.standard)
+        return Editions(
+            self.store,
+            self.clock,
+            {**tables, "script": self.book},
+            {"ladder": self.rota.demand_fits, "script": own_wording},
         )
 
     @cached_property
@@ -400,7 +420,7 @@ class Rooms:
         incident_warnings = IncidentWarnings(
             self.store, self.carrier, self.robots, self.book, self.standard, self.clock
         )
-        return {
+        carried_out_by: dict[str, Deliverer] = {
             TaskKind.FORWARD_EMERGENCY: forwarding.forward,
             TaskKind.RING_PERSON: telling.tell,
             TaskKind.TEXT_PERSON: telling.tell,
@@ -444,6 +464,16 @@ class Rooms:
                 self.store, self.carrier, self.book, self.standard, self.clock, self.settings.twilio_from_number
             ).tell,
         }
+        return {kind: self.as_the_company_has_it_now(deliver) for kind, deliver in carried_out_by.items()}
+
+    def as_the_company_has_it_now(self, deliver: Deliverer) -> Deliverer:
+        """What was saved in the console holds from the next step on."""
+
+        def refreshed(task: Task) -> None:
+            self.editions.refresh()
+            deliver(task)
+
+        return refreshed
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -475,6 +505,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         return app  # one of the programs below: no pages, and perhaps no database yet
     _demand_current_schema(rooms.store)
     _limit_waiting(app, rooms.store)
+    _refresh_editions(app, rooms)
     limiter = Limiter(get_remote_address, app=app, storage_uri="memory://")
     secure = settings.public_base_url.scheme == "https"
     app.register_blueprint(
@@ -539,6 +570,9 @@ def create_app(settings: Settings | None = None) -> Flask:
             book=rooms.book,
             passing_on=PassingOn(rooms.store, rooms.book, rooms.standard.queue, rooms.clock),
             incidents=Incidents(rooms.store, rooms.standard, rooms.clock),
+            setup=Setup(
+                rooms.editions, load_blanks(settings.data_dir), load_quoted(settings.data_dir), spoken=speakable
+            ),
             audio=Audio(
                 rooms.conferences,
                 rooms.hotline.leak_heard,
@@ -587,6 +621,15 @@ def _limit_waiting(app: Flask, store: Store) -> None:
     @app.teardown_request
     def end(_error: BaseException | None) -> None:
         store.limit_waiting(None)
+
+
+def _refresh_editions(app: Flask, rooms: Rooms) -> None:
+    """A call, a chat or a page has the tables and wordings as the company has made them by now."""
+
+    @app.before_request
+    def refresh() -> None:
+        if not (request.endpoint or "").endswith("static"):
+            rooms.editions.refresh()
 
 
 def _demand_current_schema(store: Store) -> None:
@@ -679,6 +722,7 @@ def worker(instance: str) -> None:
         rooms = _rooms()
         name = f"worker-{os.uname().nodename}-{instance}"
         lanes = [lane for lane, threads in LANE_THREADS.items() for _ in range(threads)]
+        rooms.editions.refresh()
         plan = rooms.standard.ladder
         demand_complete_ladders(rooms.store, rooms.standard, rooms.clock)
         per_second = {Lane.VOICE: plan.calls_per_second, Lane.TEXT: plan.texts_per_second}
@@ -706,6 +750,7 @@ def doctor() -> None:
 
     def program() -> None:
         rooms = _rooms()
+        rooms.editions.refresh()
         patient = Patient(
             rooms.settings,
             rooms.store,
@@ -733,6 +778,7 @@ def fallback_twiml(file: TextIO) -> None:
 
     def program() -> None:
         rooms = _rooms()
+        rooms.editions.refresh()
         file.write(TwimlWriter(rooms.line, rooms.book, rooms.standard.queue, place_names=()).static_fault() + "\n")
 
     _with_polite_errors(program)

@@ -11,10 +11,14 @@ from flask_limiter import Limiter
 from console import (
     administration,
     announcements,
+    business_days,
     calls,
     conversations,
+    directory,
+    editions,
     gate,
     incident_actions,
+    ladder,
     live,
     pages,
     passing,
@@ -23,6 +27,7 @@ from console import (
     reports,
     resident_calls,
     rota,
+    scripts,
     supervision,
     ticket_export,
     ticket_list,
@@ -43,6 +48,7 @@ from console.ports import (
     Recordings,
     Rooms,
     SetsPins,
+    Setup,
     Standard,
     VisitPictures,
 )
@@ -77,6 +83,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     book: ScriptBook,
     passing_on: PassingOn,
     incidents: Incidents,
+    setup: Setup,
     limiter: Limiter | None = None,
     cookies_secure: bool = False,
     max_streams: int = 24,
@@ -106,6 +113,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
         book,
         passing_on,
         incidents,
+        setup,
     )
     presence = Presence(rooms)
     blueprint = Blueprint(
@@ -151,6 +159,11 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     resident_calls.add_routes(blueprint, rooms)
     administration.add_routes(blueprint, rooms)
     rota.add_routes(blueprint, rooms)
+    ladder.add_routes(blueprint, rooms)
+    business_days.add_routes(blueprint, rooms)
+    directory.add_routes(blueprint, rooms)
+    scripts.add_routes(blueprint, rooms)
+    editions.add_routes(blueprint, rooms)
     announcements.add_routes(blueprint, rooms)
     incident_routes.add_routes(blueprint, rooms)
     incident_actions.add_routes(blueprint, rooms)

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from dialogue.conversation import Conversation, Message
 from dialogue.leg import LegMode
+from dialogue.own_wording import Blank, Quoted
 from dialogue.passing_on import PassingOn
 from dialogue.ports import DialogueStore
 from dialogue.script_book import ScriptBook
@@ -15,6 +16,7 @@ from fulfillment.appointment import Appointment
 from fulfillment.clause import Clause
 from fulfillment.clocks import ClockEvent
 from fulfillment.dispatch import LadderPlan
+from fulfillment.editions import Editions
 from fulfillment.importing.words import Words
 from fulfillment.incident import IncidentRules
 from fulfillment.incidents import Incidents
@@ -137,6 +139,14 @@ class Standard(Protocol):
     def incidents(self) -> IncidentRules: ...
     @property
     def ladder(self) -> LadderPlan: ...
+    def shipped(self, part: str) -> Any:
+        """A table as the file holds it."""
+        ...
+
+    def read_edition(self, part: str, content: Any) -> Any:
+        """What an edition of a table comes to. Raises ConfigurationError."""
+        ...
+
     @property
     def never_said(self) -> Sequence[NeverSaid]: ...
     @property
@@ -236,6 +246,17 @@ class SetsPins(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Setup:
+    """What the pages work with on which a company makes tables and wordings its own."""
+
+    editions: Editions
+    blanks: Mapping[str, Blank]
+    quoted: Sequence[Quoted]
+    #: A sentence as the telephone speaks it: numbers digit by digit.
+    spoken: Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
 class Rooms:
     """Everything the pages work with, built once by app.py."""
 
@@ -257,3 +278,4 @@ class Rooms:
     book: ScriptBook
     passing: PassingOn
     incidents: Incidents
+    setup: Setup

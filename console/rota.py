@@ -35,9 +35,9 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     """/rota, /rota/lines, /rota/lines/<key>, /rota/lines/<key>/end, /rota/editions/<id>, /rota/absences[/<id>/cancel]."""
     service = Rota(rooms.store, rooms.standard, rooms.clock)
 
-    def done(act: Callable[[], object], what: str, form: str, **facts: object) -> ResponseReturnValue:
+    def done(act: Callable[[], object], what: str, form: str) -> ResponseReturnValue:
         week = url_for("console.rota", week=request.args.get("week") or None)
-        return kept(act, what, back_to=week, shown_again=lambda refused: _page(rooms, refused, form), **facts)
+        return kept(act, what, back_to=week, shown_again=lambda refused: _page(rooms, refused, form), on=form)
 
     @blueprint.get("/rota")
     @allow(OperatorRole.SUPERVISOR)
@@ -62,7 +62,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.post("/rota/editions/<int:edition_id>")
     @allow(OperatorRole.SUPERVISOR)
     def restore_rota(edition_id: int) -> ResponseReturnValue:
-        return done(lambda: service.restore(edition_id, by=me().name), "rota_restored", "editions", edition=edition_id)
+        return done(lambda: service.restore(edition_id, by=me().name), "rota_restored", "editions")
 
     @blueprint.post("/rota/absences")
     @allow(OperatorRole.SUPERVISOR)
@@ -72,7 +72,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.post("/rota/absences/<int:absence_id>/cancel")
     @allow(OperatorRole.SUPERVISOR)
     def cancel_absence(absence_id: int) -> ResponseReturnValue:
-        return done(lambda: service.cancel_absence(absence_id), "absence_cancelled", "", absence=absence_id)
+        return done(lambda: service.cancel_absence(absence_id), "absence_cancelled", "")
 
 
 def _page(rooms: Rooms, refused: ChangeRefused | None = None, form: str = "") -> str:

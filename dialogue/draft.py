@@ -16,11 +16,11 @@ from dialogue.questions import QUESTIONS, expect_of
 from dialogue.state import DialogueState, Taken, merge
 from fulfillment.company import OtherUnit
 from fulfillment.standard import TicketKind
+from fulfillment.table_faults import COORDINATOR
 
 #: Questions in whose answers every time is the time of a visit.
 _ABOUT_A_VISIT = frozenset({"visit_time", "read_back", "what_is_wrong"})
-#: Coordinates between all others when nobody more precise is known (12345).
-FALLBACK_UNIT = "government"
+FALLBACK_UNIT = COORDINATOR
 #: The bot's last reply once more, and the last sentence of it alone: a question stands last.
 REPEAT_ALL, REPEAT_QUESTION = "repeat", "repeat.question"
 

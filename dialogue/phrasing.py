@@ -61,6 +61,7 @@ class Phrasing:
         """What scripts may name without the policy knowing it: the ticket's number and promise, the address in words."""
         context: dict[str, object] = {
             **self._kit.facts,
+            **self._wording.season(),
             "address": self._wording.address(state.slots.address),
             "phone": as_said(to_e164(state.slots.phone) or self._conversation.peer),
             "symptom": self._wording.symptom(state.symptom),

@@ -4,6 +4,9 @@ A theme is a file, a purpose is an entry; the key of a script is `<theme>.<purpo
 (a part of a sentence, no channel of its own) or a mapping with `clause`, `params`, `text` or `voice` and `chat`,
 and optionally `interruptible: false` (safety instructions) and `card`. All templates are compiled at the start:
 an undeclared or unused parameter, an unknown field or a broken template refuses the start (ConfigurationError).
+
+A company words a sentence its own way with an edition (fulfillment.editions): another voice and chat of one script, which
+keeps everything else that the script is. What editions are refused for is in `dialogue.own_wording`.
 """
 
 import re
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, StrictUndefined, Template, TemplateSyntaxError, meta
+from jinja2 import Environment, StrictUndefined, Template, TemplateSyntaxError, meta, nodes
 
 from dialogue.conversation import Said
 from kernel.errors import ConfigurationError
@@ -22,6 +25,13 @@ from kernel.errors import ConfigurationError
 HOUSE_PARAMS = frozenset({"company", "number"})
 _FIELDS = frozenset({"clause", "params", "text", "voice", "chat", "interruptible", "card"})
 
+
+#: What the wordings in scripts_zh are made of, and an edition may be made of.
+_OF_A_WORDING = frozenset(
+    {nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.If, nodes.Not, nodes.And, nodes.Or, nodes.Filter,
+     nodes.Compare, nodes.Operand, nodes.Const, nodes.Test}
+)  # fmt: skip
+_FILTERS = frozenset({"digits", "int", "join"})
 
 _MOBILE = re.compile(r"(1\d{2})(\d{4})(\d{4})", re.ASCII)
 
@@ -60,10 +70,17 @@ class Script:
     chat: Template
     interruptible: bool = True
     card: str | None = None
+    source: tuple[str, str] = ("", "")  # voice and chat as they are written
+
+    def kept(self) -> dict[str, Any]:
+        """What no edition changes."""
+        return {"clause": self.clause, "interruptible": self.interruptible, "card": self.card}
 
 
 class ScriptBook:
-    """Renders scripts by key. Immutable after construction, safe to share between threads."""
+    """Renders scripts by key. Safe to share between threads: never changed after construction, but for `adopt`, which puts
+    one script in the place of another.
+    """
 
     def __init__(self, directory: Path, *, company: str, number: str) -> None:
         self._environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701 - the channels escape: TwiML by twilio, pages by textContent and Jinja2
@@ -77,16 +94,72 @@ class ScriptBook:
             raise ConfigurationError(msg)
         for file in files:
             self._read(file)
+        self._shipped: Mapping[str, Script] = dict(self.scripts)
+
+    def shipped(self, key: str) -> Script:
+        """A script as it is in scripts_zh/. Raises KeyError."""
+        return self._shipped[key]
+
+    def read_edition(self, part: str, content: Any) -> Script:
+        """`part` is `script.<key>`, content `{voice, chat}`; None: as shipped. Raises ConfigurationError: no such script, a
+        sentence that is none, or one with a blank that the shipped one does not declare.
+        """
+        key = part.partition(".")[2]
+        if key not in self._shipped:
+            raise ConfigurationError(f"scripts_zh {key}: no such script")
+        shipped = self._shipped[key]
+        if content is None:
+            return shipped
+        if not isinstance(content, dict) or set(content) != {"voice", "chat"}:
+            raise ConfigurationError(f"scripts_zh {key}: an edition says voice and chat")
+        for text in content.values():
+            self._refuse_all_but_blanks(key, str(text))
+        used = self.blanks_of(f"{content['voice']}{content['chat']}")
+        return self._script(key, {**content, "params": sorted(shipped.params & used), **shipped.kept()})
+
+    def is_plain(self, key: str) -> bool:
+        """Whether a shipped script is made of what an edition may be made of. Raises KeyError."""
+        try:
+            voice, chat = self._shipped[key].source
+            self.read_edition(f"script.{key}", {"voice": voice, "chat": chat})
+        except ConfigurationError:
+            return False
+        return True
+
+    def adopt(self, part: str, content: Any) -> None:
+        """From now on the edition is said. Raises ConfigurationError, and nothing has changed."""
+        script = self.read_edition(part, content)
+        self.scripts[script.key] = script
+
+    def _refuse_all_but_blanks(self, key: str, text: str) -> None:
+        """What is typed in a browser is no program: blanks, and parts that depend on whether one is filled."""
+        try:
+            found = {type(node) for node in self._environment.parse(text).find_all(nodes.Node)}
+        except TemplateSyntaxError as exc:
+            raise ConfigurationError(f"scripts_zh {key}: {exc}") from exc
+        if not found <= _OF_A_WORDING:
+            names = sorted(one.__name__ for one in found - _OF_A_WORDING)
+            raise ConfigurationError(f"scripts_zh {key}: only blanks and what depends on them, no {', '.join(names)}")
+        filters = {node.name for node in self._environment.parse(text).find_all(nodes.Filter)}
+        if not filters <= _FILTERS:  # others lead out of the sentence (attr), or make it endless (center)
+            raise ConfigurationError(f"scripts_zh {key}: no {', '.join(sorted(filters - _FILTERS))}")
+
+    def blanks_of(self, source: str) -> frozenset[str]:
+        """The blanks of a sentence as it is written."""
+        return frozenset(meta.find_undeclared_variables(self._environment.parse(source)))
 
     def say(self, key: str, **params: object) -> Said:
         """One script rendered for both channels; parameters that it does not declare are ignored.
 
         Raises KeyError for an unknown key or a missing parameter: both are programming errors that the house tests find.
         """
-        script = self.scripts[key]
+        return self.say_so(self.scripts[key], **params)
+
+    def say_so(self, script: Script, **params: object) -> Said:
+        """The same for a script that is not, or not yet, in force (see `read_edition`)."""
         values = self._house | {name: params[name] for name in script.params}
         return Said(
-            script=key,
+            script=script.key,
             chat=script.chat.render({k: _for_channel(v, "chat") for k, v in values.items()}),
             voice=script.voice.render({k: _for_channel(v, "voice") for k, v in values.items()}),
             interruptible=script.interruptible,
@@ -122,8 +195,8 @@ class ScriptBook:
         if unknown or not ({"text"} <= set(entry) or {"voice", "chat"} <= set(entry)):
             msg = f"scripts_zh {key}: needs text, or voice and chat; unknown fields: {sorted(unknown)}"
             raise ConfigurationError(msg)
-        voice, in_voice = self._compile(key, str(entry["voice"] if "voice" in entry else entry["text"]))
-        chat, in_chat = self._compile(key, str(entry["chat"] if "chat" in entry else entry["text"]))
+        source = tuple(str(entry[channel] if channel in entry else entry["text"]) for channel in ("voice", "chat"))
+        (voice, in_voice), (chat, in_chat) = (self._compile(key, text) for text in source)
         declared = frozenset(entry.get("params") or ())
         used = in_voice | in_chat
         if (used - HOUSE_PARAMS) - declared or declared - used:
@@ -137,6 +210,7 @@ class ScriptBook:
             chat=chat,
             interruptible=entry.get("interruptible", True),
             card=entry.get("card"),
+            source=(source[0], source[1]),
         )
 
     def _compile(self, key: str, text: str) -> tuple[Template, frozenset[str]]:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import yaml
 
@@ -12,6 +12,8 @@ from bot.entities import EntityWords
 from dialogue.facts import Matter
 from dialogue.phrases import Phrases
 from kernel.errors import ConfigurationError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +31,8 @@ class Knowledge:
 
 def load_knowledge(data_dir: Path) -> Knowledge:
     """Raises ConfigurationError naming the file and the entry."""
-    matters = _read(data_dir / "matters.yml")
-    knowledge = _read(data_dir / "knowledge.yml")
+    matters = read_table(data_dir / "matters.yml", dict)
+    knowledge = read_table(data_dir / "knowledge.yml", dict)
     answers = knowledge.get("answers", {})
     found: dict[str, Matter] = {}
     for intent, row in matters.items():
@@ -54,19 +56,20 @@ def load_knowledge(data_dir: Path) -> Knowledge:
 def _phrases(path: Path) -> Phrases:
     try:
         words = EntityWords.load()
-        return Phrases.compiled(_read(path), words.number, words.resolve_time)
+        return Phrases.compiled(read_table(path, dict), words.number, words.resolve_time)
     except (KeyError, TypeError, re.error) as exc:
         msg = f"{path}: {exc!r}"
         raise ConfigurationError(msg) from exc
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_table(path: Path, shape: type[T]) -> T:
+    """A YAML file that holds a mapping or a list. Raises ConfigurationError."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as exc:
         msg = f"{path}: {exc}"
         raise ConfigurationError(msg) from exc
-    if not isinstance(content, dict):
-        msg = f"{path}: must be a mapping"
+    if not isinstance(content, shape):
+        msg = f"{path}: must be a {shape.__name__}"
         raise ConfigurationError(msg)
     return content

@@ -23,6 +23,13 @@ class Wording:
         self._standard = standard
         self._community_name = community_name
 
+    def season(self) -> Mapping[str, str]:
+        """When it is warm and when it is paid, as the calendar of the company says now (F10)."""
+        season, fees = self._standard.calendar.season, self._standard.calendar.fee_collection
+        days = {"season_start": season.first, "season_end": season.last, "fee_start": fees.first, "fee_end": fees.last}
+        words = {name: self._book.word("words.date", {"month": on.month, "day": on.day}) for name, on in days.items()}
+        return {**words, "season_days": str(season.days)}
+
     def address(self, address: Address) -> Both:
         """`翠湖花园3号楼2单元501` shown, `翠湖花园3号楼2单元五零幺` spoken; the words of a place, or "not known yet"."""
         return Both(

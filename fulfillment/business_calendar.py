@@ -35,6 +35,12 @@ class Season:
             return self.first <= today <= self.last
         return today >= self.first or today <= self.last
 
+    @property
+    def days(self) -> int:
+        """From the first to the last day of a season without 29 February, as a season is counted: 15 November to 15 March are 120."""
+        first, last = date(2022, self.first.month, self.first.day), date(2022, self.last.month, self.last.day)
+        return ((last if last >= first else last.replace(year=2023)) - first).days
+
     def next_start(self, day: date) -> date:
         """The first day of the season that starts on or after a day."""
         start = date(day.year, self.first.month, self.first.day)

@@ -131,6 +131,16 @@ def next_step_at(plan: LadderPlan, *, now: datetime, round_began: datetime, left
     return now + step
 
 
+def timetable(plan: LadderPlan, rungs: Sequence[Rung]) -> Sequence[tuple[Rung, timedelta]]:
+    """When each would be rung, from the alarm on, if nobody answered."""
+    began = now = datetime(2000, 1, 1, tzinfo=UTC)
+    found = []
+    for left, rung in zip(reversed(range(len(rungs))), rungs, strict=True):
+        found.append((rung, now - began))
+        now = next_step_at(plan, now=now, round_began=began, left=left)
+    return found
+
+
 def ladder_gaps(
     plan: LadderPlan, company: Company, communities: Iterable[Community], since: datetime, until: datetime
 ) -> Sequence[Gap]:

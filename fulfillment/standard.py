@@ -25,6 +25,7 @@ from fulfillment.incident import IncidentRules, Level
 from fulfillment.manners import NeverSaid
 from fulfillment.pin_tries import PinRules
 from fulfillment.resident_calls import OutgoingPlan, Purpose, PurposePlan, ShortAnswer
+from fulfillment.table_faults import DAYTIME, calendar_faults, directory_faults, ladder_faults
 from fulfillment.visit_rules import Check, Ground, VisitRules
 from fulfillment.waiting import QueueRules
 from kernel.errors import ConfigurationError, NotFound
@@ -33,7 +34,8 @@ T = TypeVar("T")
 
 #: Public holidays are computed for these years before the first thread starts: the package fills its table as it is asked.
 _CALENDAR_YEARS = range(2020, 2046)
-_SECONDS_TO_ACCEPT = 480  # the last rung starts before minute 8 (G7e: 10 minutes)
+#: Tables of which a company may make editions of its own in the console (fulfillment.editions).
+EDITABLE = ("ladder", "calendar", "directory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +118,6 @@ class _SeasonRow:
     last: Annotated[MonthDay, BeforeValidator(_month_day)]
 
 
-#: N7: not before 7:00, not after 22:00.
-_DAYTIME = Span(time(7), time(22))
-
-
 @dataclass(frozen=True, slots=True)
 class _CalendarFile:
     season: _SeasonRow
@@ -128,7 +126,7 @@ class _CalendarFile:
     calling_hours: Annotated[tuple[Span, ...], BeforeValidator(_spans)]
     working_days: frozenset[date] = frozenset()
     days_off: frozenset[date] = frozenset()
-    daytime: Annotated[Span, BeforeValidator(_span)] = _DAYTIME
+    daytime: Annotated[Span, BeforeValidator(_span)] = DAYTIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +149,8 @@ class _OutgoingFile:
 
 
 class Standard:
-    """Immutable after construction, safe to share between threads.
+    """Safe to share between threads. Never changed after construction, but for `adopt`, which puts one table in the place
+    of another: whoever asks for `ladder`, `calendar` or `directory` at each step has what the company made of them.
 
     Args:
         data_dir: where the tables lie (Settings.data_dir).
@@ -174,22 +173,20 @@ class Standard:
         register = self._read("clauses.yml", _ClauseFile)
         self.sources: Mapping[str, str] = register.sources
         self.clauses: Mapping[str, Clause] = self._by_key("clauses.yml", register.clauses)
-        self.ladder: LadderPlan = self._read("ladder.yml", LadderPlan)
-        self.directory: Mapping[str, OtherUnit] = self._by_key(
-            "directory.yml", self._read("directory.yml", tuple[OtherUnit, ...])
-        )
+        self._shipped: Mapping[str, Any] = {part: self._content(f"{part}.yml") for part in EDITABLE}
+        self.ladder: LadderPlan = self._ladder(self._shipped["ladder"])
+        self._directory = self._other_units(self._shipped["directory"])
         self.never_said: tuple[NeverSaid, ...] = self._read("never_said.yml", tuple[NeverSaid, ...])
         self.queue: QueueRules = self._read("queue.yml", QueueRules)
         self.incidents: IncidentRules = self._read("incidents.yml", IncidentRules)
         self.visit: VisitRules = self._read("visit.yml", VisitRules)
         self.words: Words = load_words(data_dir / "import_words.yml")
-        self.calendar = self._calendar()
+        self.calendar: BusinessCalendar = self._calendar(self._shipped["calendar"])
         self.outgoing: OutgoingPlan = self._outgoing()
         self._check_clauses()
         self._check_rules()
         self._check_plans()
         self._check_kinds()
-        self._check_ladder()
         self._check_queue()
         self._check_visit()
         self._check_incidents()
@@ -218,6 +215,43 @@ class Standard:
         return tuple(rule for rule in rules if not rule.profile or rule.profile in _names(profiles))
 
     @property
+    def directory(self) -> Mapping[str, OtherUnit]:
+        """By key; the same object for good."""
+        return self._directory
+
+    def shipped(self, part: str) -> Any:
+        """A table of EDITABLE as the file holds it."""
+        return self._shipped[part]
+
+    def read_edition(self, part: str, content: Any) -> LadderPlan | BusinessCalendar | Mapping[str, OtherUnit]:
+        """An edition as the file is read. What it leaves out is as shipped, so that it survives a release that adds
+        something; None is the table as shipped. Raises ConfigurationError.
+        """
+        shipped = self._shipped[part]
+        content = shipped if content is None else content
+        whole = {**shipped, **content} if isinstance(shipped, dict) and isinstance(content, dict) else content
+        match part:
+            case "ladder":
+                return self._ladder(whole)
+            case "calendar":
+                return self._calendar(whole)
+            case _:
+                units = self._other_units(whole)
+                if set(units) != {row["key"] for row in shipped}:
+                    raise self._wrong("directory.yml", "key", "the units are those of the shipped table")
+                return units
+
+    def adopt(self, part: str, content: Any) -> None:
+        """From now on the edition holds; None: the table as shipped. Raises ConfigurationError, and nothing has changed."""
+        match self.read_edition(part, content):
+            case LadderPlan() as plan:
+                self.ladder = plan
+            case BusinessCalendar() as calendar:
+                self.calendar = calendar
+            case units:
+                self._directory.update(units)  # the same keys: between two of them nothing is missing
+
+    @property
     def choices(self) -> Mapping[str, tuple[str, ...]]:
         """Theme → what can be chosen, as the rules of the table offer it."""
         offered: dict[str, dict[str, None]] = {theme: {} for theme in self.profiles}
@@ -227,9 +261,9 @@ class Standard:
                 offered[theme][choice] = None
         return {theme: tuple(found) for theme, found in offered.items()}
 
-    def _calendar(self) -> BusinessCalendar:
-        file = self._read("calendar.yml", _CalendarFile)
-        return BusinessCalendar(
+    def _calendar(self, content: Any) -> BusinessCalendar:
+        file = self._shaped("calendar.yml", content, _CalendarFile)
+        calendar = BusinessCalendar(
             season=Season(file.season.first, file.season.last),
             fee_collection=Season(file.fee_collection.first, file.fee_collection.last),
             office_hours=file.office_hours,
@@ -239,6 +273,18 @@ class Standard:
             days_off=file.days_off,
             daytime=file.daytime,
         )
+        self._refuse("calendar.yml", calendar_faults(calendar))
+        return calendar
+
+    def _ladder(self, content: Any) -> LadderPlan:
+        plan = self._shaped("ladder.yml", content, LadderPlan)
+        self._refuse("ladder.yml", ladder_faults(plan))
+        return plan
+
+    def _other_units(self, content: Any) -> dict[str, OtherUnit]:
+        units = self._by_key("directory.yml", self._shaped("directory.yml", content, tuple[OtherUnit, ...]))
+        self._refuse("directory.yml", directory_faults(units))
+        return units
 
     def _outgoing(self) -> OutgoingPlan:
         file = self._read("outgoing.yml", _OutgoingFile)
@@ -254,19 +300,28 @@ class Standard:
         return OutgoingPlan(purposes, file.between, file.ring_seconds, file.pin, file.answers)
 
     def _read(self, name: str, shape: type[T]) -> T:
+        return self._shaped(name, self._content(name), shape)
+
+    def _content(self, name: str) -> Any:
         path = self._dir / name
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return yaml.safe_load(path.read_text(encoding="utf-8"))
         except OSError as exc:
             raise ConfigurationError(f"{path}: cannot be read ({exc.strerror}); DATA_DIR must point at data/") from exc
         except (yaml.YAMLError, UnicodeDecodeError) as exc:
             raise ConfigurationError(f"{path}: {exc}") from exc
+
+    def _shaped(self, name: str, content: Any, shape: type[T]) -> T:
         try:
             # pydantic hands the config down to plain dataclasses only from a type around them
             return TypeAdapter(tuple[shape], config=ConfigDict(extra="forbid")).validate_python((content,))[0]  # type: ignore[valid-type]
         except ValidationError as exc:
             faults = "; ".join(f"{_place(content, e['loc'][1:])}: {e['msg']}" for e in exc.errors())
-            raise ConfigurationError(f"{path}: {faults}") from exc
+            raise ConfigurationError(f"{self._dir / name}: {faults}") from exc
+
+    def _refuse(self, name: str, faults: Iterable[tuple[str, str]]) -> None:
+        for key, what in faults:
+            raise self._wrong(name, key, what)
 
     def _by_key(self, name: str, rows: Iterable[T]) -> dict[str, T]:
         found: dict[str, T] = {}
@@ -332,29 +387,6 @@ class Standard:
                 kind.is_accepted_on(date(2026, 1, 1))
             except ValueError as exc:
                 raise self._wrong("ticket_kinds.yml", kind.key, f"accepted: {exc}") from exc
-
-    def _check_ladder(self) -> None:
-        plan = self.ladder
-        if not plan.rungs or not plan.company_wide:
-            raise self._wrong("ladder.yml", "rungs, company_wide", "an emergency must reach somebody: name the roles")
-        if not 0 < plan.last_rung_within_seconds < _SECONDS_TO_ACCEPT:
-            raise self._wrong("ladder.yml", "last_rung_within_seconds", "the last rung starts before minute 8 (480)")
-        if not 0 <= plan.no_address_grace_seconds < plan.last_rung_within_seconds:
-            raise self._wrong("ladder.yml", "no_address_grace_seconds", "must leave time for the ladder")
-        for name in ("calls_per_second", "texts_per_second"):
-            if getattr(plan, name) <= 0:
-                raise self._wrong("ladder.yml", name, "nobody can be told without a call or a text: more than 0")
-        if not 0 < plan.leak_question_seconds <= plan.no_address_grace_seconds * 2:
-            raise self._wrong("ladder.yml", "leak_question_seconds", "must leave time for the ladder")
-        for name in (
-            "ring_seconds",
-            "step_seconds",
-            "round_pause_seconds",
-            "redial_within_seconds",
-            "busy_carrier_tries",
-        ):
-            if getattr(plan, name) < 1:
-                raise self._wrong("ladder.yml", name, "must be at least 1")
 
     def _check_queue(self) -> None:
         for name, value in asdict(self.queue).items():

@@ -117,7 +117,7 @@ class RowReader:
     def spoken_phone(self, name: str) -> str:
         """A number that is read out to residents: as the company writes it, if it can be dialled; service numbers too."""
         value = unicodedata.normalize("NFKC", self._value(name)).replace(" ", "")
-        if not value or _SERVICE_NUMBER.fullmatch(value) or _e164(value):
+        if not value or is_dialled(value):
             return value
         return self._refuse(name, "bad_phone", value=value[:_SHOWN])
 
@@ -221,6 +221,11 @@ class RowReader:
     def _problem(self, name: str, reason: str, **params: object) -> RowProblem:
         heading = self._table.headings.get(name, name)
         return RowProblem(self._table.file, self._row.line, heading, reason, self._words.reason(reason, **params))
+
+
+def is_dialled(value: str) -> bool:
+    """Whether a number can be read out to residents: a service number, or one that can be dialled from anywhere."""
+    return bool(_SERVICE_NUMBER.fullmatch(value) or _e164(value))
 
 
 def _e164(value: str) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 from argon2 import PasswordHasher
 from flask import Flask
 
-from console import Audio, Health, build_console
+from console import Audio, Health, Setup, build_console
 from dialogue.conference import Conferences
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.line import Callbacks
+from dialogue.own_wording import OwnWording, load_blanks, load_quoted
 from dialogue.passing_on import PassingOn
 from dialogue.pictures import Pictures
 from dialogue.recordings import Recordings
@@ -21,9 +22,11 @@ from dialogue.script_book import ScriptBook
 from dialogue.visit_pictures import VisitPictures
 from fulfillment.appointments import Appointments
 from fulfillment.desk import Desk
+from fulfillment.editions import Editions
 from fulfillment.incidents import Incidents
 from fulfillment.pins import Pins
-from fulfillment.standard import Standard
+from fulfillment.rota import Rota
+from fulfillment.standard import EDITABLE, Standard
 from fulfillment.ticket import (
     Address,
     Attempt,
@@ -35,6 +38,7 @@ from fulfillment.ticket import (
     TimelineEntry,
 )
 from fulfillment.visiting import Visits
+from ivr.spoken import speakable
 from kernel.clock import Clock
 from kernel.errors import AlreadyTaken, BadInput, StaleEpoch
 from storage import SoundFolder
@@ -313,6 +317,11 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
     folder = SoundFolder(Path(tempfile.mkdtemp(prefix="recordings-")))
     app.extensions["sounds"] = folder
     app.extensions["pictures"] = photographs = Path(tempfile.mkdtemp(prefix="pictures-"))
+    quoted = load_quoted(HOME / "data")
+    rota, own = Rota(store, STANDARD, clock), OwnWording(BOOK, quoted, STANDARD.never_said)
+    # Not refreshed: what a test saves does not reach the tables that all tests share.
+    keepers = {**dict.fromkeys(EDITABLE, STANDARD), "script": BOOK}
+    app.extensions["editions"] = editions = Editions(store, clock, keepers, {"ladder": rota.demand_fits, "script": own})
     settings = {
         "carrier_is_real": True,
         "pins": Pins(store, STANDARD.outgoing.pin, clock),
@@ -326,6 +335,7 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
         "book": BOOK,
         "passing_on": PassingOn(store, BOOK, STANDARD.queue, clock),
         "incidents": Incidents(store, STANDARD, clock),
+        "setup": Setup(editions, load_blanks(HOME / "data"), quoted, spoken=speakable),
     } | more
     app.register_blueprint(
         build_console(

@@ -14,7 +14,12 @@ from tests.fakes import FakeStore
 
 SAMPLE_VALUES = {"wait_id": 1, "recording_id": "a" * 32, "picture_id": "0" * 32, "conversation_id": "0" * 32, "ticket_id": 1, "part": "queue", "action": "note", "what": "ticket", "subject": "1", "announcement_id": 1, "incident_id": 1, "month": "2026-11", "choice_id": 1, "mode": "listen", "form": "csv", "operator_id": 1, "key": "0" * 16, "edition_id": 1, "absence_id": 1, "_path": "nowhere"}  # fmt: skip
 #: Routes that know only some values.
-SPECIAL = {"console.ticket_part": {"part": "facts"}, "console.end_or_resume": {"action": "end"}}
+SPECIAL = {
+    "console.ticket_part": {"part": "facts"},
+    "console.end_or_resume": {"action": "end"},
+    "console.shipped_edition": {"part": "ladder"},
+    "console.restore_edition": {"action": "restore"},
+}
 
 
 def console_routes(app: Flask) -> list[tuple[str, str, str]]:

@@ -1,0 +1,67 @@
+"""What is wrong with a table that a company may change: (key, what) for each fault, for the file and for its editions. Pure."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, time
+
+from fulfillment.business_calendar import BusinessCalendar, Span
+from fulfillment.company import OtherUnit
+from fulfillment.dispatch import LadderPlan
+from fulfillment.importing.rows import is_dialled
+from kernel.clock import BEIJING
+
+_SECONDS_TO_ACCEPT = 480  # the last rung starts before minute 8 (G7e: 10 minutes)
+_TEN_MINUTES = 600
+_MORE_THAN_NOTHING = (
+    "ring_seconds",
+    "step_seconds",
+    "round_pause_seconds",
+    "busy_carrier_tries",
+    "calls_per_second",
+    "texts_per_second",
+)
+#: N7: not before 7:00, not after 22:00.
+DAYTIME = Span(time(7), time(22))
+#: Coordinates between all others when nobody more precise is known (12345): it always has a number.
+COORDINATOR = "government"
+
+
+def ladder_faults(plan: LadderPlan) -> Iterator[tuple[str, str]]:
+    """An emergency reaches somebody in time, whatever the company prefers (G7e)."""
+    for name in ("rungs", "company_wide"):
+        roles = getattr(plan, name)
+        if not roles:
+            yield name, "an emergency must reach somebody: name the roles"
+        if len(set(roles)) != len(roles):
+            yield name, "each role once"
+    if not 0 < plan.last_rung_within_seconds < _SECONDS_TO_ACCEPT:
+        yield "last_rung_within_seconds", "the last rung starts before minute 8 (480)"
+    if plan.last_rung_within_seconds + plan.ring_seconds > _TEN_MINUTES:
+        yield "ring_seconds", "the last one has rung within ten minutes"
+    if not 0 <= plan.no_address_grace_seconds < plan.last_rung_within_seconds:
+        yield "no_address_grace_seconds", "must leave time for the ladder"
+    for name in _MORE_THAN_NOTHING:
+        if getattr(plan, name) <= 0:
+            yield name, "must be more than nothing, or nobody is told"
+
+
+def calendar_faults(calendar: BusinessCalendar) -> Iterator[tuple[str, str]]:
+    """N7 is a bound, not a choice; and a promise in working days must end some day."""
+    for name, spans in (("calling_hours", calendar.calling_hours), ("daytime", (calendar.daytime,))):
+        if any(span.start < DAYTIME.start or span.until > DAYTIME.until for span in spans):
+            yield name, "N7: not before 7:00, not after 22:00"
+    if calendar.working_days & calendar.days_off:
+        yield "working_days, days_off", "a day is one or the other"
+    for day in calendar.days_off:
+        try:
+            calendar.after_working_days(datetime.combine(day, time(12), BEIJING), 1)
+        except ValueError as exc:
+            yield "days_off", str(exc)
+
+
+def directory_faults(units: Mapping[str, OtherUnit]) -> Iterator[tuple[str, str]]:
+    """What a resident is told can be dialled."""
+    for unit in units.values():
+        if not unit.name.strip() or (unit.phone and not is_dialled(unit.phone)):
+            yield unit.key, "a name, and a number that can be dialled"
+    if COORDINATOR in units and not units[COORDINATOR].phone:
+        yield COORDINATOR, "is named when nobody else is: needs a number"
