@@ -9,8 +9,9 @@ from tests.wechat.official import AES_KEY, OPENID, OURS, PLAIN, SAFE, Follower, 
 
 SEALING = Sealing(SAFE.app_id, SAFE.token, AES_KEY)
 LEAK = "家里暖气漏水了"
-BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]><xml><FromUserName>&b;</FromUserName></xml>'
-A_FILE = '<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]><xml><FromUserName>&f;</FromUserName></xml>'
+_MESSAGE = "<ToUserName>gh_0</ToUserName><FromUserName>o-1</FromUserName><MsgType>text</MsgType><MsgId>1</MsgId><Content>&{};</Content>"
+BOMB = f'<!DOCTYPE x [<!ENTITY a "漏水"><!ENTITY b "&a;&a;&a;&a;">]><xml>{_MESSAGE.format("b")}</xml>'
+A_FILE = f'<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/hostname">]><xml>{_MESSAGE.format("f")}</xml>'
 
 
 @pytest.fixture(params=[PLAIN, SAFE], ids=["plain", "safe"])

@@ -9,11 +9,13 @@ from bot.understanding import Intent
 from dialogue.conversation import Author, Channel, Floor
 from fulfillment.outbox import Lane
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown, StoreBusy
+from simulator.wechat_envelope import fields_of
 from tests.dialogue.talk import BOOK, Talk
 from tests.fakes import FakeStore
 from tests.webchat.test_pictures import photograph
 from tests.wechat.official import OPENID, SAFE, Follower, Official
 from wechat import reception
+from wechat.heard import read_message
 from wechat.menu import menu
 
 LEAK = "家里暖气漏水了"
@@ -115,6 +117,9 @@ def test_a_recognised_voice_message_is_words_and_a_place_is_its_name(site: Offic
 def test_what_nobody_reads_is_said_to_be_so(site: Official, follower: Follower, message: dict[str, str]) -> None:
     assert "漏水" in follower.sends(message)
     assert [m.text for m in site.log() if m.author is Author.RESIDENT] in (["[语音]"], ["[其他消息]"])
+    said = len(site.log())
+    site.work(after=30)
+    assert len(site.log()) == said, "the worker finds it answered"
 
 
 # --- pictures
@@ -204,6 +209,21 @@ def test_slow_understanding_is_answered_later_by_a_message_once(
     assert all(sent.count(text) == 1 for text in said)
 
 
+def test_a_second_delivery_takes_nothing_along_that_the_first_left_to_be_sent(
+    site: Official, follower: Follower
+) -> None:
+    """WeChat has been told to wait for a message, and shows no other answer."""
+    follower.event("subscribe")
+    conversation = site.conversation()
+    heard = read_message(fields_of(follower.message({"MsgType": "text", "Content": LEAK}).encode()))
+    with site.store.write() as tx:
+        tx.keep_answer(f"wechat:{OPENID}:{heard.key}", "", site.clock.now())
+        tx.add_message(conversation.id, author=Author.BOT, text="一句话", at=site.clock.now())
+    assert site.reception._close(conversation.id, heard) == ""
+    site.work(after=6)
+    assert [text for _, text in site.api.sent] == ["一句话"]
+
+
 def test_an_emergency_waits_for_no_model(site: Official, follower: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reception, "ANSWERED_WITHIN", 2)
     site.understander.thinks = 30
@@ -219,6 +239,7 @@ def test_a_process_that_dies_after_hearing_leaves_the_answer_to_the_worker(
     monkeypatch.setattr(reception.Reception, "_answer_beside", lambda _self, _id, _heard, answered: answered.set())
     assert follower.says(LEAK) == ""
     assert site.tickets() == []
+    assert [m.text for m in site.log() if m.author is Author.RESIDENT] == [LEAK]
     monkeypatch.undo()
     site.work(after=9)
     assert site.tickets() == ["leak_inside"]
