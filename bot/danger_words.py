@@ -158,7 +158,7 @@ class DangerWords:
         """Why water that gets out may be somewhere else, some other time or only a question; the model decides."""
         if self._has("now", text):
             return ""
-        if self._has("distant", text):
+        if self._has("distant", text) or self._has("named", behind):
             return "distant"
         asked = self._has("asks", text) or self._has("asks_first", behind)
         return "asked" if asked and not self._has("happened", text) else ""
