@@ -7,7 +7,7 @@ VENV := .venv/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help setup run doctor nlu test check standard bench drills nlu-report lock screens clean
+.PHONY: help setup run doctor nlu test check standard bench drills attack nlu-report lock screens clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -49,6 +49,10 @@ bench: prerequisites ## one turn against a bare parse, callers against Rasa's ow
 drills: prerequisites ## breaks the product while emergencies run and counts (30 min; QUICK=1: 3 min; PROVE=1: each drill must turn red; writes docs/drills.md)
 	@$(PYTHON) ops/setup.py dev nlu model settings database system
 	@$(VENV)/python -m ops.drills $(if $(QUICK),--quick) $(if $(PROVE),--prove)
+
+attack: prerequisites ## schemathesis at the chat's API, wapiti at chat and console (8 min; writes docs/attack.md)
+	@$(PYTHON) ops/setup.py dev nlu model settings database
+	@$(VENV)/python -m ops.attack
 
 nlu-report: prerequisites ## how well is it understood: held-out and cross-validated figures, noise, peers (writes docs/nlu.md)
 	@$(PYTHON) ops/setup.py dev nlu model settings database

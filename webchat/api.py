@@ -27,6 +27,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, TooManyReq
 
 from dialogue.chat import Receipt, Side
 from dialogue.conversation import Channel, Conversation, Floor, Turn
+from dialogue.ratings import NotOver
 from dialogue.typing_mark import typing_topic
 from kernel.errors import BadInput, Conflict, NotAllowed, NotFound, StoreBusy
 from webchat.config import ChatConfig
@@ -107,6 +108,8 @@ class ChatApi:
         the last one has ended (two tabs asking at once get the same new one).
         """
         wish = self._body()
+        if not isinstance(wish.get("fresh", False), bool) or not isinstance(wish.get("conversation", ""), str):
+            raise BadInput("fresh is true or false, conversation a string")
         visitor = self._token_visitor() or self._identity.new_visitor()
         latest, number = self._latest(visitor, wish.get("conversation"))
         if latest is not None and latest.floor is Floor.ENDED and wish.get("fresh") is True:
@@ -353,6 +356,7 @@ _REFUSALS: dict[type[Exception], tuple[int, str, int | None]] = {
     Empty: (400, "empty", None),
     PictureTooBig: (413, "picture_too_big", None),
     NotAPicture: (415, "not_a_picture", None),
+    NotOver: (409, "not_over", None),
     BadInput: (400, "bad_input", None),
     Unknown: (401, "unknown", None),
     NotFound: (404, "not_found", None),
@@ -384,6 +388,8 @@ def refusals(blueprint: Blueprint, words: dict[str, str]) -> None:
 def _whole_number(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
+    if isinstance(value, float) and value.is_integer() and value >= 0:  # JSON has one kind of number: 7.0 is 7
+        return int(value)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004 - no log is that long
         return int(value)
     raise BadInput("after is not a whole number")

@@ -81,6 +81,10 @@ class TestWhoIsWho:
         assert again["conversation"] == before["conversation"]
         assert again["messages"] == before["messages"]
 
+    @pytest.mark.parametrize("wish", [{"fresh": {}}, {"fresh": 1}, {"conversation": 7}])
+    def test_a_wish_of_the_wrong_form_is_refused(self, visitor: Visitor, wish: dict[str, object]) -> None:
+        visitor.post("session", wish, 400)
+
     def test_without_local_storage_the_cookie_knows_the_visitor(self, place: Site) -> None:
         browser = place.app.test_client()
         first = browser.post("/chat/api/session", json={})
@@ -379,6 +383,8 @@ class TestReceipts:
         stranger.session()
         stranger.post("receipts", {"conversation": visitor.conversation, "delivered": 1, "read": 1}, 404)
         visitor.post("receipts", {"conversation": visitor.conversation, "delivered": -1, "read": 0}, 400)
+        visitor.post("receipts", {"conversation": visitor.conversation, "delivered": 0.5, "read": 0}, 400)
+        visitor.post("receipts", {"conversation": visitor.conversation, "delivered": 1.0, "read": 0.0})
         visitor.post("receipts", {"conversation": visitor.conversation}, 400)
 
     def test_until_a_person_looks_the_page_knows_that_nobody_has(self, place: Site, visitor: Visitor) -> None:
@@ -394,7 +400,7 @@ class TestRating:
         return visitor.post("rating", {"conversation": visitor.conversation, "stars": stars, "words": words}, status)
 
     def test_a_chat_is_rated_when_it_is_over_and_the_first_word_stands(self, place: Site, visitor: Visitor) -> None:
-        self.rate(visitor, 5, status=400)
+        self.rate(visitor, 5, status=409)
         with place.store.write() as tx:
             said = {"operator": "张敏", "operator_id": place.operator.id}
             tx.add_message(

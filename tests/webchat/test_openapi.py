@@ -81,7 +81,7 @@ def test_refusals_are_as_they_are_described(place: Site) -> None:
     ask.headers = {"Authorization": f"Bearer {session['token']}"}
     mine = session["conversation"]["id"]
     ask("GET", "messages", 404, query_string={"conversation": "x"})
-    ask("POST", "messages", 400, json={"conversation": mine, "client_id": ID})
+    ask("POST", "messages", 400, json={"conversation": mine, "client_id": ID, "text": "\u202e"})
     ask(
         "POST",
         "pictures",
@@ -90,7 +90,7 @@ def test_refusals_are_as_they_are_described(place: Site) -> None:
         data=b"%PDF",
         content_type="image/png",
     )
-    ask("POST", "rating", 400, json={"conversation": mine, "stars": 4})
+    ask("POST", "rating", 409, json={"conversation": mine, "stars": 4})
     hurried = Judge(site(with_limits(sessions_per_address="1 per minute")))
     hurried("POST", "session", json={})
     hurried("POST", "session", 429, json={})
