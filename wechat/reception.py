@@ -55,7 +55,7 @@ class Reception:
             kept = tx.kept_answer(_answer_key(heard))
         if kept is not None:
             return kept
-        conversation = self._conversation(heard.openid)
+        conversation = self._conversation(heard)
         heard = self._note(conversation.id, heard, hurry=not now_or_never)
         if not now_or_never:
             return ""
@@ -76,12 +76,15 @@ class Reception:
 
     # --- 1 note ------------------------------------------------------------------------------------------------
 
-    def _conversation(self, openid: str) -> Conversation:
+    def _conversation(self, heard: Heard) -> Conversation:
+        """Whoever follows again is greeted again, unless we are still talking."""
         with self.rooms.store.read() as tx:
-            known, number = latest(tx, openid)
-        if known is not None and goes_on(known, self.rooms.clock.now()):
-            return known
-        opened, _ = self.rooms.hotline.open(Channel.WECHAT, external_id(openid, number + 1), "")
+            known, number = latest(tx, heard.openid)
+        if known is not None:
+            ended = known.floor is Floor.ENDED
+            if not (ended and heard.kind is Kind.FOLLOWED) and goes_on(known, self.rooms.clock.now()):
+                return known
+        opened, _ = self.rooms.hotline.open(Channel.WECHAT, external_id(heard.openid, number + 1), "")
         return opened
 
     def _note(self, conversation_id: str, heard: Heard, *, hurry: bool) -> Heard:

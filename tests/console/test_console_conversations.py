@@ -13,7 +13,7 @@ import structlog
 from flask import Flask
 
 from dialogue.chat import Rating, Receipt, Side
-from dialogue.conversation import Author, Floor
+from dialogue.conversation import Author, Channel, Conversation, Floor
 from dialogue.pictures import Photograph, Pictures
 from dialogue.state import DialogueState, Slots
 from kernel.errors import StoreBusy
@@ -21,6 +21,7 @@ from storage import SoundFolder
 from tests.console.conftest import Person, sign_in
 from tests.console.sample import BOOK, HOSTILE, Day
 from tests.fakes import FakeStore, FixedClock
+from wechat.sending import Reason
 
 
 def conversation(store: FakeStore, cid: str) -> Any:
@@ -396,3 +397,32 @@ def test_what_the_resident_thought_of_it_stands_above_the_conversation(
         tx.rate(Rating(day.held, 2, "<b>太慢</b>", clock.now()))
     page = xiaoli.get(f"/conversations/{day.held}").text
     assert "住户评价 2 星: &lt;b&gt;太慢&lt;/b&gt;" in page
+
+
+def test_a_wechat_line_says_whether_it_left_and_why_not(xiaoli: Person, store: FakeStore, clock: FixedClock) -> None:
+    now = clock.now()
+    with store.write() as tx:
+        tx.add_conversation(Conversation("w" * 32, Channel.WECHAT, "o-1-1", "", Floor.QUEUE, now, now))
+        tx.add_message("w" * 32, author=Author.RESIDENT, text="转人工", at=now)
+    page = f"/conversations/{'w' * 32}"
+    assert "微信住户" in xiaoli.get(page).text
+    assert "微信" in xiaoli.get("/").text
+    xiaoli.post(f"{page}/take-over")
+    xiaoli.post(f"{page}/answer", text="您好", client_id="c" * 32)
+    said = conversation(store, "w" * 32).last_seq
+    shown = xiaoli.get(page).text
+    assert "正在发送" in shown
+    assert "转接给同事" in shown, "passed on like any chat"
+    for mark, words in (
+        ({"left": "message"}, "已发到微信"),
+        ({"kept_back": "window"}, "超过48小时"),
+        ({"kept_back": "uncertain"}, "不确定是否送达"),
+        *(({"kept_back": reason}, "未送达") for reason in set(Reason) - {Reason.UNCERTAIN}),
+    ):
+        before = xiaoli.get(f"/events?now&topics=talk:{'w' * 32}").json
+        with store.write() as tx:
+            data = {k: v for k, v in tx.messages("w" * 32)[said - 1].data.items() if k not in ("left", "kept_back")}
+            tx.set_message_data("w" * 32, said, data | mark)
+        assert words in xiaoli.get(page).text
+        if "left" in mark:
+            assert xiaoli.get(f"/events?now&topics=talk:{'w' * 32}").json != before, "the open page asks again"

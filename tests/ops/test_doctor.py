@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from pydantic import SecretStr
 
 from bot.rasa_client import Guess
 from bot.understanding import Intent
@@ -17,7 +18,7 @@ from fulfillment.company import Duty, StaffRole
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.pins import Pins
 from fulfillment.ticket import Address
-from kernel.errors import CarrierRefused, CarrierUnknown, NluUnavailable
+from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown, NluUnavailable
 from kernel.settings import Settings
 from ops import doctor
 from ops.doctor import Level, Patient, examine
@@ -130,6 +131,34 @@ def test_the_account_of_emergencies(patient: Patient) -> None:
     refused = replace(patient, settings=own, alarm_carrier=Carrier(CarrierRefused("401", 20003)))
     assert "refuses EMERGENCY_ACCOUNT_SID and EMERGENCY_AUTH_TOKEN" in ill(refused, "carrier")
     assert ill(replace(patient, settings=own), "carrier") == ""
+
+
+class OfficialAccount:
+    """wechat.api.WeChatApi."""
+
+    def __init__(self, answer: Exception | None = None) -> None:
+        self.answer = answer
+
+    def sign_in(self) -> None:
+        if self.answer is not None:
+            raise self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "aes_key", "words"),
+    [
+        (None, "a" * 43, ""),
+        (None, "", "! wechat    messages come in plain text"),
+        (CarrierRefused("errcode 40125: invalid appsecret", 40125), "", "✗ wechat    refuses WECHAT_APP_ID"),
+        (CarrierBusy("no access token: ConnectTimeout"), "", "! wechat    does not answer"),
+    ],
+)
+def test_the_official_account(patient: Patient, answer: Exception | None, aes_key: str, words: str) -> None:
+    own = patient.settings.model_copy(update={"wechat_app_id": "wx" + "0" * 16, "wechat_aes_key": SecretStr(aes_key)})
+    found = ill(replace(patient, settings=own, wechat=OfficialAccount(answer)), "wechat")
+    assert found.startswith(words)
+    assert bool(found) == bool(words)
+    assert ill(patient, "wechat") == "", "none, and nobody misses it"
 
 
 @pytest.mark.parametrize(("seconds", "mark"), [(2, ""), (-10, "!"), (3600, "✗")])

@@ -376,6 +376,16 @@ def test_soon_after_the_end_it_goes_on_and_later_begins_anew(site: Official, fol
         assert site.conversation(number).floor is Floor.BOT
 
 
+def test_whoever_follows_again_is_greeted_again_but_not_in_the_middle_of_a_talk(
+    site: Official, follower: Follower
+) -> None:
+    follower.says(COLD)
+    assert follower.event("unsubscribe") == follower.event("subscribe") == ""
+    site.hotline.hang_up(site.conversation().id)
+    site.clock.advance(minutes=1)
+    assert BOOK.say("greeting.incoming").chat in follower.event("subscribe")
+
+
 def test_it_works_encrypted_alike() -> None:
     site = Official(SAFE)
     site.means(LEAK, Intent.LEAK_INSIDE)
