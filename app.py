@@ -571,7 +571,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             passing_on=PassingOn(rooms.store, rooms.book, rooms.standard.queue, rooms.clock),
             incidents=Incidents(rooms.store, rooms.standard, rooms.clock),
             setup=Setup(
-                rooms.editions, load_blanks(settings.data_dir), load_quoted(settings.data_dir), spoken=speakable
+                rooms.editions, load_blanks(settings.data_dir), load_quoted(settings.data_dir), speakable, robot_address
             ),
             audio=Audio(
                 rooms.conferences,

@@ -17,6 +17,7 @@ from console import (
     directory,
     editions,
     gate,
+    imports,
     incident_actions,
     ladder,
     live,
@@ -164,6 +165,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     directory.add_routes(blueprint, rooms)
     scripts.add_routes(blueprint, rooms)
     editions.add_routes(blueprint, rooms)
+    imports.add_routes(blueprint, rooms)
     announcements.add_routes(blueprint, rooms)
     incident_routes.add_routes(blueprint, rooms)
     incident_actions.add_routes(blueprint, rooms)

@@ -97,11 +97,15 @@ def guard(blueprint: Blueprint) -> None:
     blueprint.after_request(_strict_headers)
 
 
-def allow(role: OperatorRole) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Names the lowest role a view is for. A view without it is refused to everybody."""
+def allow(role: OperatorRole, *, largest_body: int = 0) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Names the lowest role a view is for. A view without it is refused to everybody.
+
+    `largest_body`: bytes that may be sent to it, where the app's own limit is too narrow (files); 0: the app's.
+    """
 
     def mark(view: Callable[..., Any]) -> Callable[..., Any]:
         view.role = role  # type: ignore[attr-defined]  # the guard reads it; a registry beside it could get out of step
+        view.largest_body = largest_body  # type: ignore[attr-defined]  # as above
         return view
 
     return mark
@@ -121,6 +125,9 @@ def _demand_login_and_role() -> ResponseReturnValue | None:
     if role is None or not current_user.may(role):
         log.warning("console.refused", operator=me().login, path=request.path)
         abort(403)
+    largest = getattr(current_app.view_functions[request.endpoint or ""], "largest_body", 0)
+    if largest:  # before anything reads the form
+        request.max_content_length = largest
     return None
 
 

@@ -17,6 +17,7 @@ from fulfillment.clause import Clause
 from fulfillment.clocks import ClockEvent
 from fulfillment.dispatch import LadderPlan
 from fulfillment.editions import Editions
+from fulfillment.importing import RobotAddress
 from fulfillment.importing.words import Words
 from fulfillment.incident import IncidentRules
 from fulfillment.incidents import Incidents
@@ -254,6 +255,7 @@ class Setup:
     quoted: Sequence[Quoted]
     #: A sentence as the telephone speaks it: numbers digit by digit.
     spoken: Callable[[str], str]
+    robot_address: RobotAddress
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ class RowReader:
     def phone(self, name: str) -> str:
         """E.164, or "" for an empty cell."""
         value = self._value(name)
-        return _e164(value) or self._refuse(name, "bad_phone", value=value[:_SHOWN]) if value else ""
+        return e164(value) or self._refuse(name, "bad_phone", value=value[:_SHOWN]) if value else ""
 
     def spoken_phone(self, name: str) -> str:
         """A number that is read out to residents: as the company writes it, if it can be dialled; service numbers too."""
@@ -225,10 +225,10 @@ class RowReader:
 
 def is_dialled(value: str) -> bool:
     """Whether a number can be read out to residents: a service number, or one that can be dialled from anywhere."""
-    return bool(_SERVICE_NUMBER.fullmatch(value) or _e164(value))
+    return bool(_SERVICE_NUMBER.fullmatch(value) or e164(value))
 
 
-def _e164(value: str) -> str:
+def e164(value: str) -> str:
     """The number, if it is exactly one that can be dialled from anywhere (a landline needs its area code); "" if not."""
     try:
         number = phonenumbers.parse(unicodedata.normalize("NFKC", value), "CN")

@@ -83,6 +83,44 @@ def import_company(
     return report
 
 
+def check_company(
+    store: FulfillmentStore, source: Path | Sequence[Path], words: Words, *, robot_address: RobotAddress = _no_robots
+) -> ImportReport:
+    """What `import_company` would say, and nothing is written: `imported` would be new or changed.
+
+    Rows may refer to rows of tables before them. Raises ImportRejected.
+    """
+    tables, ignored = read_tables(source, words)
+    report, known = ImportReport(ignored=ignored), _known(store, robot_address)
+    for table in tables:
+        report.ignored += [f"{table.file}: {column}" for column in table.ignored_columns]
+        parsed = parse_rows(table, known, words)
+        report.problems += parsed.problems
+        report.warnings += parsed.warnings
+        with store.read() as tx:
+            if table.kind is TableKind.DUTIES:
+                same = set(tx.duties()) == set(parsed.objects)
+                changed = [] if same else parsed.objects
+            else:
+                stored = _stored_by_key(tx, table.kind)
+                changed = [thing for thing in parsed.objects if not _same(thing, stored(key_of(thing)))]
+        report.count(table.kind, imported=len(changed), unchanged=len(parsed.objects) - len(changed))
+        for number, thing in enumerate(changed, start=1):
+            _name(known, -number, thing)
+    return report
+
+
+def _name(known: Known, not_stored_id: int, thing: CompanyObject) -> None:
+    """A row that is not stored yet can be referred to."""
+    match thing:
+        case Station():
+            known.stations.add(not_stored_id, thing.code, thing.name)
+        case Staff():
+            known.staff.add(not_stored_id, thing.number, thing.name)
+        case Community():
+            known.communities.add(not_stored_id, thing.code, thing.name, thing.aliases)
+
+
 def _known(store: FulfillmentStore, robot_address: RobotAddress) -> Known:
     known = Known(robot_address)
     with store.read() as tx:

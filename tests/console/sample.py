@@ -38,6 +38,7 @@ from fulfillment.ticket import (
     TimelineEntry,
 )
 from fulfillment.visiting import Visits
+from ivr.robots import robot_address
 from ivr.spoken import speakable
 from kernel.clock import Clock
 from kernel.errors import AlreadyTaken, BadInput, StaleEpoch
@@ -335,7 +336,7 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
         "book": BOOK,
         "passing_on": PassingOn(store, BOOK, STANDARD.queue, clock),
         "incidents": Incidents(store, STANDARD, clock),
-        "setup": Setup(editions, load_blanks(HOME / "data"), quoted, spoken=speakable),
+        "setup": Setup(editions, load_blanks(HOME / "data"), quoted, speakable, robot_address),
     } | more
     app.register_blueprint(
         build_console(
