@@ -83,6 +83,7 @@ from fulfillment.sentinel import Listener, Sentinel
 from fulfillment.staff_notices import StaffNotices
 from fulfillment.standard import EDITABLE, Standard
 from fulfillment.telling import Telling, TextSender
+from fulfillment.text_reports import TextReports
 from fulfillment.ticket import TimelineEntry
 from fulfillment.visit_word import WordOfVisit
 from fulfillment.visiting import Visits
@@ -514,7 +515,9 @@ def create_app(settings: Settings | None = None) -> Flask:
             alarms=Alarms(rooms.store, rooms.standard, rooms.clock),
             conferences=rooms.conferences,
             staff_line=rooms.staff_line,
-            residents=Residents(rooms.our_calls, ResidentCalls(rooms.store, rooms.standard, rooms.clock)),
+            residents=Residents(
+                rooms.our_calls, ResidentCalls(rooms.store, rooms.standard, rooms.clock), TextReports(rooms.store)
+            ),
             log=rooms.store,
             book=rooms.book,
             line=rooms.line,

@@ -259,10 +259,17 @@ class Asking(KnownCases):
         elif "N12" in self.tables.kinds[self.state.matter].clauses:
             self.tell("ticket.answer_later")
         self.tell("ticket.opened")
+        if self.slot_chosen is None and "visit_time" in self.tables.kinds[self.state.matter].asks:
+            self.tell_visiting_hours()
         if self.slot_chosen is not None:
             self.set_slots(visit_time="")  # the ticket knows it better: "tomorrow" is another day tomorrow
         self.set(matter="", symptom="", asked="", tries=0, silences=0, slot="")
         return self.resume_or_more(reason)
+
+    def tell_visiting_hours(self) -> None:
+        """H3: a time beside them is agreed with whoever comes, and overtime is told first."""
+        if self.facts.other_hours is not None:
+            self.tell("ticket.other_visiting_hours", hours=self.facts.other_hours)
 
     def resume_or_more(self, reason: str) -> Decision:
         """Back to the matter that was put aside, or G11: anything else?"""

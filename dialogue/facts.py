@@ -93,6 +93,7 @@ class Facts:
     slot_kinds: frozenset[str] = frozenset()  # kinds of case that get a time of their own
     slots: tuple[Slot, ...] = ()  # free, oldest first, where such a case is talked about and its butler is known
     wished: tuple[Slot, ...] = ()  # those of them within the time that was said in this turn
+    other_hours: Both | None = None  # the visiting hours in words (H3), where the time he named is beside them
     not_accepted: Mapping[str, tuple[str, str]] = field(
         default_factory=dict
     )  # kind → first and last day of its season, in words

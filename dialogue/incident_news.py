@@ -6,6 +6,7 @@ known, and the console says so, so that a person can look after it.
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Protocol
 
 import structlog
 
@@ -18,7 +19,6 @@ from dialogue.wording import Wording
 from fulfillment.incident import Incident, IncidentState, Recheck
 from fulfillment.incident_news import Occasion, Told, ToldState
 from fulfillment.outbox import Task, lane_of
-from fulfillment.sentinel import PlainTexts
 from fulfillment.standard import Standard
 from fulfillment.ticket import Ticket
 from kernel.clock import Clock
@@ -31,12 +31,18 @@ WARM, COLD = "recheck_warm", "recheck_cold"
 log = structlog.get_logger()
 
 
+class ReportedTexts(Protocol):
+    """The carrier, for texts whose delivery is reported. Raises CarrierBusy and other CarrierErrors; 10 s limit."""
+
+    def told_text(self, *, to: str, body: str, told_id: int) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class IncidentNews:
     """Safe to share between threads."""
 
     store: DialogueStore
-    carrier: PlainTexts
+    carrier: ReportedTexts
     book: ScriptBook
     standard: Standard
     clock: Clock
@@ -50,7 +56,7 @@ class IncidentNews:
         told, phone, body = begun
         sid, state = "", ToldState.SENT
         try:
-            sid = self.carrier.plain_text(to=phone, body=body)
+            sid = self.carrier.told_text(to=phone, body=body, told_id=told.id)
         except CarrierBusy as exc:
             with self.store.write() as tx:
                 tx.save_told(replace(told, channel="", sent_at=None))  # nothing happened
@@ -61,7 +67,10 @@ class IncidentNews:
             state = ToldState.UNCERTAIN if isinstance(exc, CarrierUnknown) else ToldState.FAILED
             log.warning("incident_text_failed", told=told.id, phone=phone, error=repr(exc))
         with self.store.write() as tx:
-            tx.save_told(replace(told, state=state, sid=sid))
+            tx.incident(told.incident_id, for_update=True)
+            now_known = tx.told(told.id)  # a delivery report may have been faster than the carrier's answer
+            if now_known.state is ToldState.PROMISED:
+                tx.save_told(replace(now_known, state=state, sid=sid))
             tx.task_done(task)
 
     def _begin(self, task: Task) -> tuple[Told, str, str] | None:

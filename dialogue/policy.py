@@ -88,6 +88,10 @@ class Policy:
         time = heard.first(EntityKind.TIME)
         return self._tables.phrases.read_time(time.text, now) if time is not None else None
 
+    def interval(self, said: str, now: datetime) -> tuple[datetime, datetime] | None:
+        """What a time in the resident's words means; None if it cannot be told, or is past."""
+        return self._tables.phrases.read_time(said, now) if said else None
+
     def decide(self, state: DialogueState, heard: Understanding, facts: Facts, choice: str = "") -> Decision:
         """`facts.homes_at_address` must fit the address as it is after this utterance (`dialogue.state.merge`)."""
         turn = _Turn(self._tables, state, heard, facts, choice)
@@ -322,6 +326,7 @@ class _Turn(Visits):
             return self.agree_time(newest)
         self.commands.append(LearnAddress(newest.id))
         self.tell("outgoing.visit_noted")
+        self.tell_visiting_hours()
         return self.anything_else("time for a visit, afterwards")
 
     def not_understood(self) -> Decision:

@@ -249,6 +249,7 @@ class Step:
             slot_kinds=frozenset(self.kit.standard.visit.appointments.kinds),
             slots=slots,
             wished=of_visits.within(self.kit.policy.time_said(heard, self.now), slots),
+            other_hours=of_visits.beside(self.kit.policy.interval(merged.slots.visit_time, self.now)),
             not_accepted=of_visits.not_accepted(),
             notices=tuple(self._notice(a) for a in told_to(tx, concerned, self.now)),
         )

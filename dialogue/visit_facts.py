@@ -70,6 +70,11 @@ class VisitFacts:
         """Those of them in the interval that was said."""
         return tuple(slot for slot in slots if said is not None and said[0] <= slot.at < said[1])
 
+    def beside(self, said: tuple[datetime, datetime] | None) -> Both | None:
+        """The visiting hours in words, if the time that was said lies beside them (H3)."""
+        rules = self.standard.visit.visiting_hours
+        return None if said is None or rules.has(*said) else self.wording.spans(rules.hours)
+
     def not_accepted(self) -> Mapping[str, tuple[str, str]]:
         """Kinds that are taken at another time of the year (F3), with its first and last day."""
         today = local(self.now).date()

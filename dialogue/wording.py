@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dialogue.script_book import Both, ScriptBook
+from fulfillment.business_calendar import Span
 from fulfillment.standard import Standard
 from fulfillment.ticket import Address, ClockState, Ticket, TicketClock
 from kernel.clock import local
@@ -62,6 +63,13 @@ class Wording:
         return Both(
             voice=self._book.word("words.clock_time_voice", parts), chat=self._book.word("words.clock_time_chat", parts)
         )
+
+    def spans(self, hours: Sequence[Span]) -> Both:
+        """`9点到12点、14点到18点` spoken, `9:00-12:00、14:00-18:00` shown."""
+        join = self._book.word("words.between_spans")
+        parts = [{"start": s.start, "until": s.until} for s in hours]
+        voice, chat = (join.join(self._book.word(f"words.span_{how}", p) for p in parts) for how in ("voice", "chat"))
+        return Both(voice, chat)
 
     def case(self, ticket: Ticket, now: datetime, *, with_address: bool) -> Both:
         """What tells an open case from others: when it was registered, what it is, and where if that differs."""

@@ -20,8 +20,9 @@ class Occasion(StrEnum):
 
 
 class ToldState(StrEnum):
-    """DELIVERED, UNDELIVERED: what the carrier reported of a text later. NO_WAY: no chat that is open and no number to text to; FAILED, UNCERTAIN: it was not, or perhaps not, sent. In all of
-    them a person has to look after it.
+    """SENT: handed to the carrier, or written into a chat. DELIVERED, UNDELIVERED: what the carrier reported of a text
+    afterwards. NO_WAY: no chat that is open and no number to text to; FAILED, UNCERTAIN: it was not, or perhaps not, sent.
+    After UNDELIVERED, NO_WAY, FAILED and UNCERTAIN a person has to look after it.
     """
 
     PROMISED = "promised"

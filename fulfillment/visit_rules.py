@@ -1,10 +1,12 @@
 """data/visit.yml as the product reads it; see the comments there. Pure."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from fulfillment.appointment import SlotRules
+from fulfillment.business_calendar import Span
+from kernel.clock import BEIJING, local
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,27 @@ class WarrantyRules:
 
 
 @dataclass(frozen=True, slots=True)
+class VisitingHours:
+    """When homes are visited, local; no hours: at any time."""
+
+    clause: str
+    hours: tuple[Span, ...] = ()
+
+    def has(self, start: datetime, end: datetime) -> bool:
+        """Whether somebody can come in a time that a resident named; `start`, `end` aware."""
+        if not self.hours:
+            return True
+        first, last = local(start), local(end)
+        days = (first.date() + timedelta(days=n) for n in range((last.date() - first.date()).days + 1))
+        spans = (
+            (datetime.combine(d, s.start, BEIJING), datetime.combine(d, s.until, BEIJING))
+            for d in days
+            for s in self.hours
+        )
+        return any(begin < last and first < until for begin, until in spans)
+
+
+@dataclass(frozen=True, slots=True)
 class VisitRules:
     checklist: tuple[Check, ...]
     nobody_home: tuple[Check, ...]
@@ -81,6 +104,7 @@ class VisitRules:
     reported_kinds: tuple[str, ...]
     told_minutes: tuple[int, ...]
     appointments: SlotRules
+    visiting_hours: VisitingHours
 
     def ground(self, key: str) -> Ground | None:
         """None for a key that no table knows (any more)."""

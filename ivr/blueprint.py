@@ -19,7 +19,7 @@ from ivr.alarm_calls import AlarmWebhooks
 from ivr.calls import CallWebhooks, twiml
 from ivr.conference_calls import ConferenceWebhooks
 from ivr.line import PhoneLine
-from ivr.outgoing import OutgoingWebhooks, SpeaksWithResidents, TakesCallEvents
+from ivr.outgoing import OutgoingWebhooks, SpeaksWithResidents, TakesCallEvents, TakesTextReports, text_status
 from ivr.ports import AnswersTurns, Book, Conferences, Log, RecordsCalls, TakesAlarms
 from ivr.relay import RelaySession, Seats
 from ivr.signature import LARGEST_BODY, PREFIX, SignatureGuard
@@ -53,10 +53,11 @@ class StaffLine:
 
 @dataclass(frozen=True, slots=True)
 class Residents:
-    """Calls of ours to residents."""
+    """Calls and texts of ours to residents."""
 
     speaks: SpeaksOurCalls
     events: TakesCallEvents
+    texts: TakesTextReports
 
 
 def build_ivr(  # noqa: PLR0913 - the composition root names each part once
@@ -143,6 +144,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
         "/calls/<conversation_id>/recordings": voicemail.recorded,
         "/calls/<conversation_id>/recordings/<recording_id>": voicemail.call_recorded,
         "/outgoing/<try_id>/status": outgoing.status,
+        "/told/<int:told_id>/text-status": text_status(residents.texts),
         "/alarms/<attempt_id>/status": alarm_calls.status,
         "/alarms/<attempt_id>/text-status": alarm_calls.text_status,
         "/legs/<leg_id>/status": conference.leg_status,

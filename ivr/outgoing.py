@@ -1,5 +1,6 @@
 """A resident's telephone that we ring: what is said when it is picked up, and what the carrier tells of it."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from flask import Response, request
@@ -20,6 +21,24 @@ class TakesCallEvents(Protocol):
     """fulfillment.calling.ResidentCalls."""
 
     def call_event(self, try_id: str, *, status: str, sid: str) -> None: ...
+
+
+class TakesTextReports(Protocol):
+    """fulfillment.text_reports.TextReports. Raises NotFound for a message nobody promised."""
+
+    def told_event(self, told_id: int, *, status: str, sid: str) -> None: ...
+
+
+def text_status(reports: TakesTextReports) -> Callable[[int], Response]:
+    """Answers the delivery reports of texts about incidents."""
+
+    def told_status(told_id: int) -> Response:
+        form = request.form
+        status = form.get("MessageStatus") or form.get("SmsStatus", "")
+        reports.told_event(told_id, status=status, sid=form.get("MessageSid") or form.get("SmsSid", ""))
+        return Response(status=204)
+
+    return told_status
 
 
 class OutgoingWebhooks:

@@ -134,6 +134,9 @@ class FakeCarrier:
     def text(self, *, to: str, body: str, attempt_id: str) -> str:
         return self._place(self.texts, self.text_failures, Placed(_sid("SM"), to, attempt_id, body))
 
+    def told_text(self, *, to: str, body: str, told_id: int) -> str:
+        return self._place(self.texts, self.text_failures, Placed(_sid("SM"), to, f"told {told_id}", body))
+
     def plain_text(self, *, to: str, body: str) -> str:
         return self._place(self.texts, self.text_failures, Placed(_sid("SM"), to, "", body))
 

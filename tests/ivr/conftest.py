@@ -235,6 +235,9 @@ class ScriptedResidents:
     def hang_up(self, call_sid: str) -> None:
         self.ended.append(call_sid)
 
+    def told_event(self, told_id: int, *, status: str, sid: str) -> None:
+        self.events.append((f"told {told_id}", status, sid))
+
     def call_event(self, try_id: str, *, status: str, sid: str) -> None:
         if self.failure:
             raise self.failure
@@ -248,7 +251,7 @@ def scripted_residents(hotline: ScriptedHotline) -> ScriptedResidents:
 
 @pytest.fixture
 def residents(scripted_residents: ScriptedResidents) -> Residents:
-    return Residents(scripted_residents, scripted_residents)
+    return Residents(scripted_residents, scripted_residents, scripted_residents)
 
 
 @pytest.fixture

@@ -102,6 +102,13 @@ def test_a_text_names_its_attempt_too() -> None:
     assert form["StatusCallback"] == [f"{BASE_URL}/ivr/alarms/{ATTEMPT}/text-status"]
 
 
+def test_a_text_about_an_incident_is_reported_to_who_was_told() -> None:
+    sid = "SM" + "3" * 32
+    carrier, http = judged(lambda _: answer_with({"sid": sid, "status": "queued"}, 201))
+    assert carrier.told_text(to=BUTLER, body="【供暖通知】抢修", told_id=7) == sid
+    assert form_of(http.requests[0])["StatusCallback"] == [f"{BASE_URL}/ivr/told/7/text-status"]
+
+
 def test_a_plain_text_asks_for_no_report() -> None:
     """The sentinel's: there may be no database to write one into."""
     sid = "SM" + "3" * 32

@@ -42,3 +42,11 @@ def test_a_fault_is_a_polite_end_and_tells_nothing(
 
 def test_a_try_nobody_knows(carrier: JudgedClient) -> None:
     assert spoken(carrier.speak("/ivr/outgoing/" + "b" * 32, {"CallSid": CALL_SID})) == ["打扰您了,再见"]
+
+
+def test_delivery_reports_of_texts_about_incidents_are_told(
+    carrier: JudgedClient, scripted_residents: ScriptedResidents
+) -> None:
+    for form in ({"MessageStatus": "delivered", "MessageSid": "SM1"}, {"SmsStatus": "failed", "SmsSid": "SM2"}):
+        assert carrier.post("/ivr/told/7/text-status", form).status_code == 204
+    assert scripted_residents.events == [("told 7", "delivered", "SM1"), ("told 7", "failed", "SM2")]

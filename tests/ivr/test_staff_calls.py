@@ -13,6 +13,7 @@ from fulfillment.calling import ResidentCalls
 from fulfillment.desk import Desk
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.pins import Pins
+from fulfillment.text_reports import TextReports
 from fulfillment.ticket import Address, Ticket, TicketState
 from fulfillment.work_orders import WorkOrders
 from ivr.blueprint import Residents, StaffLine, build_ivr
@@ -45,7 +46,7 @@ class Phone:
                     self.is_danger,
                     locked_minutes=30,
                 ),
-                residents=Residents(ours, ResidentCalls(talk.store, STANDARD, talk.clock)),
+                residents=Residents(ours, ResidentCalls(talk.store, STANDARD, talk.clock), TextReports(talk.store)),
                 log=talk.store,
                 book=BOOK,
                 line=LINE,

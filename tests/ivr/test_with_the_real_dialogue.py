@@ -15,6 +15,7 @@ from fulfillment.desk import Desk
 from fulfillment.outbox import Lane, TaskKind
 from fulfillment.pins import Pins
 from fulfillment.recording import RecordingKind, RecordingState
+from fulfillment.text_reports import TextReports
 from fulfillment.work_orders import WorkOrders
 from ivr.blueprint import Residents, StaffLine, build_ivr
 from ivr.sounds import HOLD_MUSIC_LASTS
@@ -45,7 +46,9 @@ class Call:
                     lambda _: False,
                     locked_minutes=30,
                 ),
-                residents=Residents(ours, ResidentCalls(self.talk.store, STANDARD, self.talk.clock)),
+                residents=Residents(
+                    ours, ResidentCalls(self.talk.store, STANDARD, self.talk.clock), TextReports(self.talk.store)
+                ),
                 log=self.talk.store,
                 book=BOOK,
                 line=LINE,

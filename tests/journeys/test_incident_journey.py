@@ -103,7 +103,7 @@ def test_a_burst_main_reaches_callers_and_stops_no_alarm(town: Town, lead: Lead)
     [community] = re.findall(r'<option value="(\d+)" selected>翠湖花园', page)
     now = datetime.now(UTC)
     facts = {
-        "title": TITLE, "community": community, "buildings": "77", "unit": "", "station": "", "cause": "焊口开裂",
+        "title": TITLE, "community": community, "buildings": "3、77", "unit": "", "station": "", "cause": "焊口开裂",
         "begins_at": f"{local(suggestion.begins_at):%Y-%m-%dT%H:%M}",
         "expected_end": f"{local(now + timedelta(hours=5)):%Y-%m-%dT%H:%M}",
     }  # fmt: skip
