@@ -7,7 +7,7 @@ VENV := .venv/bin
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 
-.PHONY: help setup run doctor nlu test check standard bench drills attack nlu-report lock screens clean
+.PHONY: help setup run demo-month doctor nlu test check standard bench drills attack nlu-report lock screens clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -17,6 +17,10 @@ setup: prerequisites ## all of the set-up: both environments, model, database, s
 
 run: setup ## start everything under one supervisor and print the addresses (Ctrl-C stops all of it)
 	@exec $(VENV)/python -m ops.run
+
+demo-month: prerequisites ## December of a company with 100,000 households, lived through by the product (10 min; CONTACTS=n, SHOW=1 opens the console on it)
+	@$(PYTHON) ops/setup.py app nlu model settings
+	@$(VENV)/python -m ops.month $(if $(SHOW),show) $(if $(CONTACTS),--contacts $(CONTACTS))
 
 nlu: prerequisites ## the understanding server alone, in the foreground, on 127.0.0.1:5005
 	@$(PYTHON) ops/setup.py app nlu model settings database

@@ -1,0 +1,1 @@
+"""`make demo-month`: December of a heating company with 100,000 households, lived through by the product itself."""
