@@ -28,7 +28,7 @@ from storage import Store
 DATABASE = HOME / "var" / "demo-month.sqlite"
 #: Where nothing has to reach a disk until the month is over; the finished month is copied out of it.
 FAST = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
-SEED, CONTACTS = 20251201, 3_600
+SEED, CONTACTS = 20251201, 3_000
 
 
 def main() -> int:

@@ -15,6 +15,7 @@ from kernel.settings import HOME, Environment, Settings
 from ops.month.plan import LAST
 from ops.nlu_process import free_port
 from ops.town import PASSWORD
+from storage import Store
 
 _HOTLINE = "+8641188880000"
 
@@ -64,6 +65,8 @@ def show(database: Path) -> int:
     if not database.exists():
         print(f"show: {database} is missing: run `make demo-month`", file=sys.stderr)
         return 1
+    with Store(settings_of(database, "http://127.0.0.1:5005").database_url) as store:
+        store.migrate()  # a month that an earlier release lived through
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     print(
