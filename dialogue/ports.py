@@ -47,6 +47,10 @@ class DialogueTx(FulfillmentTx, Protocol):
         """All that have not ended: waiting for a person first (longest first), then with operators, then with the bot (newest)."""
         ...
 
+    def live_tops(self) -> Mapping[str, tuple[int, int]]:
+        """Last number of the log and epoch of the floor, by conversation, of all that have not ended."""
+        ...
+
     def silent_chats(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
         """Chats of the bot or the queue in which nothing has happened since then, longest silence first."""
         ...

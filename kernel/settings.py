@@ -55,7 +55,7 @@ class Settings(BaseSettings):
     web_threads: int = Field(
         256,
         ge=4,
-        le=1024,
+        le=4096,
         description="Threads of the web process; live pages (chat a half, console a quarter) may hold three quarters of them, the rest is for webhooks",
     )
     database_url: str = Field(

@@ -1,6 +1,6 @@
 """Conversations, their append-only logs and stored replies, as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -93,6 +93,11 @@ class ConversationRows(WaitingRows, OutboxRows):
         statement = select(schema.conversation).where(schema.LIVE)
         ordered = statement.order_by(group, columns.waiting_since, columns.last_at.desc(), columns.id)
         return [Conversation(**row) for row in self._all(ordered)]
+
+    def live_tops(self) -> Mapping[str, tuple[int, int]]:
+        columns = schema.conversation.c
+        found = self._all(select(columns.id, columns.last_seq, columns.epoch).where(schema.LIVE))
+        return {row["id"]: (row["last_seq"], row["epoch"]) for row in found}
 
     def silent_chats(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
         columns = schema.conversation.c

@@ -927,6 +927,9 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeEditionTx, FakeVisitT
 
         return sorted(live, key=order)
 
+    def live_tops(self) -> Mapping[str, tuple[int, int]]:
+        return {c.id: (c.last_seq, c.epoch) for c in self.live_conversations()}
+
     def silent_chats(self, before: datetime, limit: int = 100) -> Sequence[Conversation]:
         return self._silent(before, limit, True, Floor.BOT, Floor.QUEUE)
 

@@ -35,7 +35,7 @@ from webchat.identity import Identity, external_id, round_of
 from webchat.photographs import DarkRoom, NotAPicture, PictureTooBig
 from webchat.ports import ChatRooms, ChatTx
 from webchat.shown import Beside, messages_json, state_json
-from webchat.stream import Seats, follow
+from webchat.stream import Looks, Seats, follow
 
 COOKIE = "webchat_visitor"
 #: Shown when a text was longer than the limit.
@@ -72,6 +72,7 @@ class ChatApi:
         self._scripts = rooms.scripts
         self._identity = identity
         self._seats = seats
+        self._looks = Looks(rooms.store)
         self._config = config
         self._beside = Beside(config.waiting, config.tickets)
 
@@ -84,7 +85,7 @@ class ChatApi:
         )
         read = limiter.limit(limits.reads_per_visitor, key_func=by_visitor)(self.messages)
         end = limiter.limit(limits.messages_per_visitor, key_func=by_visitor)(self.end)
-        events = limiter.limit(limits.reads_per_visitor, key_func=get_remote_address)(self.events)
+        events = limiter.limit(limits.reads_per_visitor, key_func=self._stream_rate_key)(self.events)
         blueprint.add_url_rule("/api/session", "api_session", session, methods=["POST"])
         blueprint.add_url_rule("/api/messages", "api_messages", read, methods=["GET"])
         blueprint.add_url_rule("/api/messages", "api_say", say, methods=["POST"])
@@ -258,7 +259,7 @@ class ChatApi:
             response.headers["Retry-After"] = str(_RETRY_STREAM_SECONDS)
             return response
         response = Response(
-            follow(self._store, key.conversation_id, after, self._config.pace, self._beside),
+            follow(self._store, key.conversation_id, after, self._config.pace, self._beside, self._looks),
             mimetype="text/event-stream",
         )
         response.call_on_close(self._seats.give_back)
@@ -346,6 +347,11 @@ class ChatApi:
         if scheme == "Bearer" and token:
             return self._identity.visitor(token)
         return self._identity.visitor(request.cookies.get(COOKIE, ""))
+
+    def _stream_rate_key(self) -> str:
+        """By whom the stream is for: after a restart a thousand pages open theirs at once, perhaps behind one address."""
+        key = self._identity.opened_stream_key(request.args.get("key", ""))
+        return key.visitor if key else get_remote_address()
 
     def _rate_key(self) -> str:
         return self._token_visitor() or get_remote_address()

@@ -580,6 +580,16 @@ class TestConversations:
         assert live == ["waits-long", "waits-short", "held", "bot-new", "bot-old"]
         assert recent == ["gone", "waits-long"]
 
+    def test_tops_of_live_conversations_move_with_the_log_and_the_floor(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            for name in ("quiet", "spoken", "held", "gone"):
+                tx.add_conversation(a_conversation(name))
+            tx.add_message("spoken", author=Author.BOT, text="您好", at=NOW)
+            tx.move_floor("held", to=Floor.OPERATOR, operator_id=1, epoch=0, at=NOW)
+            tx.move_floor("gone", to=Floor.ENDED, operator_id=None, epoch=0, at=NOW)
+        with store.read() as tx:
+            assert tx.live_tops() == {"quiet": (0, 0), "spoken": (1, 0), "held": (0, 1)}
+
     def test_the_log_is_gapless_and_read_from_anywhere(self, store: DialogueStore) -> None:
         with store.write() as tx:
             tx.add_conversation(a_conversation())
