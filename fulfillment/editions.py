@@ -16,7 +16,7 @@ from fulfillment.edition import Edition, begun, content_at
 from fulfillment.outbox import NewTask, TaskKind
 from fulfillment.ports import FulfillmentStore
 from kernel.clock import BEIJING, Clock, local
-from kernel.errors import ChangeRefused, ConfigurationError, Conflict, NotFound, StoreBusy
+from kernel.errors import ChangeRefused, ConfigurationError, Conflict, HotlineError, NotFound
 
 log = structlog.get_logger()
 
@@ -71,8 +71,8 @@ class Editions:
     # --- in force ------------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """What has been saved, or has begun, since the last time comes into force. Never raises for an edition or a locked
-        database: then everything goes on as it was.
+        """What has been saved, or has begun, since the last time comes into force. Never raises for an edition or a database
+        that cannot be read: then everything goes on as it was.
         """
         now = self._clock.now()
         try:
@@ -80,7 +80,7 @@ class Editions:
                 if tx.count_editions() == self._read and now < self._until:
                     return
                 editions = tx.editions()
-        except StoreBusy as exc:
+        except HotlineError as exc:  # whoever needs the database is told by it himself
             log.warning("editions_not_read", error=str(exc))
             return
         with self._lock:

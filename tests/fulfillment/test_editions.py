@@ -153,11 +153,14 @@ def test_without_any_that_can_be_used_it_is_as_shipped(web: Process, store: Fake
     assert web.first_rung == "butler"
 
 
-def test_a_locked_database_changes_nothing(web: Process, store: FakeStore, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [StoreBusy("locked"), ConfigurationError("no tables of this release")])
+def test_a_database_that_cannot_be_read_changes_nothing(
+    web: Process, store: FakeStore, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     web.editions.save("ladder", CHIEF_FIRST, by="周主管")
 
     def locked() -> Any:
-        raise StoreBusy("locked")
+        raise error
 
     with monkeypatch.context() as broken:
         broken.setattr(store, "read", locked)
