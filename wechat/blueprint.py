@@ -36,7 +36,7 @@ def build_wechat(reception: Reception, envelope: Envelope, limiter: Limiter) -> 
         request.max_content_length = _LONGEST_BODY
         heard = envelope.open(request.args, request.get_data(cache=False))
         at_once = limiter.limiter.hit(_AT_ONCE_PER_RESIDENT, "wechat", heard.openid)
-        text = reception.receive(heard, now_or_never=at_once)
+        text = reception.receive(heard, at_once=at_once)
         if not text:
             return Response(_NOTHING, mimetype="text/plain")
         return Response(envelope.seal(heard, text), mimetype="application/xml")

@@ -42,8 +42,8 @@ class Reception:
 
     rooms: AccountRooms
 
-    def receive(self, heard: Heard, *, now_or_never: bool = True) -> str:
-        """The passive answer, "" for none. With `now_or_never` False it is only noted, and the worker answers.
+    def receive(self, heard: Heard, *, at_once: bool = True) -> str:
+        """The passive answer, "" for none. With `at_once` False it is only noted, and the worker answers.
 
         Raises StoreBusy: it could not even be noted, WeChat shall send it again.
         """
@@ -56,8 +56,8 @@ class Reception:
         if kept is not None:
             return kept
         conversation = self._conversation(heard)
-        heard = self._note(conversation.id, heard, hurry=not now_or_never)
-        if not now_or_never:
+        heard = self._note(conversation.id, heard, hurry=not at_once)
+        if not at_once:
             return ""
         answered = threading.Event()
         threading.Thread(
