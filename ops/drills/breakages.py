@@ -92,14 +92,17 @@ def _drill(
 
 
 @_drill(
-    "nothing is broken; two in five calls ring out",
+    "nothing is broken, an emergency a second; two in five calls ring out",
     sabotage=("slow_hands",),
     limits=Limits(SCALE, first_ring=AFTER_A_KILL, first_ring_p99=CALM),
+    bound_seconds=240,
 )
 def calm(stage: Stage, size: Size) -> None:
     for _ in range(size.emergencies):
         stage.residents.report()
-        time.sleep(0.35)
+        time.sleep(
+            1.0
+        )  # faster, and the drill measures the one writer of SQLite: ladders run fifteen times as fast as well
     stage.settle()
 
 
