@@ -1,10 +1,11 @@
 """`make screens`: a town with a few conversations in it, photographed page by page into docs/screens/.
 
 Nothing is drawn or faked: the telephones ring on the simulated network, the chats go over the pages themselves, and an
-operator sits in the console.
+operator sits in the console. With a month of `make demo-month` at hand, its report, incident and load are photographed as well.
 """
 
 import re
+import shutil
 import sys
 import tempfile
 import time
@@ -16,9 +17,12 @@ from typing import Any
 import httpx
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, sync_playwright
 
+from ops.month.show import serve
 from ops.nlu_process import nlu_server
 from ops.town import HOME, PASSWORD, Town
 
+#: Made by `make demo-month`; without it there are no pictures of a month.
+MONTH = HOME / "var" / "demo-month.sqlite"
 SCREENS = HOME / "docs" / "screens"
 CHROMIUM = Path("/usr/bin/chromium")
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
@@ -124,6 +128,9 @@ def main() -> int:
         patience = {"SIMULATOR_PATIENCE": str(PATIENCE_SECONDS)}
         with Town(Path(folder), nlu_url, speed=SPEED, environment=patience) as town, chromium() as browser:
             photograph(town, browser)
+    if MONTH.exists():
+        with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+            photograph_month(Path(folder), browser)
     for file in sorted(SCREENS.glob("*.png")):
         print(file.relative_to(HOME), file.stat().st_size // 1024, "KB")
     return 0
@@ -178,6 +185,22 @@ def photograph(town: Town, browser: Browser) -> None:
     widget(town, browser)
     for page in open_pages:
         page.close()
+
+
+def photograph_month(folder: Path, browser: Browser) -> None:
+    """A copy of the month that `make demo-month` has made: its report, its burst main, its last morning."""
+    with serve(Path(shutil.copy(MONTH, folder / "month.sqlite"))) as address:
+        lead = a_console_at(address, browser, "lead")
+        pages = {
+            "month-report": "reports?month=2025-12",
+            "month-incident": "incidents/1",
+            "month-today": "supervision/today",
+        }
+        lead.set_viewport_size({"width": 1440, "height": 1240})
+        for name, path in pages.items():
+            visit(lead, f"{address}/console/{path}")
+            shoot(lead, name)
+        lead.close()
 
 
 def talk(town: Town, console: Page, caller: Telephone) -> None:
@@ -252,10 +275,14 @@ def taps(chat: Page, label: str) -> None:
 
 
 def a_console(town: Town, browser: Browser, login: str) -> Page:
+    return a_console_at(town.web, browser, login)
+
+
+def a_console_at(web: str, browser: Browser, login: str) -> Page:
     context = browser.new_context(
         viewport=DESKTOP, device_scale_factor=1.5, locale="zh-CN", timezone_id="Asia/Shanghai"
     )
-    page = a_page(context, f"{town.web}/console/login")
+    page = a_page(context, f"{web}/console/login")
     page.locator("input[name=login]").fill(login)
     page.locator("input[name=password]").fill(PASSWORD)
     page.locator("input[name=password]").press("Enter")

@@ -191,9 +191,9 @@ class Crew:
         visits.tick(ticket_id, staff, checks)
         visits.finish(ticket_id, staff, chance.choice(words["leak_done" if leak else "done"]))
         self.done.add(ticket_id)
-        with self.life.rooms.store.read() as tx:  # a repair that follows from a test, or from what was found
-            home = ticket.household_id
-            self.hears_of([t.id for t in tx.open_tickets(household_id=home)] if home else [])
+        with self.life.rooms.store.read() as tx:  # a repair that follows from a test
+            same = tx.open_tickets(household_id=ticket.household_id, conversation_id=ticket.conversation_id)
+        self.hears_of([found.id for found in same])
 
     def reports_sick(self, numbers: frozenset[str]) -> None:
         """Whoever has just been marked as ill gives his open cases away."""

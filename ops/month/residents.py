@@ -13,6 +13,7 @@ from ops.month.plan import Contact, Where
 
 #: Who has answered so often without an end hangs up.
 _PATIENCE_TURNS = 16
+_A_CHAT_IS_CLOSED = 2.2 * 3600  # seconds; data/queue.yml, and the sweep after it
 _WAITS_ON_AVERAGE = 330.0  # seconds, on the telephone
 _ANSWERS_OUR_CALL = 0.74
 #: Who has said what it is about, and still wants to speak with somebody.
@@ -73,6 +74,13 @@ class Talk:
             self.life.rooms.carrier.over.add(self.call_sid)
             self.life.rooms.conferences.caller_is_gone(self.conversation_id)
             self.life.rooms.hotline.hang_up(self.conversation_id)
+        self.life.agenda.after(60 if self.channel is Channel.PHONE else _A_CHAT_IS_CLOSED, self._is_noted)
+
+    def _is_noted(self) -> None:
+        """What was known when somebody hung up, or fell silent, is a case as well."""
+        with self.life.rooms.store.read() as tx:
+            noted = [t.id for t in tx.open_tickets(conversation_id=self.conversation_id)]
+        self.heard_of(noted)
 
     def _answers(self, reply: Reply) -> None:
         script = reply.said[-1].script if reply.said else ""
@@ -205,6 +213,7 @@ class OurTalk(Talk):
             self.over = True
             self.life.rooms.our_calls.hang_up(self.call_sid)
             self.life.rooms.resident_calls.call_event(self.try_id, status="completed", sid=self.call_sid)
+            self.life.agenda.after(60, self._is_noted)
 
     def _words(self, script: str) -> str:
         if script == "outgoing.who" and self.chance.random() < 0.05:  # noqa: PLR2004 - a share

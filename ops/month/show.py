@@ -1,12 +1,17 @@
 """The console on the finished month. Its time goes on from the month's last morning; nothing leaves this machine."""
 
+import contextlib
 import os
 import secrets
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 from flask import Flask
 from pydantic import HttpUrl, SecretStr
 
@@ -18,6 +23,7 @@ from ops.town import PASSWORD
 from storage import Store
 
 _HOTLINE = "+8641188880000"
+_STARTS_WITHIN_SECONDS = 90
 
 
 class LaterClock:
@@ -65,16 +71,40 @@ def show(database: Path) -> int:
     if not database.exists():
         print(f"show: {database} is missing: run `make demo-month`", file=sys.stderr)
         return 1
+    with serve(database) as address, contextlib.suppress(KeyboardInterrupt):
+        print(
+            f"\n  {address}/console/      lead / {PASSWORD}      (also op1, op2, admin)\n  Ctrl-C stops it.\n",
+            flush=True,
+        )
+        signal.pause()
+    return 0
+
+
+@contextlib.contextmanager
+def serve(database: Path) -> Iterator[str]:
+    """Its address. A month that an earlier release has made is brought to this one before."""
     with Store(settings_of(database, "http://127.0.0.1:5005").database_url) as store:
-        store.migrate()  # a month that an earlier release lived through
+        store.migrate()
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    print(
-        f"\n  {address}/console/      lead / {PASSWORD}      (also op1, op2, admin)\n  Ctrl-C stops it.\n", flush=True
-    )
     command = [Path(sys.executable).parent / "gunicorn", "-c", "ops/gunicorn_conf.py", "ops.month.show:start()"]
     environment = {**os.environ, **environment_of(database, port)}
-    return subprocess.run([str(word) for word in command], cwd=HOME, env=environment, check=False).returncode
+    web = subprocess.Popen([str(word) for word in command], cwd=HOME, env=environment)
+    try:
+        _wait(f"http://127.0.0.1:{port}", web)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        web.terminate()
+        web.wait(20)
+
+
+def _wait(address: str, web: "subprocess.Popen[bytes]") -> None:
+    until = time.monotonic() + _STARTS_WITHIN_SECONDS
+    while time.monotonic() < until and web.poll() is None:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{address}/chat/", timeout=5).status_code == httpx.codes.OK:
+                return
+        time.sleep(0.2)
+    raise RuntimeError("the month's web process does not start")
 
 
 def environment_of(database: Path, port: int) -> dict[str, str]:

@@ -20,6 +20,7 @@ from ops.scale import lists, pages, widgets
 from ops.scale.lists import Answered
 from ops.scale.many_tickets import OPEN, fill
 from ops.scale.widgets import Live
+from storage import Store
 
 SIZES = (100_000, 1_000_000)
 #: Above the default of 256 threads: a stream holds one, and half of them are for chats.
@@ -60,6 +61,8 @@ def _on_sqlite(folder: Path, tickets: int) -> list[Answered]:
     file = folder / f"t{tickets}.db"
     if not file.exists():
         fill(f"sqlite:///{file}", tickets)
+    with Store(f"sqlite:///{file}") as store:
+        store.migrate()  # one that was filled under an earlier release
     return lists.measure(f"sqlite:///{file}")
 
 

@@ -44,24 +44,24 @@ def weigh(browser: FlaskClient, path: str) -> Weighed:
     if page.status_code != 200:  # noqa: PLR2004 - OK
         raise AssertionError(f"{path}: {page.status_code}")
     packed, raw = _sizes(path, page.data)
-    for part in _parts(browser, path, page.text):
-        data = browser.get(part).data
+    for part, data in _parts(browser, path, page.text).items():
         packed, raw = packed + _sizes(part, data)[0], raw + len(data)
     return Weighed(path, packed / 1024, raw / 1024, milliseconds)
 
 
-def _parts(browser: FlaskClient, path: str, text: str) -> set[str]:
-    """Addresses of everything that is loaded with a page, however deep the modules import each other."""
-    found: set[str] = set()
+def _parts(browser: FlaskClient, path: str, text: str) -> dict[str, bytes]:
+    """Everything that is loaded with a page, by address, however deep the modules import each other."""
+    found: dict[str, bytes] = {}
     open_ones = {urljoin(path, link.replace("&amp;", "&")) for link in _LINKED.findall(text)}
     while open_ones:
         part = open_ones.pop()
-        found.add(part)
-        answer = browser.get(part)
-        if answer.status_code != 200:  # noqa: PLR2004 - OK
-            raise AssertionError(f"{path} names {part}: {answer.status_code}")
+        with browser.get(part) as answer:
+            if answer.status_code != 200:  # noqa: PLR2004 - OK
+                raise AssertionError(f"{path} names {part}: {answer.status_code}")
+            found[part] = answer.data
         if part.partition("?")[0].endswith(".js"):
-            open_ones |= {urljoin(part, name) for name in _IMPORTED.findall(answer.text)} - found
+            imported = _IMPORTED.findall(found[part].decode())
+            open_ones |= {urljoin(part, name) for name in imported} - found.keys()
     return found
 
 
