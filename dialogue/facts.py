@@ -50,7 +50,8 @@ class Slot:
 
     @property
     def key(self) -> str:
-        return self.at.isoformat()
+        """In signs that a button of the widget may send back."""
+        return f"{self.at:%Y-%m-%dT%H:%M}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A resident agrees the time of a temperature test himself: offered, taken, lost to somebody faster, moved, called off (F11)."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -73,6 +74,12 @@ def test_g9_and_three_times_with_day_and_hour(caller: Caller) -> None:
     assert caller.scripts == ["ask.visit_time", "ask.slot"]
     assert caller.offered == ["今天11:00", "今天14:00", "明天9:00"]
     assert caller.reply.said[-1].voice == "师傅有空的时间:今天11点请按1,今天14点请按2,明天9点请按3,别的时间请直接说。"
+
+
+def test_every_button_can_be_sent_back_by_the_widget(caller: Caller) -> None:
+    """webchat.api takes no other signs in a choice: `+00:00` was one, and the button did nothing."""
+    choices = [q.choice for q in caller.reply.quick_replies]
+    assert all(re.fullmatch(r"[\w.:-]{1,64}", choice) for choice in choices), choices
 
 
 def test_by_key_the_test_is_registered_and_its_time_booked_in_one_commit(caller: Caller) -> None:

@@ -1,6 +1,6 @@
 """Plays a chat from a script file over the widget's own HTTP interface.
 
-`> text` sends, `[choice]` taps a quick reply of the last answer, `? words` expects the words among the messages since
+`> text` sends, `[choice]` taps a quick reply of the last answer (`[#2]` the second one), `? words` expects the words among the messages since
 the last line sent, `// …` is a comment.
 """
 
@@ -47,6 +47,9 @@ class Chat:
 
     def tap(self, choice: str) -> list[dict[str, Any]]:
         offered = {q["choice"]: q["label"] for m in self.messages[-4:] for q in m.get("quick_replies") or ()}
+        if choice.startswith("#"):
+            newest = next(m["quick_replies"] for m in reversed(self.messages) if m.get("quick_replies"))
+            choice = newest[int(choice[1:]) - 1]["choice"]
         assert choice in offered, f"{choice} is not among {offered}"
         return self.send(offered[choice], choice)
 
