@@ -16,6 +16,8 @@ from dialogue.phone_number import as_said
 from dialogue.ports import DialogueStore, DialogueTx
 from dialogue.script_book import ScriptBook
 from dialogue.wording import Wording
+from fulfillment.case import Case
+from fulfillment.clocks import ClockEvent
 from fulfillment.incident import Incident, IncidentState, Recheck
 from fulfillment.incident_news import Occasion, Told, ToldState
 from fulfillment.outbox import Task, lane_of
@@ -71,6 +73,8 @@ class IncidentNews:
             now_known = tx.told(told.id)  # a delivery report may have been faster than the carrier's answer
             if now_known.state is ToldState.PROMISED:
                 tx.save_told(replace(now_known, state=state, sid=sid))
+            if state is ToldState.SENT:
+                self._reason_told(tx, told)
             tx.task_done(task)
 
     def _begin(self, task: Task) -> tuple[Told, str, str] | None:
@@ -89,6 +93,7 @@ class IncidentNews:
                 tx.save_told(replace(told, state=ToldState.NOT_NEEDED))
             elif message.into_chat():
                 tx.save_told(replace(told, state=ToldState.SENT, channel=CHAT, sent_at=now))
+                self._reason_told(tx, told)
             elif not message.phone:
                 tx.save_told(replace(told, state=ToldState.NO_WAY))
             elif (daytime := self.standard.calendar.next_daytime(now)) > now:
@@ -103,6 +108,12 @@ class IncidentNews:
             else:
                 tx.task_again(task, later, "told in the daytime")
             return None
+
+    def _reason_told(self, tx: DialogueTx, told: Told) -> None:
+        """Whoever is told of the incident is told why he is cold (F18)."""
+        if told.ticket_id is not None:
+            ticket = tx.ticket(told.ticket_id, for_update=True)
+            Case(tx, ticket, standard=self.standard, now=self.clock.now()).happened(ClockEvent.ANSWERED)
 
 
 class _Message:

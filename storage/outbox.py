@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, RowMapping, Update, and_, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, RowMapping, Update, and_, case, delete, literal, or_, select, update
 
 from fulfillment.outbox import FARTHEST, TURNS_COUNTED, Lane, NewTask, Rank, Task, TaskKind, lane_of, may_wait_for_days
 from storage import schema
@@ -44,7 +44,8 @@ class OutboxRows(Rows):
     def bring_forward(self, key: str, due_at: datetime) -> bool:
         """True also if the task was due earlier anyway; it is never put off."""
         columns = schema.outbox.c
-        earlier = case((columns.due_at > due_at, due_at), else_=columns.due_at)
+        at = literal(due_at, columns.due_at.type)  # a bare value in CASE would be written as it is, whatever its zone
+        earlier = case((columns.due_at > at, at), else_=columns.due_at)
         unclaimed = update(schema.outbox).where(columns.key == key, schema.IS_PENDING, columns.token.is_(None))
         return self._write(unclaimed.values(due_at=earlier)) > 0
 

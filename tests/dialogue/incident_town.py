@@ -59,10 +59,10 @@ class IncidentTown:
         talk.clock.set(self.clock.now())
         return talk
 
-    def chat_report(self, room: int) -> tuple[Talk, Ticket]:
+    def chat_report(self, room: int, kind: str = "no_heat") -> tuple[Talk, Ticket]:
         """Somebody of 阳光花园 3-2 has a cold home, in a chat that stays open."""
         talk = self.talk()
-        ticket = self.report(room, conversation_id=talk.id)
+        ticket = self.report(room, kind, conversation_id=talk.id)
         return talk, ticket
 
     def report(

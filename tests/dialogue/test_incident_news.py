@@ -9,7 +9,7 @@ from dialogue.conversation import Channel
 from fulfillment.incident import IncidentState, Recheck
 from fulfillment.incident_news import ToldState
 from fulfillment.outbox import TaskKind
-from fulfillment.ticket import TicketState
+from fulfillment.ticket import ClockState, Ticket, TicketState
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown, Conflict
 from tests.dialogue.incident_town import HOUR, LEAD, IncidentTown
 
@@ -235,3 +235,30 @@ def test_who_was_texted_answers_by_calling(town: IncidentTown) -> None:
     stranger = town.talk(Channel.PHONE, "+8613900000999")
     town.writes(stranger, "热了")
     assert "incident.warm" not in stranger.scripts
+
+
+@pytest.mark.parametrize("by_text", [False, True])
+def test_who_was_told_of_the_incident_was_told_the_reason(town: IncidentTown, *, by_text: bool) -> None:
+    """F18: otherwise every home of a burst main breaks the three hours, and becomes a complaint."""
+    mine = town.report(101, kind="outage") if by_text else town.chat_report(101, kind="outage")[1]
+    for room in (201, 301):
+        town.report(room, kind="outage")
+    assert clock_of(town, mine, "outage_reason") is ClockState.RUNNING
+    town.confirmed()
+    repeated(town)
+    assert clock_of(town, mine, "outage_reason") is ClockState.KEPT
+    assert clock_of(town, mine, "outage_on_site") is ClockState.RUNNING
+
+
+def test_who_could_not_be_told_was_not_told_the_reason(town: IncidentTown) -> None:
+    silent = town.report(101, kind="outage", phone="")
+    refused = town.report(201, kind="outage")
+    town.report(301, kind="outage")
+    town.carrier.text_failures = [CarrierRefused("no")]
+    town.confirmed()
+    assert {clock_of(town, t, "outage_reason") for t in (silent, refused)} == {ClockState.RUNNING}
+
+
+def clock_of(town: IncidentTown, ticket: Ticket, rule: str) -> ClockState:
+    with town.store.read() as tx:
+        return next(c.state for c in tx.clocks([ticket.id])[ticket.id] if c.rule == rule)

@@ -14,6 +14,7 @@ from fulfillment.company import Duty, Household, Operator, OperatorRole, Staff, 
 from fulfillment.outbox import Lane, NewTask, Rank, Task, TaskKind
 from fulfillment.ticket import Address, AttemptOutcome, ClockState, TicketState, TimelineEntry
 from fulfillment.ticket_filter import Standing, TicketFilter
+from kernel.clock import BEIJING
 from kernel.errors import Conflict, HotlineError, NotFound
 from tests.storage.samples import MINUTE, NOW, a_clock, a_conversation, a_task, a_ticket, an_attempt
 
@@ -451,8 +452,8 @@ class TestOutbox:
     def test_bring_forward_moves_only_what_waits(self, store: DialogueStore) -> None:
         with store.write() as tx:
             tx.enqueue(a_task(due_at=NOW + MINUTE))
-            assert tx.bring_forward("forward-1", NOW)
-            assert tx.bring_forward("forward-1", NOW + 9 * MINUTE)  # never later
+            assert tx.bring_forward("forward-1", NOW.astimezone(BEIJING))  # an instant, whatever its zone
+            assert tx.bring_forward("forward-1", NOW + 5 * MINUTE)  # never later
             assert not tx.bring_forward("unknown", NOW)
         task = claimed(store)
         with store.write() as tx:
