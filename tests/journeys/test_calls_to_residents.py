@@ -37,12 +37,13 @@ LEAVES = {
 pytestmark = pytest.mark.nlu
 
 
-def data_with(folder: Path, calling_hours: list[str], **outgoing: object) -> Path:
-    """The tables with other hours."""
+def data_with(folder: Path, hours: list[str], **outgoing: object) -> Path:
+    """The tables with other hours for every purpose: N7 holds at the hour of this test as well."""
     shutil.copytree(HOME / "data", folder)
-    for name, changes in (("calendar.yml", {"calling_hours": calling_hours}), ("outgoing.yml", outgoing)):
-        content = yaml.safe_load((folder / name).read_text(encoding="utf-8")) | changes
-        (folder / name).write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    table = folder / "outgoing.yml"
+    purposes = [purpose | {"hours": hours} for purpose in PURPOSES]
+    content = yaml.safe_load(table.read_text(encoding="utf-8")) | {"purposes": purposes, **outgoing}
+    table.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
     return folder
 
 
@@ -57,7 +58,7 @@ PURPOSES = [
 def open_town(tmp_path_factory: pytest.TempPathFactory, nlu_url: str) -> Iterator[Town]:
     """Calls at any hour; the next try is due a few seconds after the last."""
     folder = tmp_path_factory.mktemp("town")
-    data = data_with(folder / "data", ["00:00-23:59"], purposes=PURPOSES, between="PT3S")
+    data = data_with(folder / "data", ["00:00-23:59"], between="PT3S")
     with Town(folder, nlu_url, environment={"DATA_DIR": str(data)}) as running:
         yield running
 
@@ -183,7 +184,7 @@ def test_outside_the_hours_it_is_postponed(tmp_path: Path, nlu_url: str) -> None
     now = local(SystemClock().now())
     begins = (now + timedelta(hours=3)).replace(minute=0)
     hours = [f"{begins:%H}:00-{begins:%H}:30"]
-    data = data_with(tmp_path / "data", hours, purposes=PURPOSES)
+    data = data_with(tmp_path / "data", hours)
     with Town(tmp_path, nlu_url, environment={"DATA_DIR": str(data)}) as town:
         case = Case(town)
         planned = local(case.call.next_at)
