@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,6 +115,30 @@ def test_neither_ordinary_work_nor_a_hanging_carrier_holds_up_an_emergency(slow:
         free.set()
         until(lambda: bench.state("slow") == "done")
     assert [name for _, name in bench.delivered] == [f"w1-{lane_of(slow)}", "w1-emergency"]
+
+
+def test_what_concerns_other_lanes_is_read_not_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim takes the one write lock of SQLite."""
+    bench = Bench(SystemClock())
+    claims: list[Lane] = []
+    claim = bench.store.claim
+
+    def counted(lane: Lane, *rest: Any) -> Task | None:
+        claims.append(lane)
+        return claim(lane, *rest)
+
+    monkeypatch.setattr(bench.store, "claim", counted)
+    with bench.running():
+        until(lambda: set(Lane) <= set(claims))
+        claims.clear()
+        began = time.monotonic()
+        for n in range(40):
+            bench.enqueue(f"later-{n}", seconds=60)
+            time.sleep(0.005)
+        looks = 2 + (time.monotonic() - began) / 0.5
+        assert claims.count(Lane.EMERGENCY) <= looks, "each lane looks by itself twice a second, no more"
+        bench.enqueue("leak", TaskKind.FORWARD_EMERGENCY)
+        until(lambda: bench.state("leak") == "done", 0.4)
 
 
 def test_a_failed_task_is_tried_later_and_later_and_given_up_visibly() -> None:
