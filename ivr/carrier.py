@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+import twilio.rest.api.v2010.account  # noqa: F401 - otherwise the first alarm after a restart waits 1.3 s for this import
 from requests import RequestException
 from twilio.http import HttpClient
 from twilio.http.http_client import TwilioHttpClient

@@ -1,10 +1,13 @@
 """What we ask of the carrier, judged by its own description, and how its answers and failures are understood."""
 
 import logging
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -21,6 +24,8 @@ from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown
 from tests.fakes import A_WINTER_DAY, FixedClock
 from tests.ivr.conftest import ATTEMPT, BASE_URL, LINE
 from tests.twilio_judges import JudgingHttpClient, answer_with, form_of, need_rest_judge
+
+HOME = Path(__file__).resolve().parents[2]
 
 ACCOUNT = "AC" + "0" * 32
 SID = "CA" + "2" * 32
@@ -283,3 +288,14 @@ class _Bare(HttpClient):  # type: ignore[misc]  # the library is untyped
 
 def unjudged(answer: Callable[[], Response]) -> TwilioCarrier:
     return TwilioCarrier(LINE, account_sid=ACCOUNT, api_base_url=LOCAL, clock=FixedClock(), http=lambda: _Bare(answer))
+
+
+def test_what_the_client_imports_at_its_first_call_is_there_before() -> None:
+    """1.3 s of the first ring after a restart, and as long between "is he still needed?" and the call (a drill)."""
+    program = (
+        "import sys, ivr.carrier; from twilio.rest import Client; before = set(sys.modules);"
+        "client = Client('AC' + '0' * 32, 'x'); client.calls; client.messages; client.calls('CA' + '0' * 32);"
+        "print(sorted(m for m in set(sys.modules) - before if m.startswith('twilio.rest.api')))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=HOME, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
