@@ -146,8 +146,20 @@ class Worker:
                 tx.task_done(task)
 
     def _failed(self, task: Task, lane: Lane, error: Exception) -> None:
-        """Later again, or given up visibly. Should the store refuse even this, the lease runs out and the task is taken again."""
-        reason = f"{type(error).__name__}: {error}"
+        """Later again, or given up visibly. A store that refuses even this is asked until it does not, or the lease is over:
+        a disk that was full for a second would hold up an alarm for half a minute.
+        """
+        until = time.monotonic() + LEASE.total_seconds()
+        while True:
+            try:
+                self._give_back(task, lane, f"{type(error).__name__}: {error}")
+            except StoreBusy:
+                if time.monotonic() > until or self._stopping.wait(_LONGEST_SLEEP):
+                    raise
+            else:
+                return
+
+    def _give_back(self, task: Task, lane: Lane, reason: str) -> None:
         most = _TRIES.get(lane)
         with self._store.write() as tx:
             if most is not None and task.tries >= most:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -159,6 +159,28 @@ def test_a_failed_task_is_tried_later_and_later_and_given_up_visibly() -> None:
     assert not bench.worker.deliver_one(Lane.ORDINARY)
     with bench.store.read() as tx:
         assert [key for _, key, _, _ in tx.overdue_tasks(bench.clock.now())] == ["bad"]
+
+
+def test_a_task_is_given_back_as_soon_as_the_store_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk: the deliverer fails, and so does the word that it has."""
+    bench = Bench(SystemClock())
+    bench.enqueue("leak", TaskKind.FORWARD_EMERGENCY)
+    write, refused = bench.store.write, iter(range(3))
+
+    def full_for_a_moment() -> AbstractContextManager[Any]:
+        if next(refused, None) is not None:
+            raise StoreBusy("the disk is full")
+        return write()
+
+    def deliver(_task: Task) -> None:
+        if len(bench.delivered) == 1:
+            monkeypatch.setattr(bench.store, "write", full_for_a_moment)
+            raise StoreBusy("the disk is full")
+
+    bench.act = deliver
+    with bench.running():
+        until(lambda: bench.state("leak") == "done", 5)
+    assert len(bench.delivered) == 2, "long before its lease of 30 s is over"
 
 
 def test_an_emergency_is_never_given_up() -> None:
