@@ -131,7 +131,9 @@ def in_real_time(tables: Tables, clock_set: Sequence[tuple[datetime, timedelta]]
 
 @dataclass(frozen=True)
 class Limits:
-    """`first_ring_p99`: only where the drill promises it (calm). `by_message`: a message in time is as good as a ring."""
+    """`first_ring_p99`: only where the drill promises it (calm). `by_message`: a message in time is as good as a
+    ring, and ladders are not judged: five rungs of 600 alarms at one call a second last longer than ten minutes.
+    """
 
     scale: float
     first_ring: timedelta = timedelta(seconds=10)
@@ -198,7 +200,7 @@ def tally(
         tickets = [t for t in tables.tickets if t.emergency and emergency.is_told_by(t)]
         mine += tickets
         _count_one(counted, emergency, tickets, books)
-    for ticket in mine:
+    for ticket in mine if not limits.by_message else ():
         _judge_ladder(counted, ticket, books, now)
     _judge_calls(counted, mine, books)
     return counted

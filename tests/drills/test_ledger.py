@@ -148,3 +148,12 @@ def test_what_a_worker_dated_by_a_wrong_clock_is_read_by_the_right_one() -> None
     read = in_real_time(tables, clock_set, after(99))
     assert [a.started_at for a in read.attempts] == list(dated.values())
     assert [t.alarm_exhausted_at for t in read.tickets] == [after(25), None]
+
+
+def test_a_storm_is_judged_by_its_messages_not_by_its_ladders() -> None:
+    waiting = replace(TICKET, state=TicketState.NEW, acknowledged_at=None, acknowledged_by="")
+    emergency, record = Emergency(number=RESIDENT), Record((CALL,), ())
+    for limits, unfinished in ((LIMITS, 1), (Limits(SCALE, by_message=True), 0)):
+        found = tally([emergency], Tables((waiting,), (ATTEMPT,)), record, limits, duty_phone=DUTY, now=LATER)
+        assert len(found.unfinished) == unfinished
+        assert (found.lost, found.late) == ([], [])
