@@ -25,7 +25,7 @@ class KnownCases(Slots):
         here = self.here
         if here is None:
             return len(self.facts.caller_homes) <= 1 and not self.state.home_denied
-        return is_same_home(case.address, here)
+        return not case.address.differs_from(here)
 
     @property
     def here(self) -> Address | None:
@@ -39,18 +39,10 @@ class KnownCases(Slots):
         said = self.heard.text
         named = [c for c in cases if self.is_named(c.kind, said)] or cases
         if heard_address(self.heard) and self.here is not None:
-            named = [c for c in named if is_same_home(c.address, self.here)] or named
+            named = [c for c in named if not c.address.differs_from(self.here)] or named
         return named
 
     def is_named(self, kind: str, said: str) -> bool:
         kinds = self.tables.kinds
         titles = (m.title for m in self.tables.matters.values() if kind in (m.ticket, m.emergency, m.follow_up))
         return any(title in said for title in (kinds[kind].title, *kinds[kind].called, *titles))
-
-
-def is_same_home(there: Address, here: Address) -> bool:
-    """As far as both are known; a building without units has homes without one."""
-    if there.community_id is None or here.community_id is None:
-        return True
-    parts = ((there.building, here.building), (there.unit, here.unit), (there.room, here.room))
-    return there.community_id == here.community_id and all(not a or not b or a == b for a, b in parts)

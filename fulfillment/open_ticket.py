@@ -11,8 +11,6 @@ from fulfillment.ports import FulfillmentTx
 from fulfillment.standard import Standard, TicketKind
 from fulfillment.ticket import Address, Ticket, TicketState
 
-_PLACE = ("community_id", "building", "unit", "room")
-
 
 @dataclass(frozen=True, slots=True)
 class Learned:
@@ -140,10 +138,9 @@ def _told_again(
         return None
     since = now - timedelta(seconds=standard.ladder.redial_within_seconds)
     for ticket in tx.open_tickets(contact_phone=known.contact_phone):
-        parts = [(getattr(ticket.address, part), getattr(known.address, part)) for part in _PLACE]
-        same_door = bool(ticket.address.room) and all(before == after for before, after in parts)
-        differs = any(before and after and before != after for before, after in parts)
-        cut_off = not ticket.address.room and not differs and ticket.opened_at >= since
+        before, after = ticket.address, known.address
+        same_door = bool(before.room) and before.place == after.place
+        cut_off = not before.room and not before.differs_from(after) and ticket.opened_at >= since
         if ticket.kind == kind.key and (same_door or cut_off):
             return ticket
     return None

@@ -15,6 +15,8 @@ _MORE_THAN_NOTHING = (
     "ring_seconds",
     "step_seconds",
     "round_pause_seconds",
+    "redial_within_seconds",
+    "leak_question_seconds",
     "busy_carrier_tries",
     "calls_per_second",
     "texts_per_second",
@@ -37,6 +39,8 @@ def ladder_faults(plan: LadderPlan) -> Iterator[tuple[str, str]]:
         yield "last_rung_within_seconds", "the last rung starts before minute 8 (480)"
     if plan.last_rung_within_seconds + plan.ring_seconds > _TEN_MINUTES:
         yield "ring_seconds", "the last one has rung within ten minutes"
+    if plan.leak_question_seconds + plan.last_rung_within_seconds + plan.ring_seconds > _TEN_MINUTES:
+        yield "leak_question_seconds", "a question that nobody answers and the ladder after it end within ten minutes"
     if not 0 <= plan.no_address_grace_seconds < plan.last_rung_within_seconds:
         yield "no_address_grace_seconds", "must leave time for the ladder"
     for name in _MORE_THAN_NOTHING:

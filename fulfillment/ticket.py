@@ -47,6 +47,15 @@ class Address:
         """Somebody can be sent: the community, or at least words of a place, are known."""
         return self.community_id is not None or bool(self.text)
 
+    @property
+    def place(self) -> tuple[int | None, str, str, str]:
+        """Without the words."""
+        return self.community_id, self.building, self.unit, self.room
+
+    def differs_from(self, other: "Address") -> bool:
+        """As far as both are known; a building without units has homes without one."""
+        return any(ours and theirs and ours != theirs for ours, theirs in zip(self.place, other.place, strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class Ticket:

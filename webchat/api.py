@@ -28,6 +28,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, TooManyReq
 from dialogue.chat import Receipt, Side
 from dialogue.conversation import Channel, Conversation, Floor, Turn
 from dialogue.ratings import NotOver
+from dialogue.typed_words import typed_words
 from dialogue.typing_mark import typing_topic
 from kernel.errors import BadInput, Conflict, NotAllowed, NotFound, StoreBusy
 from webchat.config import ChatConfig
@@ -44,8 +45,6 @@ _RETRY_STREAM_SECONDS = 30
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _CHOICE = re.compile(r"[\w.:-]{1,64}")
-# What no keyboard types and a database or a terminal may choke on; line feed and tab stay.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 log = structlog.get_logger()
 
@@ -221,7 +220,7 @@ class ChatApi:
             raise BadInput("words are a string")
         with self._store.read() as tx:
             conversation = self._own(tx, body.get("conversation"), visitor)
-        self._ratings.rate(conversation.id, stars, _CONTROL.sub("", words).strip())
+        self._ratings.rate(conversation.id, stars, typed_words(words))
         with self._store.read() as tx:
             return _json(self._since(tx, conversation.id, after))
 
@@ -319,7 +318,7 @@ class ChatApi:
             raise BadInput("text and choice are strings")
         if not _CLIENT_ID.fullmatch(client_id) or (choice and not _CHOICE.fullmatch(choice)):
             raise BadInput("client_id or choice has a wrong form")
-        clean = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+        clean = typed_words(text)
         if not clean and not choice:
             raise Empty("neither words nor a choice")
         return Turn(conversation_id, client_id, text=clean, choice=choice)

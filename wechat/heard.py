@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+from dialogue.typed_words import typed_words
 from kernel.errors import BadInput
 
 _OPENID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NUMBER = re.compile(r"\d{1,32}")
 _MEDIA = re.compile(r"[A-Za-z0-9_-]{1,256}")
-# What no keyboard types and a database or a terminal may choke on; line feed and tab stay.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
 class Kind(StrEnum):
@@ -72,13 +71,13 @@ def _meaning(fields: Mapping[str, str]) -> tuple[Kind, str, str, str]:
     words = ""
     match fields.get("MsgType", "").lower():
         case "text":
-            words = _clean(fields.get("Content", ""))
+            words = typed_words(fields.get("Content", ""))
         case "voice":
-            words = _clean(fields.get("Recognition", ""))
+            words = typed_words(fields.get("Recognition", ""))
             if not words:
                 return Kind.VOICE, "", "", ""
         case "location":
-            words = _clean(fields.get("Label", ""))
+            words = typed_words(fields.get("Label", ""))
         case "image" if _MEDIA.fullmatch(fields.get("MediaId", "")):
             return Kind.PICTURE, "", "", fields["MediaId"]
         case "event":
@@ -93,7 +92,3 @@ def _event(fields: Mapping[str, str]) -> tuple[Kind, str, str, str]:
         case "click":
             return Kind.CHOSEN, "", fields.get("EventKey", "")[:64], ""
     return Kind.NOTHING, "", "", ""  # view, unsubscribe, location reports, jobs that have ended
-
-
-def _clean(text: str) -> str:
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()

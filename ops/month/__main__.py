@@ -7,7 +7,6 @@ that the pages and webhooks use, and its own worker carries out what was promise
 import argparse
 import logging
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import structlog
 
 from fulfillment.accounts import give_first_passwords
 from kernel.settings import HOME, Settings
+from ops.fast_folder import fast_folder
 from ops.month.agenda import Agenda, MonthClock
 from ops.month.month import Month, show_progress
 from ops.month.plan import BURST_REPORTS, FIRST, LAST
@@ -26,8 +26,6 @@ from ops.town import PASSWORD
 from storage import Store
 
 DATABASE = HOME / "var" / "demo-month.sqlite"
-#: Where nothing has to reach a disk until the month is over; the finished month is copied out of it.
-FAST = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
 SEED, CONTACTS = 20251201, 3_000
 
 
@@ -49,13 +47,13 @@ def build(database: Path, nlu_url: str, *, seed: int, contacts: int) -> None:
     """Replaces an earlier month at the very end."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     database.parent.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=FAST if FAST.is_dir() else None) as folder:
-        settings = settings_of(Path(folder) / "month.db", nlu_url)
+    with fast_folder() as folder:  # the finished month is copied out of it
+        settings = settings_of(folder / "month.db", nlu_url)
         with Store(settings.database_url) as store:
             store.migrate()
             began = time.monotonic()
             print("100,000 households are imported", flush=True)
-            files = TownFiles(Path(folder) / "company", seed)
+            files = TownFiles(folder / "company", seed)
             files.move_in(store)
             give_first_passwords(store, dict.fromkeys(("op1", "op2", "lead", "admin"), PASSWORD))
             print(f"  {time.monotonic() - began:.0f} s", flush=True)

@@ -4,7 +4,6 @@ import argparse
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -16,6 +15,7 @@ import structlog
 import app
 from kernel.settings import HOME
 from ops.drills.postgres import Cluster, programs
+from ops.fast_folder import fast_folder
 from ops.scale import lists, pages, widgets
 from ops.scale.lists import Answered
 from ops.scale.many_tickets import OPEN, fill
@@ -27,7 +27,6 @@ SIZES = (100_000, 1_000_000)
 WIDGETS, THREADS = 1_000, 2_048
 GOAL_MS, GOAL_LIVE_MS, GOAL_KB = 100.0, 250.0, 150
 #: No disk in the way of the filling; reads come from memory either way.
-FAST = Path("/dev/shm")  # noqa: S108 - a directory of our own is made in it
 
 
 def main() -> int:
@@ -40,8 +39,7 @@ def main() -> int:
     os.nice(5)
     app.configure_logging = _quietly  # a line a request would be measured with it
     load = os.getloadavg()
-    with tempfile.TemporaryDirectory(dir=FAST if FAST.is_dir() else None) as folder:
-        place = Path(folder)
+    with fast_folder() as place:
         asked = {f"SQLite, {n:,} tickets": _on_sqlite(chosen.filled or place, n) for n in chosen.sizes}
         weighed = pages.measure(f"sqlite:///{(chosen.filled or place) / f't{min(chosen.sizes)}.db'}")
         if chosen.postgres:
