@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 _MARKS = " 。,,!!??、…~."
-_WHOLE = ("nod", "pause", "hello", "never_mind", "no_appointment")
+_WHOLE = ("nod", "pause", "hello", "never_mind", "accepts", "no_appointment")
 _PARTS = (
     "yes",
     "no",
@@ -70,6 +70,10 @@ class Phrases:
     def is_never_mind(self, text: str) -> bool:
         """The resident takes back what he wanted."""
         return self.whole["never_mind"].fullmatch(text.strip(_MARKS)) is not None
+
+    def accepts(self, text: str) -> bool:
+        """Nothing but courtesy ("that would be kind"): a yes where help was offered."""
+        return self.whole["accepts"].fullmatch(text.strip(_MARKS)) is not None
 
     def begins(self, text: str) -> str:
         """`yes`, `no` or "": how an answer begins that says more than that."""

@@ -37,11 +37,20 @@ def test_second_thoughts(text: str, taken_back: bool) -> None:
     ("text", "begins"),
     [
         ("对,明天下午有空", "yes"), ("是的我姓王", "yes"), ("嗯,家里有老人", "yes"), ("不是,是三单元", "no"), ("没有,谢谢", "no"),
+        ("好的麻烦你", "yes"), ("行麻烦你帮我问问", "yes"), ("好的谢谢你了", "yes"), ("好了谢谢", ""),
         ("对了先问一下怎么交费", ""), ("对面楼", ""), ("好冷啊", ""), ("是谁", ""), ("明天下午", ""),
     ],
 )  # fmt: skip
 def test_how_an_answer_begins(text: str, begins: str) -> None:
     assert PHRASES.begins(text) == begins
+
+
+@pytest.mark.parametrize(
+    ("text", "accepts"),
+    [("那就麻烦你了", True), ("麻烦您了,谢谢", True), ("辛苦师傅了", True), ("太麻烦了", False), ("谢谢", False), ("麻烦转人工", False)],
+)  # fmt: skip
+def test_courtesy_takes_what_is_offered(text: str, accepts: bool) -> None:
+    assert PHRASES.accepts(text) is accepts
 
 
 @pytest.mark.parametrize(

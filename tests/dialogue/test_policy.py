@@ -476,6 +476,15 @@ def test_an_invoice_is_explained_and_noted_on_request() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "follows"),
+    [("那就麻烦你了", "ask.is_this_home"), ("好的麻烦你", "ask.is_this_home"), ("太麻烦了", "hearing.not_heard")],
+)
+def test_an_offer_is_taken_with_courtesy_alone(said: str, follows: str) -> None:
+    offered = Line(HOME).says("发票怎么下载不了", Intent.BILL_INVOICE)
+    assert offered.says(said, Intent.FALLBACK, confidence=0.45).scripts[0] == follows
+
+
 def test_the_same_question_a_second_time_is_offered_a_person() -> None:
     line = at_more().says("怎么交费", Intent.BILL_PAY)
     assert line.scripts == ["knowledge.bill_pay", "hearing.explain_by_person"]

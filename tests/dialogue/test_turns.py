@@ -685,6 +685,14 @@ def test_a_story_that_was_asked_for_is_not_interrupted_by_a_faint_suspicion() ->
     assert [t.kind for t in talk.tickets] == ["complaint"]
 
 
+@pytest.mark.parametrize(("sure", "follows"), [(0.44, "ask.is_this_home"), (0.2, "safety.is_it_a_leak")])
+def test_a_muddled_story_is_interrupted_only_where_nothing_is_heard_before_the_leak(sure: float, follows: str) -> None:
+    talk = Talk(peer=KNOWN)
+    talk.says("我要投诉", Intent.COMPLAINT)
+    talk.says("电话一直打不通,整个单元都没电", Intent.FALLBACK, confidence=sure, model_only=True)
+    assert talk.scripts == [follows]
+
+
 def test_after_no_leak_the_open_matter_goes_on_with_what_was_told() -> None:
     talk = Talk(peer=KNOWN)
     talk.says("我要投诉", Intent.COMPLAINT)
