@@ -23,6 +23,8 @@ _CLAUSE = re.compile(r"[\s,。、;:!?,;:!?…~]+")
 _NOT_CHINESE = re.compile(r"[^\u4e00-\u9fff]+")
 #: How far before a mention "if" and "in case" still govern it.
 _GOVERNS = 12
+#: What was feared or supposed before it no longer governs.
+_BUT = re.compile("但是?|可是|不过")
 #: Sounds are compared in the first so many characters: a caller, not a novel.
 _LONGEST_HEARD = 200
 
@@ -101,7 +103,7 @@ class DangerWords:
         start, end = _clause_around(text, mention.start(), mention.end())
         clause, rest = text[start:end], text[end:]
         behind = text[mention.end() : end]
-        governing = text[max(0, mention.start() - _GOVERNS) : mention.end()]
+        governing = _BUT.split(text[max(0, mention.start() - _GOVERNS) : mention.end()])[-1]
         before = text[start : mention.start()]
         if self._has("negated.before", before) or self._has("negated.behind", behind):
             return "negated"
@@ -173,15 +175,19 @@ class DangerWords:
     def _manhole(self, text: str) -> DangerFound | None:
         read = self._has("manhole.cover", text)
         mended = read and self._has("manhole.done", text) and not self._has("past.relapse", text)
-        if not mended and (not self._has("manhole.broken", text) or not (read or self._sounds_like_a_cover(text))):
+        broken = self._pattern["manhole.broken"].search(text)
+        if not mended and (not broken or not (read or self._sounds_like_a_cover(text))):
             return None
         if self._has("manhole.foreign", text) and not self._has("manhole.ours", text):
             return DangerFound(Danger.NO, excuse="foreign")
-        if self._has("hypothetical", text):
+        if self._has("hypothetical", text[: broken.end()] if broken else text):
             return DangerFound(Danger.NO, excuse="hypothetical")
         if mended:
             return DangerFound(Danger.NO, excuse="past")
-        certain = read and not self._has("past.claim", text)
+        told = self._has("manhole.only_told", text) or self._has("asks", text)
+        if told and not self._has("now", text):
+            return DangerFound(Danger.PERHAPS, Intent.MANHOLE_COVER, "distant")
+        certain = read and self._has("manhole.certain", text) and not self._has("past.claim", text)
         return DangerFound(Danger.SURE if certain else Danger.PERHAPS, Intent.MANHOLE_COVER)
 
     def _sounds_like_a_cover(self, text: str) -> bool:

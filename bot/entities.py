@@ -81,6 +81,8 @@ class EntityWords:
         self._places = [re.compile(p) for p in tables["place_at_home"]]
         self._parts = {key: re.compile(p) for key, p in tables["part"].items()}
         self._units = {key: re.compile(p) for key, p in tables["other_unit"].items()}
+        self._bills_of_others: frozenset[str] = frozenset(tables["bills_of_others"])
+        self._ours = re.compile(tables["ours"])
         time = tables["time"]
         self._day, self._part = re.compile(time["day"]), re.compile(time["part"])
         self._hour, self._filler = re.compile(time["hour"]), re.compile(time["filler"])
@@ -109,6 +111,11 @@ class EntityWords:
         self._rooms(found)
         self._words(found)
         return tuple(sorted(found.entities, key=lambda e: (e.start, -e.score)))
+
+    def is_bill_of_others(self, text: str, entities: Sequence[Entity]) -> bool:
+        """A bill was asked about: the power company's, the water works', nothing of ours is named."""
+        named = any(e.kind is EntityKind.OTHER_UNIT and e.value in self._bills_of_others for e in entities)
+        return named and not self._ours.search(text)
 
     def _communities(self, text: str, communities: Sequence[CommunityName]) -> "list[_Hit]":
         """House numbers are no part of a misheard name: "Riverside 7" is not "Riverside Phase 7"."""

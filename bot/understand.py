@@ -101,6 +101,8 @@ class Understander:
             return Understanding(text, best_leak.intent, leak, emergency=True, entities=entities, runner_up=runner_up)
         matters = [g for g in guesses if g.intent not in EMERGENCIES]
         best = matters[0] if matters else Guess(Intent.FALLBACK, 0.0)
+        if best.intent.startswith("bill_") and self._entities.is_bill_of_others(text, entities):
+            best = Guess(Intent.OUT_OF_SCOPE, best.confidence)
         perhaps = leak >= self._question_threshold(found)
         if found.danger is Danger.PERHAPS and best.confidence < self._thresholds.other_matter_certain:
             perhaps = True
@@ -118,10 +120,8 @@ class Understander:
         )
 
     def _question_threshold(self, found: DangerFound) -> float:
-        """Where another's water was named, only what would have been an alarm otherwise is asked after."""
-        if found.excuse == "foreign":
-            return self._thresholds.leak_by_model
-        return _NEVER if found.excuse else self._thresholds.leak_question
+        """Where the words excuse the danger, what the model alone would have alarmed for is asked after."""
+        return self._thresholds.leak_by_model if found.excuse else self._thresholds.leak_question
 
     def _leak_threshold(self, found: DangerFound) -> float:
         """Words that were excused (negated, past, hypothetical, another's water) overrule the model: nobody is alarmed."""

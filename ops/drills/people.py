@@ -107,9 +107,11 @@ class Residents:
             lines = call["lines"]
             spoke = [i for i, line in enumerate(lines) if line["who"] == emergency.number and line["heard"]]
             after = lines[spoke[0] + 1 :] if spoke else []
-            if any(line["who"] == "hotline" for line in after) or any(line["text"] == "dialing" for line in lines[1:]):
+            is_rung = any(line["text"] == "dialing" for line in lines[1:])
+            # "Please do not hang up": who is told that, and not asked anything, stays until the duty phone rings.
+            is_asked = any(line["who"] == "hotline" for line in after) and call["listening"]
+            if is_rung or is_asked:
                 emergency.said_at = emergency.said_at or datetime.now(UTC)
-                # Whoever is being connected with the duty phone stays on the line until it rings.
                 time.sleep(0.8)
                 return True
             if call["phase"] == "idle":

@@ -72,6 +72,12 @@ SURE = [
     ("物业说是暖气漏水", Intent.LEAK_INSIDE),
     ("掉热力井里一个小孩", Intent.MANHOLE_COVER),
     ("消防通道那里的供热井盖坏了", Intent.MANHOLE_COVER),
+    # feared, supposed, threatened with: it is there all the same
+    ("不敢关 怕拧断 但是暖气漏得挺急", Intent.LEAK_INSIDE),
+    ("没有万一了 暖气已经漏了", Intent.LEAK_INSIDE),
+    ("要是再没人来 暖气漏的水就流到楼下了", Intent.LEAK_INSIDE),
+    ("井盖碎了 谁要是骑车过来准得栽进去", Intent.MANHOLE_COVER),
+    ("井盖没掉 可是塌了一半", Intent.MANHOLE_COVER),
 ]
 PERHAPS = ["家里漏水了", "楼上往下滴水", "暖器管报门", "暖七管暴了", "阀门那里滴水"]
 PERHAPS += [
@@ -109,6 +115,15 @@ PERHAPS += [
     "调查一下 供暖管道渗漏上报多少起",
     "老人说暖气漏水 是他看花了 老花眼",
     "暖气漏水 误报 是孩子打翻的水",
+    # long ago, at somebody else's, only asked
+    "我妈家十几年前暖气爆过 地板全泡了",
+    "隔壁单元地暖漏了 咱这栋会不会也漏",
+    "我要打孔挂电视 把地暖打漏了咋办",
+    # covers that rattle, are looked after or asked about: the model decides
+    "井盖咣当咣当响",
+    "热力井盖丢了一般多久补上",
+    "井盖坏了归你们还是归市政",
+    "路口的井盖报过了 有进展没 还碎着",
 ]
 NO = [
     ("暖气片没有渗漏现象 但是冰凉", "negated"),
@@ -128,6 +143,8 @@ NO = [
     ("昨晚暖气管漏水 师傅十分钟就到了 特别感谢", "past"),
     ("暖气今天早上开始漏水 师傅来过 已经修好了", "past"),
     ("井盖盖上了 点赞", "past"),
+    ("井盖没丢 挪一边了 我们自己盖严了", "past"),
+    ("公园喷泉的井盖丢了", "foreign"),
     ("暖气漏水修一次多少钱", "hypothetical"),
     ("暖气漏水是归物业还是归你们", "hypothetical"),
     ("暖气漏水的话找谁", "hypothetical"),

@@ -76,10 +76,25 @@ def test_the_model_suspects_a_leak_and_asks() -> None:
 
 
 @pytest.mark.parametrize("text", ["没漏水", "上次漏水修好了谢谢", "要是漏水了打哪个电话", "水龙头漏水"])
-def test_excused_words_overrule_a_model_that_cries_leak(text: str) -> None:
-    heard = understander(FakeModel((Intent.LEAK_INSIDE, 0.9), (Intent.DENY, 0.05))).understand(text)
+@pytest.mark.parametrize(("leak", "asks"), [(0.9, True), (0.4, False)])
+def test_excused_words_make_a_question_of_a_model_that_cries_leak(text: str, leak: float, asks: bool) -> None:
+    heard = understander(FakeModel((Intent.LEAK_INSIDE, leak), (Intent.DENY, 0.05))).understand(text)
     assert not heard.emergency
+    assert (heard.perhaps_emergency, heard.suspected_by_model_only) == (asks, asks)
     assert (heard.intent, heard.runner_up) == (Intent.FALLBACK, Intent.DENY)
+
+
+@pytest.mark.parametrize(
+    ("text", "intent"),
+    [
+        ("电费咋交啊", Intent.OUT_OF_SCOPE),
+        ("水费多少钱一吨", Intent.OUT_OF_SCOPE),
+        ("暖气费和电费一起交吗", Intent.BILL_PAY),
+        ("怎么交费", Intent.BILL_PAY),
+    ],
+)
+def test_a_bill_of_another_unit_is_none_of_ours(text: str, intent: Intent) -> None:
+    assert understander(FakeModel((Intent.BILL_PAY, 0.8))).understand(text).intent is intent
 
 
 def test_low_confidence_is_no_answer_but_a_runner_up() -> None:
