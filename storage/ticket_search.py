@@ -2,7 +2,8 @@
 
 FTS5's trigram and `pg_trgm` need three characters, and `pg_trgm` sees no Chinese in a database of locale C. So the pairs are
 cut here, the same on both engines, with no extension: SQLite keeps them in FTS5, PostgreSQL in an array with a GIN index.
-The index only proposes; LIKE decides. Price: a word of one character, or of signs alone, is looked for in every ticket.
+The index only proposes; LIKE decides. Open tickets are few and are looked through without it. Price: a word of one
+character, or of signs alone, is looked for in every ticket.
 """
 
 from itertools import pairwise
@@ -59,16 +60,24 @@ class TicketSearchRows(Rows):
             self._write(delete(_fts).where(_fts.c.rowid == ticket_id))
         self._write(_fts.insert().values(rowid=ticket_id, pairs=pairs))
 
-    def _with_words(self, search: str) -> list[ColumnElement[bool]]:
-        conditions: list[ColumnElement[bool]] = []
-        for word in search.split():
-            pairs = pairs_of(word)
-            if pairs:
-                conditions.append(schema.ticket.c.id.in_(self._proposed(pairs)))
-            conditions.append(or_(*(schema.ticket.c[name].icontains(word, autoescape=True) for name in SEARCHED)))
-        return conditions
-
-    def _proposed(self, pairs: list[str]) -> Select[Any]:
+    def _newest_first(self, tickets: Select[Any], search: str) -> Select[Any]:
+        """Those that the index proposes, read from its newest end, so that a full page ends the reading however many have
+        the word. Price: those found are in the order of their ids, which is that of opening but for a clock set back.
+        """
+        pairs = list(dict.fromkeys(pair for word in search.split() for pair in pairs_of(word)))
+        columns = schema.ticket.c
+        if not pairs:
+            return tickets.order_by(columns.opened_at.desc(), columns.id.desc())
         if self._is_sqlite:
-            return select(_fts.c.rowid).where(column(NAME).op("MATCH")(" ".join(f'"{pair}"' for pair in pairs)))
-        return select(_arrays.c.ticket_id).where(_arrays.c.pairs.contains(literal(pairs, ARRAY(Text()))))
+            all_of = " ".join(f'"{pair}"' for pair in pairs)
+            found = tickets.join(_fts, _fts.c.rowid == columns.id).where(column(NAME).op("MATCH")(all_of))
+            return found.order_by(_fts.c.rowid.desc())
+        found = tickets.join(_arrays, _arrays.c.ticket_id == columns.id)
+        found = found.where(_arrays.c.pairs.contains(literal(pairs, ARRAY(Text()))))
+        return found.order_by(_arrays.c.ticket_id.desc())
+
+
+def with_words(search: str) -> list[ColumnElement[bool]]:
+    """Each word is in one of the columns that are searched; no index."""
+    columns = [schema.ticket.c[name] for name in SEARCHED]
+    return [or_(*(words.icontains(word, autoescape=True) for words in columns)) for word in search.split()]

@@ -17,7 +17,7 @@ from storage import schema
 from storage.company import CompanyRows
 from storage.promises import came_out, within
 from storage.rows import values_of
-from storage.ticket_search import TicketSearchRows
+from storage.ticket_search import TicketSearchRows, with_words
 
 _ADDRESS_COLUMNS = {"community_id": "community_id", "building": "building", "unit": "unit", "room": "room"} | {
     "text": "address_text"
@@ -96,11 +96,10 @@ class TicketRows(CompanyRows, TicketSearchRows):
         return self.find_tickets(TicketFilter(standing, kind, search=search), limit=limit, offset=offset)
 
     def find_tickets(self, wanted: TicketFilter, *, limit: int = 100, offset: int = 0) -> Sequence[Ticket]:
-        """Two queries instead of one sort: the open ones are few and need their clocks, the rest has an index by age."""
+        """Two queries instead of one sort: the open ones are few and need their clocks, the rest has indices by age."""
         columns = schema.ticket.c
-        conditions = self._conditions(wanted)
-        newest = (columns.opened_at.desc(), columns.id.desc())
-        rest = select(schema.ticket).where(~schema.IS_OPEN, *conditions).order_by(*newest)
+        conditions = _conditions(wanted)
+        rest = self._newest_first(select(schema.ticket).where(~schema.IS_OPEN, *conditions), wanted.search)
         if wanted.standing is Standing.CLOSED:
             return [ticket_of(row) for row in self._all(rest.limit(limit).offset(offset))]
 
@@ -114,38 +113,19 @@ class TicketRows(CompanyRows, TicketSearchRows):
         comes_first = case((or_(columns.emergency, old_or_ill), 0), else_=1)
         open_ones = select(schema.ticket).where(schema.IS_OPEN, *conditions)
         page = self._all(
-            open_ones.order_by(alarming, comes_first, earliest.is_(null()), earliest, *newest)
+            open_ones.order_by(
+                alarming, comes_first, earliest.is_(null()), earliest, columns.opened_at.desc(), columns.id.desc()
+            )
             .limit(limit)
             .offset(offset)
         )
         if wanted.standing is Standing.OPEN or len(page) == limit:
             return [ticket_of(row) for row in page]
-        counted = self._first(select(func.count().label("n")).select_from(open_ones.subquery()))
-        before = max(0, offset - counted["n"]) if counted else 0
+        before = 0
+        if offset and not page:
+            counted = self._first(select(func.count().label("n")).select_from(open_ones.subquery()))
+            before = max(0, offset - counted["n"]) if counted else 0
         return [ticket_of(row) for row in (*page, *self._all(rest.limit(limit - len(page)).offset(before)))]
-
-    def _conditions(self, wanted: TicketFilter) -> list[ColumnElement[bool]]:
-        columns = schema.ticket.c
-        conditions = self._with_words(wanted.search)
-        if wanted.kind is not None:
-            conditions.append(columns.kind == wanted.kind)
-        if wanted.only_emergencies:
-            conditions.append(columns.emergency)
-        if wanted.owner_id is not None:
-            conditions.append(columns.owner_id == wanted.owner_id)
-        if wanted.overdue_at is not None:
-            late = select(schema.clock.c.ticket_id).where(schema.IS_RUNNING, schema.clock.c.due_by < wanted.overdue_at)
-            conditions.append(columns.id.in_(late))
-        if wanted.station_id is not None:
-            of_station = select(schema.community.c.id).where(schema.community.c.station_id == wanted.station_id)
-            conditions.append(columns.community_id.in_(of_station))
-        if wanted.community_id is not None:
-            conditions.append(columns.community_id == wanted.community_id)
-        if wanted.opened_from is not None:
-            conditions.append(columns.opened_at >= wanted.opened_from)
-        if wanted.opened_until is not None:
-            conditions.append(columns.opened_at < wanted.opened_until)
-        return conditions + _by_history(wanted)
 
     def add_to_timeline(self, entry: TimelineEntry) -> None:
         self._write(insert(schema.timeline).values(values_of(entry)))
@@ -237,6 +217,30 @@ class TicketRows(CompanyRows, TicketSearchRows):
         columns = schema.attempt.c
         rows = self._all(select(columns.provider_sid).where(columns.phone == phone, columns.channel == "voice"))
         return frozenset(row["provider_sid"] for row in rows if row["provider_sid"])
+
+
+def _conditions(wanted: TicketFilter) -> list[ColumnElement[bool]]:
+    columns = schema.ticket.c
+    conditions = with_words(wanted.search)
+    if wanted.kind is not None:
+        conditions.append(columns.kind == wanted.kind)
+    if wanted.only_emergencies:
+        conditions.append(columns.emergency)
+    if wanted.owner_id is not None:
+        conditions.append(columns.owner_id == wanted.owner_id)
+    if wanted.overdue_at is not None:
+        late = select(schema.clock.c.ticket_id).where(schema.IS_RUNNING, schema.clock.c.due_by < wanted.overdue_at)
+        conditions.append(columns.id.in_(late))
+    if wanted.station_id is not None:
+        of_station = select(schema.community.c.id).where(schema.community.c.station_id == wanted.station_id)
+        conditions.append(columns.community_id.in_(of_station))
+    if wanted.community_id is not None:
+        conditions.append(columns.community_id == wanted.community_id)
+    if wanted.opened_from is not None:
+        conditions.append(columns.opened_at >= wanted.opened_from)
+    if wanted.opened_until is not None:
+        conditions.append(columns.opened_at < wanted.opened_until)
+    return conditions + _by_history(wanted)
 
 
 def _by_history(wanted: TicketFilter) -> list[ColumnElement[bool]]:

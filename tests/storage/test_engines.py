@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from dialogue.conversation import Author, Floor
 from fulfillment.outbox import Lane, TaskKind
-from fulfillment.ticket import TimelineEntry
+from fulfillment.ticket import TicketState, TimelineEntry
 from kernel.errors import BadInput, ConfigurationError, Conflict, NotFound, StaleEpoch, StoreBusy
 from storage import Store, schema
 from tests.storage.samples import MINUTE, NOW, a_clock, a_conversation, a_task, a_ticket, an_attempt
@@ -182,7 +182,7 @@ class TestHostileText:
         with talking.write() as tx:
             tx.add_message("c1", author=Author.RESIDENT, text=text, at=NOW, data={"heard": text}, client_id=text)
             again = tx.add_message("c1", author=Author.RESIDENT, text="again", at=NOW, client_id=text)
-            ticket = tx.add_ticket(a_ticket(symptom=text, details={"part": text}))
+            ticket = tx.add_ticket(a_ticket(symptom=text, details={"part": text}, state=TicketState.CLOSED))
         with talking.read() as tx:
             assert again.seq == 1
             assert [(m.text, m.data) for m in tx.messages("c1")] == [(kept, {"heard": text})]

@@ -305,15 +305,35 @@ class TestTickets:
             closed = [t.contact_name for t in tx.find_tickets(TicketFilter(Standing.CLOSED), limit=1, offset=1)]
             assert closed == []
 
-    def test_a_word_that_came_later_is_found_and_one_that_went_is_not(self, store: DialogueStore) -> None:
+    @pytest.mark.parametrize("state", [TicketState.NEW, TicketState.CLOSED])
+    def test_a_word_that_came_later_is_found_and_one_that_went_is_not(
+        self, store: DialogueStore, state: TicketState
+    ) -> None:
+        """The open ones are looked through, the others found by an index."""
         with store.write() as tx:
-            ticket = tx.add_ticket(a_ticket(symptom="卧室不热", contact_name="陈女士"))
+            ticket = tx.add_ticket(a_ticket(symptom="卧室不热", contact_name="陈女士", state=state))
             tx.save_ticket(replace(ticket, symptom="客厅漏水"))
         with store.read() as tx:
             hits = {
                 word: len(tx.tickets(search=word)) for word in ("客厅", "漏", "厅漏水", "卧室", "水客", "陈女士 客厅")
             }
         assert hits == {"客厅": 1, "漏": 1, "厅漏水": 1, "卧室": 0, "水客": 0, "陈女士 客厅": 1}
+
+    def test_what_was_found_is_read_page_by_page(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            for n in range(12):
+                state = TicketState.NEW if n % 3 == 0 else TicketState.CLOSED
+                symptom, opened_at = ("客厅漏水" if n % 4 else "不热"), NOW + n * MINUTE
+                tx.add_ticket(a_ticket(symptom=symptom, emergency=False, state=state, opened_at=opened_at))
+        with store.read() as tx:
+            for words, ids in (("漏水", [10, 7, 4, 12, 11, 8, 6, 3, 2]), ("漏水 客厅 -000", [7, 4, 8, 6, 3, 2])):
+                wanted = TicketFilter(Standing.ALL, search=words)
+                assert [t.id for t in tx.find_tickets(wanted)] == ids
+                for offset in range(11):
+                    page = [t.id for t in tx.find_tickets(wanted, limit=2, offset=offset)]
+                    assert page == ids[offset : offset + 2], offset
+            closed = tx.find_tickets(TicketFilter(Standing.CLOSED, search="漏水"), limit=2, offset=2)
+            assert [t.id for t in closed] == [8, 6]
 
     def test_the_timeline_tells_in_order(self, store: DialogueStore) -> None:
         with store.write() as tx:
