@@ -12,6 +12,9 @@ from ops.town import HOME, PASSWORD, Town
 from tests.faults.calling import Line
 from tests.faults.faulty_nlu import Fault, FaultyNlu
 from tests.faults.records import cancel_open_tickets, read
+from tests.postgres import Cluster, postgres_cluster
+
+__all__ = ["postgres_cluster"]
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +28,14 @@ def town(tmp_path_factory: pytest.TempPathFactory, nlu: FaultyNlu) -> Iterator[T
     folder = tmp_path_factory.mktemp("town")
     environment = {"DATA_DIR": str(impatient_data(folder))}
     with Town(folder, nlu.url, environment=environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def grown(tmp_path_factory: pytest.TempPathFactory, nlu_url: str, postgres_cluster: Cluster) -> Iterator[Town]:
+    """A town on the database to grow on."""
+    url = postgres_cluster.url(postgres_cluster.new_database())
+    with Town(tmp_path_factory.mktemp("grown"), nlu_url, database_url=url) as running:
         yield running
 
 

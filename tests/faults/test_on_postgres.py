@@ -1,7 +1,5 @@
 """The whole product on the database to grow on: one leak on each channel, as the journeys play them."""
 
-from collections.abc import Iterator
-
 import httpx
 import pytest
 
@@ -10,17 +8,8 @@ from simulator.play import Player, read_script
 from tests.faults.records import read
 from tests.journeys.chatting import Chat
 from tests.journeys.test_journeys import HERE, KNOWN
-from tests.postgres import Cluster, postgres_cluster
 
-__all__ = ["postgres_cluster"]
 pytestmark = [pytest.mark.nlu, pytest.mark.postgres]
-
-
-@pytest.fixture(scope="module")
-def grown(tmp_path_factory: pytest.TempPathFactory, nlu_url: str, postgres_cluster: Cluster) -> Iterator[Town]:
-    url = postgres_cluster.url(postgres_cluster.new_database())
-    with Town(tmp_path_factory.mktemp("grown"), nlu_url, database_url=url) as running:
-        yield running
 
 
 def test_a_leak_on_each_channel(grown: Town) -> None:
