@@ -89,6 +89,7 @@ class Expect(StrEnum):
     YES_NO = "yes_no"
     ADDRESS = "address"
     PHONE = "phone"
+    CARD = "card"  # of the heating card: many digits
     NUMBER = "number"  # of a building, a unit, a room
     MENU = "menu"
 

@@ -121,6 +121,15 @@ Command = (
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """Who somebody says he is; `tried`: how often that was wrong in this conversation."""
+
+    card: str
+    name: str
+    tried: int
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """`say` is spoken in order, after the commands were carried out in one transaction."""
 
@@ -131,3 +140,4 @@ class Decision:
     expect: Expect = Expect.ANYTHING
     then: Then = Then.LISTEN
     reason: str = ""  # why, in a few words: for the log and for whoever reads the turn later
+    claim: Claim | None = None  # who he says he is: compared first, then the policy decides (Policy.identified)

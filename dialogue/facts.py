@@ -86,6 +86,7 @@ class Facts:
     peer: str = ""  # caller's number, "" = unknown
     person_on_duty: bool = True  # an operator sits at the console
     caller_homes: tuple[Home, ...] = ()
+    proven_home: Home | None = None  # whose card number and name were given in this conversation
     homes_at_address: tuple[Home, ...] = ()
     open_cases: tuple[OpenCase, ...] = ()
     community_names: Mapping[int, str] = field(default_factory=dict)

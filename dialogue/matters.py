@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.understanding import EntityKind, Intent, Source
-from dialogue.asking import Asking
 from dialogue.conversation import QuickReply, Then
 from dialogue.decision import Decision, NoteMisunderstood, NudgeTicket
+from dialogue.enquiries import Enquiries
 from dialogue.facts import Matter, OpenCase
 from dialogue.options import HUMAN, MENU, NOT_THIS, number_on_card
 from dialogue.questions import expect_of
@@ -16,8 +16,8 @@ from dialogue.state import Taken
 MOST_CASES = 3
 
 
-class Matters(Asking):
-    """Asking that knows what follows from what was said."""
+class Matters(Enquiries):
+    """Enquiries that knows what follows from what was said."""
 
     @property
     def matter_heard(self) -> Matter | None:
@@ -91,21 +91,6 @@ class Matters(Asking):
             kind = self.tables.kinds[self.finer(matter.follow_up)]
             return self.ask("offer", "answered", title=kind.together or kind.title)
         return self.resume_or_more("answered")
-
-    def account(self, matter: Matter) -> Decision:
-        """Card number, butler, arrears: only for the home whose registered number calls (F4, F5); else noted (N12)."""
-        home = self.home
-        if home is None or not self.is_phone or home not in self.facts.caller_homes:
-            self.tell(f"knowledge.{matter.intent}")
-            self.set_slots(story=self.heard.text)
-            return self.start("question")
-        if matter.account == "card_number":
-            self.tell("ticket.account_card_number", card=home.card_number)
-        elif matter.account == "butler":
-            self.tell("ticket.account_butler", **home.butler)
-        else:
-            self.tell("ticket.account_paid" if home.paid else "ticket.account_unpaid")
-        return self.resume_or_more("identity by registered number")
 
     def other_unit(self, matter: Matter) -> Decision:
         """G8 with unit and number, and the offer to coordinate (W6f); gas first sends people out of the room."""

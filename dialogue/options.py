@@ -27,6 +27,7 @@ FEE_MENU = (
 )
 MORE = (QuickReply("no", "words.that_is_all"), HUMAN)
 
+NO_CARD = QuickReply("text", "words.no_card")  # in the chat: as if written
 NOT_THIS = QuickReply("not_this", "words.not_this")  # in the chat, under the first answer to what was understood
 GO_ON = QuickReply("go_on", "words.go_on", "1")
 CALLBACK = QuickReply("callback", "words.callback", "2")
@@ -71,6 +72,8 @@ def understand_digits(digits: str, state: DialogueState) -> tuple[Understanding,
         return understand_choice("human", ""), "human"
     if digits == "*":
         return Understanding(digits, Intent.REPEAT, 1.0, emergency=False, source=Source.CHOICE), ""
+    if state.asked == "card":
+        return Understanding(digits, Intent.INFORM, 1.0, emergency=False, source=Source.CHOICE), ""
     kind = EntityKind.PHONE if _A_TELEPHONE.fullmatch(digits) else part_of_address(digits, state)
     if kind is None:
         return Understanding(digits, Intent.FALLBACK, 1.0, emergency=False, source=Source.CHOICE), ""

@@ -26,6 +26,9 @@ _PARTS = (
     "name",
     "no_name",
     "bare_number",
+    "card_number",
+    "no_card",
+    "owner",
 )
 
 
@@ -120,6 +123,19 @@ class Phrases:
     def is_no_name(self, text: str) -> bool:
         """An answer to "what is your name?" that speaks of something else."""
         return self.parts["no_name"].search(text) is not None
+
+    def card_number(self, text: str) -> str:
+        """The number that the whole utterance is, digit by digit; "" if it is something else."""
+        found = self.parts["card_number"].search(text.strip(_MARKS))
+        return self.read_number(re.sub(r"[\s-]", "", found["card"])).upper() if found else ""
+
+    def has_no_card(self, text: str) -> bool:
+        return self.parts["no_card"].search(text) is not None
+
+    def owner(self, text: str) -> str:
+        """The name in an answer to "under which name is it registered?"; "" if it is none."""
+        found = self.parts["owner"].fullmatch(text.strip(_MARKS))
+        return found["owner"] if found else ""
 
     def is_no_appointment(self, time: str) -> bool:
         """A time that says when it is cold, rather than when somebody is at home, unless that was asked."""

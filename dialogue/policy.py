@@ -23,6 +23,7 @@ from dialogue.state import ADDRESS_KINDS, DialogueState, heard_address, is_nothi
 from dialogue.visits import Visits
 from fulfillment.business_calendar import Moment
 from fulfillment.company import OtherUnit
+from fulfillment.identity import Identified
 from fulfillment.standard import TicketKind
 
 #: How sure the model must be that a new matter, and not an answer, was meant while a question is open.
@@ -33,6 +34,10 @@ STORY_OF_SOMETHING_ELSE = 0.3
 #: So often "take your time" is said to sounds that are no answer; then they count as not understood.
 MOST_PAUSES = 2
 LONGEST_NAME = 20
+#: A name of so many signs is one, whatever matter the model takes it for.
+MOST_NAMES = 4
+#: Questions that prove who asks.
+IDENTITY = frozenset({"card", "owner"})
 LONGEST_PLACE = 200
 LONGEST_TIME = 60
 #: What is said between announcements and the greeting (N6); in the season's daytime nothing is.
@@ -77,8 +82,25 @@ class Policy:
 
     def in_answer(self, heard: Understanding, state: DialogueState) -> Understanding:
         """What the open question makes of an utterance: a number alone is what was asked for."""
+        if not heard.emergency and state.asked in IDENTITY:
+            return self._identity_in_answer(heard, state)
         number = "" if heard.emergency else self._tables.phrases.bare_number(heard.text)
         return number_in_answer(heard, number, state)
+
+    def _identity_in_answer(self, heard: Understanding, state: DialogueState) -> Understanding:
+        """A card number is no telephone number, and a name no place and no matter."""
+        phrases = self._tables.phrases
+        if state.asked == "card":
+            is_answer = bool(phrases.card_number(heard.text)) or phrases.has_no_card(heard.text)
+        else:
+            is_answer = 0 < len(phrases.owner(heard.text)) <= MOST_NAMES and heard.intent in self._tables.matters
+        if is_answer:
+            return replace(heard, intent=Intent.INFORM, confidence=1.0, entities=(), runner_up=None)
+        return replace(heard, entities=()) if phrases.owner(heard.text) else heard
+
+    def identified(self, state: DialogueState, facts: Facts, outcome: Identified) -> Decision:
+        """The card number and the name of `Decision.claim` were compared."""
+        return _Turn(self._tables, state, understand_choice("back", ""), facts).identified(outcome)
 
     def kinds_in_question(self, state: DialogueState, heard: Understanding) -> frozenset[str]:
         """Kinds of case that this turn may be about: what facts are worth looking up."""
@@ -591,6 +613,8 @@ ANSWERS: Mapping[str, _Rule] = {
     "community": _Turn.answer_community,
     "contact_phone": _Turn.answer_contact_phone,
     "contact_name": _Turn.answer_contact_name,
+    "card": _Turn.answer_card,
+    "owner": _Turn.answer_owner,
     "part": _Turn.answer_detail,
     "temperature": _Turn.answer_detail,
     "slot": _Turn.answer_slot,

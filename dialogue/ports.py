@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from bot.understanding import Understanding
@@ -141,6 +141,17 @@ class DialogueTx(FulfillmentTx, Protocol):
         ...
 
     def set_answers_in_browser(self, operator_id: int, *, in_browser: bool) -> None: ...
+
+    # who asks after an account
+    def count_identity_try(self, subject: str, day: date, by: int) -> int:
+        """Adds `by` to the tries of a subject on a day of Asia/Shanghai, and returns their number; the count is this
+        transaction's alone until it ends.
+        """
+        ...
+
+    def forget_identity_tries(self, before: date) -> int:
+        """Those of days before this one; returns how many counts."""
+        ...
 
     # what a chat has beside its messages
     def receipts(self, conversation_id: str) -> Mapping[Side, Receipt]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.understanding import Entity, EntityKind, Intent, Understanding
 from dialogue.conversation import Expect, QuickReply
-from dialogue.options import CALLBACK, FEE_MENU, GO_ON, HUMAN, MENU, MORE, NO, YES, part_of_address
+from dialogue.options import CALLBACK, FEE_MENU, GO_ON, HUMAN, MENU, MORE, NO, NO_CARD, YES, part_of_address
 from dialogue.state import ADDRESS_KINDS, DialogueState
 
 
@@ -52,6 +52,8 @@ QUESTIONS: Mapping[str, Question] = {
     "contact_phone": Question(
         "ask.contact_phone", again="ask.contact_phone_again", expect=Expect.PHONE, answered_by=frozenset({EntityKind.PHONE})
     ),
+    "card": Question("ask.card", again="ask.card_again", options=(NO_CARD, HUMAN), expect=Expect.CARD),
+    "owner": Question("ask.owner", again="ask.owner_again"),
     "contact_name": Question("ask.contact_name", free_text=True, optional=True),
     "part": Question("ask.part", options=_PARTS, answered_by=frozenset({EntityKind.PART}), optional=True),
     "temperature": Question("ask.temperature", answered_by=frozenset({EntityKind.TEMPERATURE}), optional=True),

@@ -48,6 +48,15 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class Enquiry:
+    """A question about an account that waits for a proof of who asks."""
+
+    intent: str = ""
+    words: str = ""
+    card: str = ""  # the number that was given, until the name is there
+
+
+@dataclass(frozen=True, slots=True)
 class DialogueState:
     """JSON between turns. `asked` is the question that waits for its answer ("" = none)."""
 
@@ -82,6 +91,10 @@ class DialogueState:
     our_call_id: int | None = None  # ResidentCall.id: we have called the resident
     our_question: str = ""  # what our call asks and is not answered yet (dialogue.outgoing)
     reported_by: str = ""  # name of the member of staff who reports on a resident's behalf (G7e)
+    enquiry: Enquiry = field(default_factory=Enquiry)
+    identity_tries: int = 0  # wrong entries of card and name
+    is_refused: bool = False  # too many of them: a person looks at it
+    proven_home_id: int | None = None  # Household.id whose card and name were right
     options: tuple[QuickReply, ...] = ()  # what the keys and buttons of the last reply mean
 
     def to_json(self) -> dict[str, Any]:
@@ -103,6 +116,7 @@ class DialogueState:
             known[name] = tuple(known.get(name, ()))
         known["suspended"] = tuple((m, s) for m, s in known.get("suspended", ()))
         known["taken"] = Taken(**known.get("taken", {}))
+        known["enquiry"] = Enquiry(**known.get("enquiry", {}))
         known["slots"] = Slots(**known.get("slots", {}))
         known["options"] = tuple(QuickReply(**o) for o in known.get("options", ()))
         return cls(**known)

@@ -13,6 +13,7 @@ from dialogue.decision import (
     AnswerRecheck,
     BookVisit,
     CallOffVisit,
+    Claim,
     Command,
     Decision,
     GiveToOperator,
@@ -28,6 +29,7 @@ from dialogue.decision import (
     SettleCall,
 )
 from dialogue.facts import Facts, Home, Notice, OpenCase
+from dialogue.identity import identify
 from dialogue.kit import Kit
 from dialogue.leak_question import ASKED, watch_leak_question
 from dialogue.line import company, is_attended, watch_queue
@@ -128,7 +130,17 @@ class Step:
     def decide(self, heard: Understanding, choice: str) -> Decision:
         state = self.state
         ours = our_answer(our_call_of(self.tx, state, self.kit.standard), state, heard, choice)
-        return ours or self.kit.policy.decide(state, heard, self.facts(state, heard), choice)
+        if ours is not None:
+            return ours
+        facts = self.facts(state, heard)
+        decision = self.kit.policy.decide(state, heard, facts, choice)
+        return decision if decision.claim is None else self._identify(decision, decision.claim, facts)
+
+    def _identify(self, decision: Decision, claim: Claim, facts: Facts) -> Decision:
+        """F4, F5: the answer to what was asked after, another try, or a person. Nothing of it goes to the log."""
+        outcome, home = identify(self.tx, self.conversation, claim, self.kit.standard.identity, self.now)
+        proven = self._home(home) if home is not None else None
+        return self.kit.policy.identified(decision.state, replace(facts, proven_home=proven), outcome)
 
     def with_operator(self, heard: Understanding, choice: str) -> Decision:
         """The bot is silent, but not about an emergency: its ticket opens, the operator is told, and the safety words are said.
@@ -240,6 +252,7 @@ class Step:
             peer=peer,
             person_on_duty=is_attended(tx, self.kit.standard.queue, self.now),
             caller_homes=tuple(words[h.id] for h in caller),
+            proven_home=self._home(tx.household(state.proven_home_id)) if state.proven_home_id else None,
             homes_at_address=tuple(words[h.id] for h in at_address),
             open_cases=open_cases,
             community_names={c.id: c.name for c in communities},

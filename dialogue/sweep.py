@@ -9,7 +9,7 @@ from dialogue.ports import DialogueStore
 from dialogue.recordings import delete_later, fetch_later
 from fulfillment.outbox import NewTask, Task, TaskKind
 from fulfillment.standard import Standard
-from kernel.clock import Clock
+from kernel.clock import Clock, local
 
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 #: The first task of a recording tries for about two minutes.
@@ -66,3 +66,4 @@ class Sweep:
                 delete_later(tx, recording, now, by="worker")
             tx.delete_finished_tasks(now - rules.keep_finished_tasks)
             tx.delete_answers(now - _WEBHOOKS_REPEATED_FOR)
+            tx.forget_identity_tries(local(now).date())

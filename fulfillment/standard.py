@@ -20,6 +20,7 @@ from fulfillment.clause import Clause
 from fulfillment.clocks import Calendar, ClockPlan, ClockRule
 from fulfillment.company import OtherUnit
 from fulfillment.dispatch import LadderPlan
+from fulfillment.identity import IdentityRules
 from fulfillment.importing.words import Words, load_words
 from fulfillment.incident import IncidentRules, Level
 from fulfillment.manners import NeverSaid
@@ -178,6 +179,7 @@ class Standard:
         self._directory = self._other_units(self._shipped["directory"])
         self.never_said: tuple[NeverSaid, ...] = self._read("never_said.yml", tuple[NeverSaid, ...])
         self.queue: QueueRules = self._read("queue.yml", QueueRules)
+        self.identity: IdentityRules = self._read("identity.yml", IdentityRules)
         self.incidents: IncidentRules = self._read("incidents.yml", IncidentRules)
         self.visit: VisitRules = self._read("visit.yml", VisitRules)
         self.words: Words = load_words(data_dir / "import_words.yml")

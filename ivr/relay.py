@@ -23,11 +23,11 @@ _LONGEST_DIGITS = 32
 _SETUP_WITHIN_SECONDS = 10.0
 #: Reported silence is the Gather's comfort; here it is measured: speaking (five characters a second), then thinking.
 _SECONDS_PER_CHARACTER = 0.2
-_SILENCE_SECONDS: Mapping[Expect, float] = {Expect.ADDRESS: 10.0, Expect.PHONE: 12.0}
+_SILENCE_SECONDS: Mapping[Expect, float] = {Expect.ADDRESS: 10.0, Expect.PHONE: 12.0, Expect.CARD: 14.0}
 _USUAL_SILENCE_SECONDS = 8.0
 _WITHIN_A_NUMBER_SECONDS = 4.0
 #: Where more than one key is an answer, # ends it; elsewhere one key is enough.
-_MANY_KEYS = frozenset({Expect.ADDRESS, Expect.PHONE})
+_MANY_KEYS = frozenset({Expect.ADDRESS, Expect.PHONE, Expect.CARD})
 
 log = structlog.get_logger()
 

@@ -32,6 +32,7 @@ _LISTENING: dict[Expect, dict[str, Any]] = {
     Expect.ADDRESS: {"finish_on_key": "#", "timeout": 8, "speech_timeout": 2},
     # Of a building, a unit, a room: # ends it, and # alone says that there is none.
     Expect.NUMBER: {"finish_on_key": "#", "num_digits": 6, "timeout": 8, "speech_timeout": 1},
+    Expect.CARD: {"finish_on_key": "#", "num_digits": 20, "timeout": 12, "speech_timeout": 3},
     # 12 digits: area code of four with a number of eight; a mobile number ends with # or after the pause.
     Expect.PHONE: {"finish_on_key": "#", "num_digits": 12, "timeout": 10, "speech_timeout": 3},
 }
@@ -62,6 +63,7 @@ class TwimlWriter:
             Expect.MENU: _hints(book.word("phone.hints_matters").split(",")),
             Expect.YES_NO: _hints(book.word("phone.hints_yes_no").split(",")),
             Expect.ADDRESS: _hints(place_names),
+            Expect.CARD: "",
             Expect.NUMBER: "",
             Expect.PHONE: "",
         }

@@ -1,7 +1,7 @@
-"""Receipts, photographs and ratings of chats, as rows."""
+"""Receipts, photographs and ratings of chats, and tries to prove who asks, as rows."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import ColumnElement, case, delete, or_, select
 
@@ -52,6 +52,18 @@ class ChatRows(Rows):
     def rate(self, rating: Rating) -> bool:
         new = self._insert(schema.rating).values(values_of(rating))
         return self._write(new.on_conflict_do_nothing(index_elements=["conversation_id"])) > 0
+
+    def count_identity_try(self, subject: str, day: date, by: int) -> int:
+        columns = schema.identity_count.c
+        new = self._insert(schema.identity_count).values(subject=subject, day=day, tries=by)
+        more = new.on_conflict_do_update(index_elements=["subject", "day"], set_={"tries": columns.tries + by})
+        row = self._write_returning(more.returning(columns.tries))
+        if row is None:
+            raise AssertionError("INSERT … RETURNING always returns its row")
+        return int(row["tries"])
+
+    def forget_identity_tries(self, before: date) -> int:
+        return self._write(delete(schema.identity_count).where(schema.identity_count.c.day < before))
 
     def rating(self, conversation_id: str) -> Rating | None:
         row = self._first(select(schema.rating).where(schema.rating.c.conversation_id == conversation_id))

@@ -616,6 +616,15 @@ pin_try = Table(
     Column("verdict", words_of(PinVerdict), nullable=False),
 )
 
+#: Wrong entries of card number and name, by who asks and by card (dialogue.identity).
+identity_count = Table(
+    "identity_count",
+    metadata,
+    Column("subject", Words, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("tries", Integer, nullable=False),
+)
+
 # --- what the product remembers about itself ---------------------------------------------------------------------------
 
 mark = Table(

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -245,6 +245,7 @@ class _Tables:
     in_browser: dict[int, bool] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
     profile_choices: dict[int, ProfileChoice] = field(default_factory=dict)
+    identity_tries: dict[tuple[str, date], int] = field(default_factory=dict)
     of_calls: CallTables = field(default_factory=CallTables)
     of_editions: EditionTables = field(default_factory=EditionTables)
     of_incidents: IncidentTables = field(default_factory=IncidentTables)
@@ -1043,6 +1044,17 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeEditionTx, FakeVisitT
 
     def forget_picture(self, picture_id: str) -> None:
         self._writing().pictures.pop(picture_id, None)
+
+    def count_identity_try(self, subject: str, day: date, by: int) -> int:
+        tries = self._writing().identity_tries
+        tries[subject, day] = tries.get((subject, day), 0) + by
+        return tries[subject, day]
+
+    def forget_identity_tries(self, before: date) -> int:
+        old = [key for key in self._t.identity_tries if key[1] < before]
+        for key in old:
+            del self._writing().identity_tries[key]
+        return len(old)
 
     def rate(self, rating: Rating) -> bool:
         return self._writing().ratings.setdefault(rating.conversation_id, rating) is rating

@@ -29,7 +29,7 @@ LEAVES = {
     "cut_off": "leak_inside", "invoice": "invoice", "refund": "refund", "suspend": "suspend", "area_check": "area_check", "name_transfer": "name_transfer", "resume": "resume",
     "valve_not_opened": "valve_not_opened", "question": "question", "question_stranger": "question", "no_heat": "no_heat", "coordination": "other_unit",
     "new_connection": "new_connection", "new_connection_building": "new_connection_building", "new_connection_estate": "new_connection_estate",
-    "manhole_cover": "manhole_cover", "leak_street": "leak_street", "valve_damaged": "valve_damaged", "suggestion": "suggestion", "silent": "callback", "story_to_a_person": "complaint", "what_if": "",
+    "manhole_cover": "manhole_cover", "leak_street": "leak_street", "valve_damaged": "valve_damaged", "suggestion": "suggestion", "silent": "callback", "story_to_a_person": "complaint", "what_if": "", "butler_stranger": "", "arrears": "",
 }  # fmt: skip
 
 pytestmark = pytest.mark.nlu

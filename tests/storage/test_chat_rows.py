@@ -1,6 +1,6 @@
-"""Receipts, photographs and ratings, said to every store alike."""
+"""Receipts, photographs, ratings and tries to prove who asks, said to every store alike."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -53,3 +53,16 @@ def test_the_first_rating_stands(store: DialogueStore) -> None:
         assert not tx.rate(Rating("c1", 5, "", NOW, 1))
     with store.read() as tx:
         assert tx.rating("c1") == Rating("c1", 2, "等太久", NOW, 1)
+
+
+def test_tries_are_counted_by_subject_and_day(store: DialogueStore) -> None:
+    today, tomorrow = date(2026, 11, 22), date(2026, 11, 23)
+    with store.write() as tx:
+        assert [tx.count_identity_try("who a", today, 1) for _ in range(3)] == [1, 2, 3]
+        assert tx.count_identity_try("who b", today, 1) == 1
+        assert tx.count_identity_try("who a", tomorrow, 1) == 1
+    with store.write() as tx:
+        assert tx.count_identity_try("who a", today, -1) == 2
+        assert tx.forget_identity_tries(tomorrow) == 2
+        assert tx.count_identity_try("who a", today, 1) == 1, "forgotten"
+        assert tx.count_identity_try("who a", tomorrow, 1) == 2, "kept"
