@@ -2,9 +2,10 @@
 
 import hashlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from console.incident_board import IncidentRow, incident_rows
 from console.ports import Rooms
@@ -41,6 +42,7 @@ WORKER_IS_SILENT_AFTER = timedelta(seconds=60)
 _FORWARDING = frozenset({TaskKind.FORWARD_EMERGENCY, TaskKind.WATCH_ATTEMPT})
 _TICKETS_ON_BOARD = 60
 _TO_BE_HEARD = frozenset({RecordingState.AT_CARRIER, RecordingState.STORED})
+_WITH_BOT_ON_BOARD = 60
 _CALLBACKS_SHOWN = 60  # after a night the later ones follow as the first are called
 _SAID_RECENTLY = 12
 _TAIL = 6  # the last messages of a transcript may still change: understanding is filled in after the words are stored
@@ -137,16 +139,15 @@ class OnDuty:
     station: str
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
-    """The work page."""
+@dataclass(frozen=True)
+class Bars:
+    """What every page shows of the work page: the bars of alarms and incidents, and what calls for its operator."""
 
     now: datetime
     alarms: tuple[Alarm, ...]
     forwarding_overdue: int
     conversations: tuple[ConversationRow, ...]
-    tickets: tuple[TicketRow, ...]
-    on_duty: tuple[OnDuty, ...]
+    unlisted: int  # conversations with the bot beyond those
     waiting: tuple[Waiter, ...]
     present: int  # operators whose pages are open
     incidents: tuple[IncidentRow, ...]  # suggested and running
@@ -169,17 +170,8 @@ class Board:
                 found.append(f"wrote:{conversation.id}:{row.newest.seq}")
         return found
 
-    def tickets_at(self, level: str) -> int:
-        """How many tickets have a clock of this level."""
-        return sum(any(clock.level == level for clock in row.running) for row in self.tickets)
-
-    @property
-    def is_cut(self) -> bool:
-        """There may be more open tickets than the page shows."""
-        return len(self.tickets) >= _TICKETS_ON_BOARD
-
-    @property
-    def versions(self) -> dict[str, str]:
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
         """One for each part of the page: it changes when that part would look different (running time aside)."""
         return {
             "queue": digest(
@@ -192,14 +184,8 @@ class Board:
                     for w in self.waiting
                 ],
                 self.present > 0,
+                self.unlisted,
             ),
-            "running": digest(
-                [
-                    (r.ticket.id, r.ticket.rev, [(c.clock.id, c.clock.due_by, c.level) for c in r.running])
-                    for r in self.tickets
-                ]
-            ),
-            "duty": digest([(d.duty.role, d.staff.id, d.station) for d in self.on_duty]),
             "alarms": digest(
                 [
                     (a.row.ticket.id, a.row.ticket.rev, a.attempt and (a.attempt.id, a.attempt.outcome))
@@ -208,6 +194,36 @@ class Board:
                 self.forwarding_overdue,
             ),
             "incidents": digest([row.shown for row in self.incidents]),
+        }
+
+
+@dataclass(frozen=True)
+class Board(Bars):
+    """The work page."""
+
+    tickets: tuple[TicketRow, ...]
+    on_duty: tuple[OnDuty, ...]
+
+    def tickets_at(self, level: str) -> int:
+        """How many tickets have a clock of this level."""
+        return sum(any(clock.level == level for clock in row.running) for row in self.tickets)
+
+    @property
+    def is_cut(self) -> bool:
+        """There may be more open tickets than the page shows."""
+        return len(self.tickets) >= _TICKETS_ON_BOARD
+
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        return {
+            **super().versions,
+            "running": digest(
+                [
+                    (r.ticket.id, r.ticket.rev, [(c.clock.id, c.clock.due_by, c.level) for c in r.running])
+                    for r in self.tickets
+                ]
+            ),
+            "duty": digest([(d.duty.role, d.staff.id, d.station) for d in self.on_duty]),
         }
 
 
@@ -264,27 +280,48 @@ def digest(*parts: object) -> str:
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
+def read_bars(rooms: Rooms) -> Bars:
+    """What every page shows, as it is now."""
+    with rooms.store.read() as tx:
+        return _bars(rooms, tx)
+
+
 def read_board(rooms: Rooms) -> Board:
     """The work page as it is now."""
-    now = rooms.clock.now()
     with rooms.store.read() as tx:
-        tickets = ticket_rows(rooms, tx, tx.tickets(only_open=True, limit=_TICKETS_ON_BOARD), now)
-        live = tx.live_conversations()
-        operators = {o.id: o.name for o in tx.operators()}
-        alarmed = {row.ticket.conversation_id for row in tickets if row.ticket.emergency}
-        late = tx.overdue_tasks(now - WORKER_IS_SILENT_AFTER)
-        conversations = tuple(conversation_row(tx, c, operators, alarmed) for c in live)
-        return Board(
-            now=now,
-            alarms=tuple(_alarm(tx, row) for row in tickets if row.ticket.needs_acknowledgement),
-            forwarding_overdue=sum(kind in _FORWARDING for kind, _, _, _ in late),
-            conversations=conversations,
-            tickets=tuple(tickets),
-            on_duty=_on_duty(tx, now),
-            waiting=_waiting(rooms, tx, conversations, now),
-            present=len(tx.present_operators(now - rooms.standard.queue.present_within)),
-            incidents=tuple(incident_rows(rooms, tx, tx.live_incidents(), now)),
-        )
+        bars = _bars(rooms, tx)
+        tickets = ticket_rows(rooms, tx, tx.tickets(only_open=True, limit=_TICKETS_ON_BOARD), bars.now)
+        return Board(**vars(bars), tickets=tuple(tickets), on_duty=_on_duty(tx, bars.now))
+
+
+def _bars(rooms: Rooms, tx: DialogueTx) -> Bars:
+    now = rooms.clock.now()
+    emergencies = tx.find_tickets(TicketFilter(only_emergencies=True), limit=_TICKETS_ON_BOARD)
+    alarmed = {ticket.conversation_id for ticket in emergencies}
+    alarming = ticket_rows(rooms, tx, [ticket for ticket in emergencies if ticket.needs_acknowledgement], now)
+    late = tx.overdue_tasks(now - WORKER_IS_SILENT_AFTER)
+    live = tx.live_conversations()
+    listed = _listed(live, alarmed)
+    conversations = conversation_rows(tx, listed, alarmed)
+    return Bars(
+        now=now,
+        alarms=tuple(_alarm(tx, row) for row in alarming),
+        forwarding_overdue=sum(kind in _FORWARDING for kind, _, _, _ in late),
+        conversations=conversations,
+        unlisted=len(live) - len(listed),
+        waiting=_waiting(rooms, tx, conversations, now),
+        present=len(tx.present_operators(now - rooms.standard.queue.present_within)),
+        incidents=tuple(incident_rows(rooms, tx, tx.live_incidents(), now)),
+    )
+
+
+def _listed(live: Sequence[Conversation], alarmed: Collection[str | None]) -> list[Conversation]:
+    """All that a person has or waits for, all emergencies, and of the others with the bot the newest: in a storm there
+    are a thousand of them, and nobody reads down there.
+    """
+    with_bot = [c.id for c in live if c.floor is Floor.BOT and c.id not in alarmed]
+    beyond = set(with_bot[_WITH_BOT_ON_BOARD:])
+    return [conversation for conversation in live if conversation.id not in beyond]
 
 
 def _waiting(rooms: Rooms, tx: DialogueTx, rows: Sequence[ConversationRow], now: datetime) -> tuple[Waiter, ...]:
@@ -422,7 +459,9 @@ def unsettled_from(conversation: Conversation) -> int:
 
 
 def ticket_rows(rooms: Rooms, tx: DialogueTx, tickets: Sequence[Ticket], now: datetime) -> list[TicketRow]:
-    clocks = tx.clocks([t.id for t in tickets]) if tickets else {}
+    if not tickets:
+        return []
+    clocks = tx.clocks([t.id for t in tickets])
     communities = {c.id: c.name for c in tx.communities()}
     staff = {s.id: s.name for s in tx.all_staff()}
     return [
@@ -464,30 +503,39 @@ def _alarm(tx: DialogueTx, row: TicketRow) -> Alarm:
     return Alarm(row, calls[-1], tx.staff(calls[-1].staff_id).name)
 
 
-def conversation_row(
-    tx: DialogueTx, conversation: Conversation, operators: Mapping[int, str], alarmed: set[str | None]
-) -> ConversationRow:
-    recent = tx.messages(conversation.id, after=max(0, conversation.last_seq - _SAID_RECENTLY))
-    # what the resident said tells one conversation from another; our questions are the same in all of them
-    said_last = [m for m in recent if m.author is Author.RESIDENT] or recent
-    household = _household(tx, conversation.household_id)
-    said = DialogueState.from_json(conversation.state).slots
-    address = (
-        Address(household.community_id, household.building, household.unit, household.room)
-        if household
-        else said.address
-    )
-    communities = {address.community_id: tx.community(address.community_id).name} if address.community_id else {}
-    return ConversationRow(
-        conversation=conversation,
-        name=household.name if household else said.name,
-        place=_place(address, communities),
-        holder=operators.get(conversation.operator_id or 0, ""),
-        last=said_last[-1] if said_last else None,
-        newest=recent[-1] if recent else None,
-        emergency=conversation.id in alarmed,
-        vulnerable=household is not None and household.vulnerable,
-    )
+def conversation_rows(
+    tx: DialogueTx, conversations: Sequence[Conversation], alarmed: Collection[str | None] = ()
+) -> tuple[ConversationRow, ...]:
+    """In their order; `alarmed`: those an open emergency came out of."""
+    operators = {o.id: o.name for o in tx.operators()}
+    communities = {c.id: c.name for c in tx.communities()}
+    households = tx.households({c.household_id for c in conversations if c.household_id is not None})
+    said = tx.last_messages([c.id for c in conversations], _SAID_RECENTLY)
+
+    def row(conversation: Conversation) -> ConversationRow:
+        recent = said[conversation.id]
+        # what the resident said tells one conversation from another; our questions are the same in all of them
+        said_last = [m for m in recent if m.author is Author.RESIDENT] or recent
+        # one that an import has removed since then is simply not known any more
+        household = households.get(conversation.household_id or 0)
+        slots = DialogueState.from_json(conversation.state).slots
+        address = (
+            Address(household.community_id, household.building, household.unit, household.room)
+            if household
+            else slots.address
+        )
+        return ConversationRow(
+            conversation=conversation,
+            name=household.name if household else slots.name,
+            place=_place(address, communities),
+            holder=operators.get(conversation.operator_id or 0, ""),
+            last=said_last[-1] if said_last else None,
+            newest=recent[-1] if recent else None,
+            emergency=conversation.id in alarmed,
+            vulnerable=household is not None and household.vulnerable,
+        )
+
+    return tuple(row(conversation) for conversation in conversations)
 
 
 def read_conversation_row(rooms: Rooms, conversation_id: str) -> ConversationRow:
@@ -495,15 +543,14 @@ def read_conversation_row(rooms: Rooms, conversation_id: str) -> ConversationRow
     with rooms.store.read() as tx:
         conversation = tx.conversation(conversation_id)
         emergency = any(t.emergency for t in tx.open_tickets(conversation_id=conversation_id))
-        operators = {o.id: o.name for o in tx.operators()}
-        return conversation_row(tx, conversation, operators, {conversation_id} if emergency else set())
+        [row] = conversation_rows(tx, [conversation], {conversation_id} if emergency else ())
+        return row
 
 
-def read_recent(rooms: Rooms, limit: int) -> list[ConversationRow]:
+def read_recent(rooms: Rooms, limit: int) -> tuple[ConversationRow, ...]:
     """Conversations newest first, ended ones included."""
     with rooms.store.read() as tx:
-        operators = {o.id: o.name for o in tx.operators()}
-        return [conversation_row(tx, c, operators, set()) for c in tx.recent_conversations(limit)]
+        return conversation_rows(tx, tx.recent_conversations(limit))
 
 
 def _household(tx: DialogueTx, household_id: int | None) -> Household | None:
@@ -571,9 +618,9 @@ class SharedBoard:
         self._lock = threading.Lock()
         self._change = -1
         self._read_at: datetime | None = None
-        self._versions: dict[str, str] = {}
+        self._versions: Mapping[str, str] = {}
 
-    def versions(self, change: int) -> dict[str, str]:
+    def versions(self, change: int) -> Mapping[str, str]:
         """As of change number `change` of the store, or newer."""
         with self._lock:
             now = self._rooms.clock.now()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from console.board import (
     ConversationRow,
     TicketRow,
-    conversation_row,
+    conversation_rows,
     digest,
     read_conversation_row,
     read_home,
@@ -128,7 +128,7 @@ def read_rings(rooms: Rooms, operator_id: int) -> tuple[Ring, ...]:
         for leg in tx.live_legs_of_operator(operator_id):
             if leg.staying and leg.role in (LegRole.CONSULTED, LegRole.TRANSFER, LegRole.OPERATOR):
                 conversation = tx.conversation(leg.conversation_id)
-                row = conversation_row(tx, conversation, operators, set())
+                [row] = conversation_rows(tx, [conversation])
                 found.append(Ring(leg, row, operators.get(conversation.operator_id or 0, "")))
         return tuple(found)
 

@@ -51,7 +51,7 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
         log.info("audit.conversation_opened", operator=me().login, operator_id=me().id, conversation=conversation_id)
         return render_template(
             "console/conversation.html",
-            board=board.read_board(rooms),
+            board=board.read_bars(rooms),
             row=row,
             settled=settled,
             tail=tail,

@@ -65,7 +65,7 @@ def add_filters(blueprint: Blueprint, rooms: Rooms) -> None:
             **shared,
             "account": current_user,
             "me": current_user.operator,
-            "read_board": lambda: board.read_board(rooms),
+            "read_bars": lambda: board.read_bars(rooms),
             "read_rings": lambda: call_board.read_rings(rooms, current_user.operator.id),
             "rings_version": call_board.rings_version,
             "audio_offers_browser": rooms.audio.browser_lines,

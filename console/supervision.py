@@ -57,11 +57,11 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
 
 
 def _page(rooms: Rooms, template: str) -> str:
-    shown = board.read_board(rooms)
+    shown = board.read_bars(rooms)
     return render_template(template, board=shown, people=_people(rooms, shown))
 
 
-def _people(rooms: Rooms, shown: board.Board) -> list[AtWork]:
+def _people(rooms: Rooms, shown: board.Bars) -> list[AtWork]:
     """Whoever is there, and whoever still holds something; the busiest first."""
     with rooms.store.read() as tx:
         present = tx.present_operators(rooms.clock.now() - rooms.standard.queue.present_within)

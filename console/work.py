@@ -4,13 +4,15 @@ import structlog
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from console.board import read_board
+from console.board import read_bars, read_board
 from console.gate import allow, me
 from console.ports import Rooms
 from fulfillment.company import OperatorRole
 from kernel.errors import BadInput, NotFound
 
 log = structlog.get_logger()
+
+_OF_BARS = ("queue", "alarms", "incidents", "calls_for_me")
 
 
 def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
@@ -24,10 +26,11 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.get("/parts/<part>")
     @allow(OperatorRole.OPERATOR)
     def part(part: str) -> ResponseReturnValue:
-        if part not in ("queue", "running", "duty", "alarms", "incidents", "calls_for_me"):
+        read = {**dict.fromkeys(("running", "duty"), read_board), **dict.fromkeys(_OF_BARS, read_bars)}.get(part)
+        if read is None:
             raise BadInput(f"no part {part[:20]}")
         return render_template(
-            f"console/parts/{part}.html", board=read_board(rooms), open_conversation=request.args.get("open", "")
+            f"console/parts/{part}.html", board=read(rooms), open_conversation=request.args.get("open", "")
         )
 
     @blueprint.get("/health")

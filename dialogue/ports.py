@@ -1,6 +1,6 @@
 """What the dialogue needs from the outside: a store with conversations, somebody who understands. Faked in tests/fakes.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -82,6 +82,10 @@ class DialogueTx(FulfillmentTx, Protocol):
 
     def messages(self, conversation_id: str, after: int = 0, limit: int = 200) -> Sequence[Message]:
         """In order of seq, those with seq > after."""
+        ...
+
+    def last_messages(self, conversation_ids: Collection[str], most: int) -> Mapping[str, Sequence[Message]]:
+        """The last so many of each of them, in order of seq."""
         ...
 
     def add_private_note(self, note: PrivateNote) -> None:

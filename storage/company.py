@@ -1,6 +1,6 @@
 """Who lives where and who looks after whom, as rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +51,10 @@ class CompanyRows(Rows):
 
     def household(self, household_id: int, *, for_update: bool = False) -> Household:
         return Household(**self._by_id(schema.household, household_id, for_update=for_update))
+
+    def households(self, household_ids: Collection[int]) -> Mapping[int, Household]:
+        found = select(schema.household).where(schema.household.c.id.in_(household_ids))
+        return {row["id"]: Household(**row) for row in self._all(found)} if household_ids else {}
 
     def households_by_phone(self, phone: str) -> Sequence[Household]:
         return self._households(schema.household.c.phone == phone) if phone else []

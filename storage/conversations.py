@@ -1,10 +1,10 @@
 """Conversations, their append-only logs and stored replies, as rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, update
 
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.going_out import promise_to_send
@@ -180,6 +180,17 @@ class ConversationRows(WaitingRows, OutboxRows):
         columns = schema.message.c
         statement = select(schema.message).where(columns.conversation_id == conversation_id, columns.seq > after)
         return [Message(**row) for row in self._all(statement.order_by(columns.seq).limit(limit))]
+
+    def last_messages(self, conversation_ids: Collection[str], most: int) -> Mapping[str, Sequence[Message]]:
+        """By the counter of each log; a window function would read all of them."""
+        columns, conversation = schema.message.c, schema.conversation.c
+        newest = and_(columns.conversation_id == conversation.id, columns.seq > conversation.last_seq - most)
+        statement = select(schema.message).select_from(schema.conversation).join(schema.message, newest)
+        rows = self._all(statement.where(conversation.id.in_(conversation_ids)).order_by(columns.seq))
+        found: dict[str, list[Message]] = {conversation_id: [] for conversation_id in conversation_ids}
+        for row in rows:
+            found[row["conversation_id"]].append(Message(**row))
+        return found
 
     def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None:
         columns = schema.turn.c

@@ -414,6 +414,9 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeEditionTx, FakeVisitT
     def household(self, household_id: int, *, for_update: bool = False) -> Household:  # noqa: ARG002 - the fake has one lock for all
         return _require(self._t.households.get(household_id), f"household {household_id}")
 
+    def households(self, household_ids: Collection[int]) -> Mapping[int, Household]:
+        return {n: self._t.households[n] for n in household_ids if n in self._t.households}
+
     def households_by_phone(self, phone: str) -> Sequence[Household]:
         return [h for h in self._t.households.values() if phone and h.phone == phone]
 
@@ -977,6 +980,9 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeEditionTx, FakeVisitT
 
     def messages(self, conversation_id: str, after: int = 0, limit: int = 200) -> Sequence[Message]:
         return [m for m in self._t.messages.get(conversation_id, []) if m.seq > after][:limit]
+
+    def last_messages(self, conversation_ids: Collection[str], most: int) -> Mapping[str, Sequence[Message]]:
+        return {c: self._t.messages.get(c, [])[-most:] for c in conversation_ids}
 
     def add_private_note(self, note: PrivateNote) -> None:
         assert note.id == 0

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from console import Health
+from dialogue.conversation import Channel, Conversation, Floor
 from fulfillment.outbox import NewTask, TaskKind
 from tests.console.conftest import Person, sign_in
 from tests.console.sample import Day, build_app
@@ -20,6 +21,31 @@ def test_queue_puts_emergencies_first_then_the_longest_wait(xiaoli: Person, day:
     assert order[:3] == [day.phone, day.waiting, day.held]
     assert "2:00" in page  # since when the caller waits
     assert "周主管" in page
+
+
+def test_of_a_thousand_with_the_bot_the_newest_are_listed_and_every_emergency(
+    xiaoli: Person, zhuguan: Person, store: FakeStore, clock: FixedClock, day: Day
+) -> None:
+    with store.write() as tx:
+        for n in range(80):
+            at = clock.now() - timedelta(hours=1, minutes=n)
+            tx.add_conversation(Conversation(f"{n:032x}", Channel.CHAT, f"many-{n}", "", Floor.BOT, at, at))
+        tx.save_ticket(replace(tx.ticket(day.leak), conversation_id=f"{79:032x}"))
+    listed = re.findall(r'id="talk-([0-9a-f]{32})"', xiaoli.get("/").text)
+    assert f"{79:032x}" in listed, "the oldest, but an emergency"
+    assert f"{40:032x}" in listed
+    assert f"{70:032x}" not in listed
+    of_bot = [one for one in listed if store_floor(store, one) is Floor.BOT]
+    assert len(of_bot) == 61
+    with store.read() as tx:
+        unlisted = sum(c.floor is Floor.BOT for c in tx.live_conversations()) - 61
+    for page in (xiaoli.get("/").text, zhuguan.get("/supervision").text):
+        assert f"另有 {unlisted} 个" in page
+
+
+def store_floor(store: FakeStore, conversation_id: str) -> Floor:
+    with store.read() as tx:
+        return tx.conversation(conversation_id).floor
 
 
 def test_clocks_show_clause_share_and_time_left(xiaoli: Person, clock: FixedClock) -> None:

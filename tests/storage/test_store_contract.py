@@ -110,6 +110,8 @@ class TestCompany:
             assert tx.staff_by_phone("+8613900000099") is None
             assert tx.staff_by_phone("") is None
             assert tx.household_by_card("100003") == tx.household(3)
+            assert tx.households({3, 4711}) == {3: tx.household(3)}
+            assert tx.households(set()) == {}
             assert tx.household_by_card("nope") is None
             assert list(tx.households_by_phone("+8613800000001")) == [tx.household(1)]
             assert list(tx.households_by_phone("")) == []
@@ -253,6 +255,22 @@ class TestTickets:
             assert found == {"阳1": [1], "%": [1], "_": [], "12345": [2], "漏水": [2], "-0001": [1]}
             assert [t.id for t in tx.tickets(kind="cold_room")] == [1]
             assert list(tx.tickets(kind="leak_inside", search="不热")) == []
+
+    def test_the_last_messages_of_several_conversations(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            for conversation_id, said in (("c1", 5), ("c2", 1), ("c3", 0), ("c4", 3)):
+                tx.add_conversation(a_conversation(conversation_id))
+                for n in range(said):
+                    tx.add_message(conversation_id, author=Author.RESIDENT, text=f"{n + 1}", at=NOW, data={"n": n})
+        with store.read() as tx:
+            found = tx.last_messages(["c1", "c2", "c3"], 3)
+            assert {c: [m.text for m in said] for c, said in found.items()} == {
+                "c1": ["3", "4", "5"],
+                "c2": ["1"],
+                "c3": [],
+            }
+            assert list(found["c1"]) == list(tx.messages("c1", after=2))
+            assert tx.last_messages([], 3) == {}
 
     def test_private_notes_are_kept_once_beside_the_log(self, store: DialogueStore) -> None:
         with store.write() as tx:
