@@ -45,6 +45,7 @@ from dialogue.leak_question import LeakQuestions
 from dialogue.line import Callbacks, LineDeliveries, LineWords, waiting_words
 from dialogue.our_calls import CallbackDelivery, OurCalls
 from dialogue.own_wording import OwnWording, load_blanks, load_quoted
+from dialogue.papers import Papers
 from dialogue.passing_on import PassingOn
 from dialogue.phone_number import as_said
 from dialogue.pictures import Pictures
@@ -608,6 +609,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
                     DarkRoom(),
                     StaffReports(rooms.store, rooms.standard, rooms.clock),
                     rooms.appointments,
+                    Papers(rooms.store, rooms.standard, rooms.book),
                 ),
             )
         )

@@ -256,7 +256,7 @@ class TicketPage:
     recordings: Sequence[Recording]
     alike: tuple[TicketRow, ...]  # open ones of the same home, conversation or number
     merged_into: Ticket | None
-    visits: tuple[tuple[Visit, str, tuple[VisitPicture, ...]], ...]  # with the person's name and what was taken there
+    visits: tuple[tuple[Visit, Staff, tuple[VisitPicture, ...]], ...]  # with who came and what was taken there
     warranty: Warranty | None  # an earlier repair of the same fault that still holds (H5)
     appointment: Appointment | None
     slots: Sequence[datetime]  # free ones of whoever has it
@@ -371,7 +371,7 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
             alike=tuple(ticket_rows(rooms, tx, [t for t in _alike(tx, ticket) if t.id != ticket_id], now)),
             merged_into=tx.ticket(ticket.merged_into_id) if ticket.merged_into_id else None,
             visits=tuple(
-                (v, names.get(v.staff_id, ""), tuple(p for p in pictures if p.visit_id == v.id))
+                (v, tx.staff(v.staff_id), tuple(p for p in pictures if p.visit_id == v.id))
                 for v in tx.visits(ticket_id)
             ),
             warranty=warranty_of(tx, ticket, rooms.standard.visit.warranty),

@@ -6,22 +6,24 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from math import isfinite
 from typing import Protocol
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from dialogue.papers import Papers
 from dialogue.pictures import Photograph
 from dialogue.script_book import ScriptBook
 from dialogue.staff_reports import StaffReports
-from dialogue.visit_pictures import VisitPictures
+from dialogue.visit_pictures import Signed, VisitPictures
 from fulfillment.appointment import slot_of
 from fulfillment.appointments import Appointments, SlotTaken
 from fulfillment.company import Staff
 from fulfillment.temperature_test import Measured
-from fulfillment.visit import Material, Reading, Responsibility
-from fulfillment.visiting import NotAgreed, NotYet, Visits
+from fulfillment.visit import Material, PictureKind, Reading, Responsibility
+from fulfillment.visiting import NotAgreed, NotSigned, NotYet, Outdated, Visits
 from kernel.errors import BadInput
 
 #: A telephone's camera without a script that makes it smaller.
@@ -47,6 +49,7 @@ class VisitRooms:
     dark_room: DrawsAnew
     reports: StaffReports
     appointments: Appointments
+    papers: Papers
 
 
 class VisitActs:
@@ -58,6 +61,7 @@ class VisitActs:
         self._dark_room = rooms.dark_room
         self._appointments = rooms.appointments
         self._book = book
+        self._papers = rooms.papers
         self.by_name: dict[str, Callable[[int, Staff], str]] = {
             "leave": self._leave,
             "arrived": self._arrive,
@@ -72,7 +76,9 @@ class VisitActs:
             "test": self._measure,
             "repaired": self._finish,
             "photograph": self._photograph,
-            "signature": self._sign,
+            "signature": partial(self._sign, PictureKind.SIGNATURE, "signed"),
+            "agreement": partial(self._sign, PictureKind.AGREEMENT, "agreement_signed"),
+            "damage": partial(self._sign, PictureKind.DAMAGE, "damage_signed"),
         }
 
     def _leave(self, ticket_id: int, staff: Staff) -> str:
@@ -98,6 +104,8 @@ class VisitActs:
             self._visits.use(ticket_id, staff, part, agreed="agreed" in form)
         except NotAgreed:
             return "not_agreed"
+        except NotSigned:
+            return "not_signed"
         except BadInput:
             return "bad_material"
         return "material"
@@ -175,14 +183,19 @@ class VisitActs:
             return "bad_picture"
         return "photographed"
 
-    def _sign(self, ticket_id: int, staff: Staff) -> str:
+    def _sign(self, kind: PictureKind, told: str, ticket_id: int, staff: Staff) -> str:
+        """Under the words that the page showed; they are made anew here, and refused if the record has changed since."""
         try:
             drawn = self._dark_room.draw_signature(_png(request.form.get("signature", "")))
             name = request.form.get("name", "").strip()[:40]
-            self._pictures.keep(ticket_id, staff, _key(), drawn, signed_by=name)
+            text = self._papers.words(kind, ticket_id)
+            seen = request.form.get("rev", -1, type=int) if kind is PictureKind.DAMAGE else None
+            self._pictures.keep(ticket_id, staff, _key(), drawn, signed=Signed(kind, name, text, seen))
         except BadInput:
             return "bad_signature"
-        return "signed"
+        except Outdated:
+            return "outdated"
+        return told
 
     def _place(self) -> str:
         """Where the telephone says it is, beside what he says."""

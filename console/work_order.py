@@ -63,6 +63,7 @@ TOLD = frozenset(
         "late",
         "measured",
     }
+    | {"not_signed", "agreement_signed", "damage_signed", "outdated"}
     | {"bad_test", "test_first", "judged", "bad_judged", "appointed", "slot_taken"}
 )
 #: Needs no PIN: an emergency waits for no form, and whoever gives it back lets somebody else come.
@@ -366,6 +367,7 @@ def _shown(rooms: Rooms, template: str, **context: Any) -> str:
         company=rooms.company,
         at_the_door=rooms.book.say("work_order.at_the_door").chat,
         before_a_visit=rooms.book.say("work_order.before_a_visit").chat,
+        papers=rooms.visit.papers,
         telling=lambda ground: rooms.book.say(ground.tell).chat,
         before_signing=rooms.book.say("work_order.before_signing").chat,
         **context,

@@ -25,6 +25,7 @@ log = structlog.get_logger()
 
 _SCRIPTS = {
     ResidentWord.TEST_RECORD: "visit.test_record",
+    ResidentWord.REPAIR_RECORD: "visit.repair_record",
     ResidentWord.LATE: "visit.late",
     ResidentWord.APPOINTED: "visit.appointed",
     ResidentWord.REMINDER: "visit.reminder",
@@ -75,6 +76,11 @@ class ResidentWords:
             for room, celsius in params.get("readings", ())
         )
         params["readings"] = self.book.word("visit.between_readings").join(measured)
+        parts = (
+            self.book.word("visit.part", {"name": name, "count": count, "price": price})
+            for name, count, price in params.get("materials", ())
+        )
+        params["materials"] = self.book.word("visit.between_readings").join(parts)
         return self.book.say(_SCRIPTS[ResidentWord(task.payload["word"])], **params).chat
 
     def _in_chat(self, tx: DialogueTx, ticket: Ticket, body: str, key: str) -> bool:

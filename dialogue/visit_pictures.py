@@ -18,6 +18,16 @@ from kernel.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
+class Signed:
+    """What a signature stands under. `by` may be ""; `seen`: the revision of the visit that the words were made of."""
+
+    kind: PictureKind
+    by: str = ""
+    text: str = ""
+    seen: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VisitPictures:
     """Safe to share between threads. Who may see them, the pages check."""
 
@@ -26,14 +36,16 @@ class VisitPictures:
     files: PictureFiles
     clock: Clock
 
-    def keep(self, ticket_id: int, staff: Staff, key: str, drawn: Photograph, *, signed_by: str | None = None) -> None:
-        """Once per key; with `signed_by` (may be "") it is a signature. Raises Conflict, BadInput as Visits.show."""
+    def keep(self, ticket_id: int, staff: Staff, key: str, drawn: Photograph, *, signed: Signed | None = None) -> None:
+        """Once per key; a signature with what was signed. Raises Conflict, Outdated, BadInput as Visits.show."""
         picture_id = hashlib.sha256(f"visit:{ticket_id}:{staff.id}:{key}".encode()).hexdigest()[:32]
-        kind = PictureKind.PHOTOGRAPH if signed_by is None else PictureKind.SIGNATURE
+        paper = signed or Signed(PictureKind.PHOTOGRAPH)
         now = self.clock.now()
         self.files.put(picture_id, drawn.jpeg)
-        picture = VisitPicture(picture_id, 0, ticket_id, kind, now, drawn.width, drawn.height, signed_by or "")
-        self.visits.show(ticket_id, staff, picture)
+        picture = VisitPicture(
+            picture_id, 0, ticket_id, paper.kind, now, drawn.width, drawn.height, paper.by, paper.text
+        )
+        self.visits.show(ticket_id, staff, picture, seen=paper.seen)
 
     def file(self, ticket_id: int, picture_id: str) -> Path:
         """Raises NotFound: no such picture of this ticket, or its time is over."""

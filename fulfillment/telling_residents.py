@@ -14,6 +14,7 @@ class ResidentWord(StrEnum):
     """What he is told; each is a script `visit.<word>`."""
 
     TEST_RECORD = "test_record"  # at, readings, outside, instrument, height, name, phone, limit, below
+    REPAIR_RECORD = "repair_record"  # began, ended, found, done, materials, name, phone, signed
     LATE = "late"  # minutes, name, phone
     APPOINTED = "appointed"  # at, name, phone, appointment (its id: told only while it is booked)
     REMINDER = "reminder"  # the same

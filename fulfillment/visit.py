@@ -78,7 +78,9 @@ class Visit:
 
 class PictureKind(StrEnum):
     PHOTOGRAPH = "photograph"
-    SIGNATURE = "signature"
+    SIGNATURE = "signature"  # under the record of the visit (K6)
+    AGREEMENT = "agreement"  # under the agreement that comes before dear parts (Y2)
+    DAMAGE = "damage"  # under what was explained about a damage in use (N13, N14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +95,4 @@ class VisitPicture:
     width: int
     height: int
     name: str = ""  # of a signature: who signed
+    text: str = ""  # of a signature: the words above it, as they stood when it was written

@@ -56,6 +56,7 @@ class Ground:
     clause: str
     title: str
     tell: str
+    signed: bool = False  # what was explained is signed by the resident
 
 
 @dataclass(frozen=True, slots=True)

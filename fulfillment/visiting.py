@@ -14,6 +14,7 @@ from fulfillment.clocks import ClockEvent
 from fulfillment.company import Staff
 from fulfillment.desk import take_step
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
+from fulfillment.repair_record import promise_copy
 from fulfillment.staff_notices import hand_on
 from fulfillment.standard import Standard
 from fulfillment.telling_residents import ResidentWord, promise_word
@@ -30,10 +31,20 @@ MOST_PIECES = 99
 MOST_MATERIALS = 30
 MOST_FEN = 10_000_000
 MOST_PICTURES = 24
+#: Of the checklist: the agreement was signed on paper.
+AGREEMENT = "agreement"
 
 
 class NotAgreed(BadInput):
     """A part that costs something, without the resident's agreement to its price (Y2, K4)."""
+
+
+class NotSigned(BadInput):
+    """A part that costs something, before the agreement is signed, here or on paper (Y2)."""
+
+
+class Outdated(Conflict):
+    """What the resident signed is not what is on the record now."""
 
 
 class NotYet(BadInput):
@@ -91,7 +102,7 @@ class Visits:
                 case.tell("visit_checked", actor=staff.name, done=len(ticked), all=len(all_keys))
 
     def use(self, ticket_id: int, staff: Staff, material: Material, *, agreed: bool) -> None:
-        """Small parts are free (Y2), whatever price was typed. Raises NotAgreed, BadInput."""
+        """Small parts are free (Y2), whatever price was typed. Raises NotAgreed, NotSigned, BadInput."""
         free = material.name in self._standard.visit.free_parts
         part = replace(
             material, name=_text(material.name, most=LONGEST_NAME), price_fen=0 if free else material.price_fen
@@ -102,6 +113,8 @@ class Visits:
             raise NotAgreed(part.name)
         with self._case(ticket_id, staff) as case:
             visit = _open_visit(case, staff)
+            if not free and not _agreement_signed(case.tx, visit):
+                raise NotSigned(part.name)
             if any(m.key == part.key for m in visit.materials):
                 return
             if len(visit.materials) >= MOST_MATERIALS:
@@ -206,21 +219,36 @@ class Visits:
                 if visit.test is None:
                     raise NotYet("nothing was measured")
                 conclude(case, visit.test, staff)
-            missing = [c.clause for c in checklist if c.key not in visit.checks]
+            signed = {p.kind for p in case.tx.visit_pictures(ticket_id)}
+            missing = [
+                c.clause
+                for c in checklist
+                if c.key not in visit.checks and not (c.key == AGREEMENT and PictureKind.AGREEMENT in signed)
+            ]
+            ground = self._standard.visit.ground(visit.responsibility.ground) if visit.responsibility else None
+            if ground is not None and ground.signed and PictureKind.DAMAGE not in signed:
+                missing.append(ground.clause)
+            if visit.test is None:
+                promise_copy(case, visit, staff, signed=PictureKind.SIGNATURE in signed)
             case.tell("visit_done", actor=staff.name, text=done, missing=list(dict.fromkeys(missing)))
 
-    def show(self, ticket_id: int, staff: Staff, picture: VisitPicture) -> bool:
-        """A photograph or a signature that lies in its file already; its `visit_id` is filled in here. False: it is known."""
+    def show(self, ticket_id: int, staff: Staff, picture: VisitPicture, *, seen: int | None = None) -> bool:
+        """A photograph or a signature that lies in its file already; its `visit_id` is filled in here. False: it is known.
+
+        `seen`: the revision of the visit whose words were signed; raises Outdated if they have changed since.
+        """
         with self._case(ticket_id, staff) as case:
             visit = _open_visit(case, staff)
             of_ticket = case.tx.visit_pictures(ticket_id)
             if len(of_ticket) >= MOST_PICTURES and all(p.id != picture.id for p in of_ticket):
                 raise BadInput("more pictures than any visit needs")
+            known = any(p.id == picture.id for p in of_ticket)
+            if seen not in (None, visit.rev) and not known:
+                raise Outdated(f"the visit has changed since revision {seen}")
             new = case.tx.add_visit_picture(replace(picture, visit_id=visit.id, made_at=case.now))
-            if new and picture.kind is PictureKind.SIGNATURE:
-                case.tell("visit_signature", actor=staff.name, name=picture.name)
-            elif new:
-                case.tell("visit_photograph", actor=staff.name)
+            if new:
+                facts = {} if picture.kind is PictureKind.PHOTOGRAPH else {"name": picture.name}
+                case.tell(f"visit_{picture.kind}", actor=staff.name, **facts)
             return new
 
     def _end(self, case: Case, staff: Staff, state: VisitState, *, reason: str = "", done: str = "") -> Visit:
@@ -245,6 +273,12 @@ def _open_visit(case: Case, staff: Staff) -> Visit:
     """The one under way; one that a colleague began who has given the case away is gone on with, in the new name."""
     visit = case.tx.add_visit(Visit(0, case.ticket.id, staff.id, case.now))
     return visit if visit.staff_id == staff.id else case.tx.save_visit(replace(visit, staff_id=staff.id))
+
+
+def _agreement_signed(tx: FulfillmentTx, visit: Visit) -> bool:
+    """Under the words on the telephone, on this visit or an earlier one of the case; or on paper, which is ticked."""
+    on_screen = any(p.kind is PictureKind.AGREEMENT for p in tx.visit_pictures(visit.ticket_id))
+    return on_screen or AGREEMENT in visit.checks
 
 
 def _ended(tx: FulfillmentTx, ticket_id: int) -> int:

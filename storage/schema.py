@@ -555,6 +555,7 @@ visit_picture = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("name", Words, nullable=False),
+    Column("text", Words, nullable=False, server_default=""),
 )
 
 # --- calls to residents, and staff who call in ------------------------------------------------------------------------

@@ -58,15 +58,15 @@ for (const field of document.querySelectorAll("form[data-photo] input[type=file]
 
 // The resident's signature: strokes on white, sent as a PNG with the form.
 let drawn = false;
-const sign = document.querySelector("form[data-sign]");
-if (sign) {
+for (const sign of document.querySelectorAll("form[data-sign]")) {
   const canvas = sign.querySelector("canvas");
   const pen = canvas.getContext("2d");
+  let written = false;
   const clear = () => {
     pen.fillStyle = "#fff";
     pen.fillRect(0, 0, canvas.width, canvas.height);
     Object.assign(pen, { lineWidth: 7, lineCap: "round", lineJoin: "round", strokeStyle: "#101820" });
-    drawn = false;
+    written = false;
   };
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
@@ -83,12 +83,12 @@ if (sign) {
     if (!writing) return;
     pen.lineTo(...at(event));
     pen.stroke();
-    drawn = true;
+    drawn = written = true;
   });
   for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { writing = false; });
   sign.addEventListener("reset", clear);
   sign.addEventListener("submit", () => {
-    sign.elements.signature.value = drawn ? canvas.toDataURL("image/png") : "";
+    sign.elements.signature.value = written ? canvas.toDataURL("image/png") : "";
   });
   clear();
 }

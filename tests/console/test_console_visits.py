@@ -8,10 +8,10 @@ from flask import Flask
 from PIL import Image
 
 from dialogue.pictures import Photograph, forget_pictures
-from dialogue.visit_pictures import VisitPictures
+from dialogue.visit_pictures import Signed, VisitPictures
 from fulfillment.desk import Desk
 from fulfillment.ticket import TicketState
-from fulfillment.visit import Material, Responsibility
+from fulfillment.visit import Material, PictureKind, Responsibility
 from fulfillment.visiting import Visits
 from kernel.errors import NotFound
 from storage import SoundFolder
@@ -36,11 +36,11 @@ def pictures(app: Flask, store: FakeStore, clock: FixedClock, day: Day) -> Visit
     Desk(store, STANDARD, clock).acknowledge(ticket.id, by=butler.name, staff_id=BUTLER)
     visits.arrive(ticket.id, butler, "3号楼门口")
     visits.find(ticket.id, butler, HOSTILE)
-    visits.tick(ticket.id, butler, ["tools"])
+    visits.tick(ticket.id, butler, ["agreement"])
     visits.use(ticket.id, butler, Material("k1", "麻", 1), agreed=False)
     visits.use(ticket.id, butler, Material("k2", "球阀", 1, 4550), agreed=True)
     pictures.keep(ticket.id, butler, "p", Photograph(a_jpeg(), 40, 30))
-    pictures.keep(ticket.id, butler, "s", Photograph(a_jpeg(), 40, 30), signed_by="陈静")
+    pictures.keep(ticket.id, butler, "s", Photograph(a_jpeg(), 40, 30), signed=Signed(PictureKind.SIGNATURE, "陈静"))
     visits.judge(ticket.id, butler, Responsibility("inside_home", 4550, agreed=True))
     visits.finish(ticket.id, butler, "换了球阀")
     return pictures
@@ -65,6 +65,22 @@ def test_the_ticket_shows_checklist_materials_pictures_and_signature(xiaoli: Per
     assert "告知费用 45.50 元" in page
     assert "陈静 签字" in page
     assert "<script>alert(1)" not in page
+
+
+def test_the_sheet_of_a_finished_visit_is_the_signed_record(
+    xiaoli: Person, store: FakeStore, day: Day, pictures: VisitPictures
+) -> None:
+    """K6, N14: content, start and end, who, telephone, signature; to be printed for the resident."""
+    page = xiaoli.get(f"/tickets/{day.leak}/sheet").text
+    with store.read() as tx:
+        [signed] = [p for p in tx.visit_pictures(day.leak) if p.kind is PictureKind.SIGNATURE]
+        butler = tx.staff(BUTLER)
+    for shown in ("供暖维修记录", "到场时间", "完成时间", "换了球阀", "球阀 × 1 (45.50 元)", butler.name, signed.id):
+        assert shown in page, shown
+    assert "139-0000-0001" in page or "139 0000 0001" in page
+    assert "□ 满意" not in page, "nothing is left to be filled in by hand"
+    assert "供暖维修派工单" in xiaoli.get(f"/tickets/{day.cold}/sheet").text
+    assert pictures.file(day.leak, signed.id).is_file()
 
 
 def test_pictures_are_shown_to_operators_with_their_own_ticket_only(

@@ -15,6 +15,7 @@ from console.visit_acts import VisitRooms
 from console.work_order import CSP, Rooms, build_work_orders
 from console.work_order_links import LIFE, WorkOrderLinks
 from console.work_order_pin import PinDoor
+from dialogue.papers import Papers
 from dialogue.script_book import ScriptBook
 from dialogue.staff_reports import StaffReports
 from dialogue.visit_pictures import VisitPictures
@@ -53,7 +54,12 @@ def build_page(store: FakeStore, clock: FixedClock, links: WorkOrderLinks, folde
     visits = Visits(store, STANDARD, clock)
     pictures = VisitPictures(store, visits, SoundFolder(folder, ".jpg"), clock)
     visit = VisitRooms(
-        visits, pictures, DarkRoom(), StaffReports(store, STANDARD, clock), Appointments(store, STANDARD, clock)
+        visits,
+        pictures,
+        DarkRoom(),
+        StaffReports(store, STANDARD, clock),
+        Appointments(store, STANDARD, clock),
+        Papers(store, STANDARD, book),
     )
     alarms = Alarms(store, STANDARD, clock)
     rooms = Rooms(store, alarms, desk, STANDARD, book, clock, links, "华暖示例热力", door, visit)

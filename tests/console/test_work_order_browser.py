@@ -140,7 +140,7 @@ def test_the_whole_job_by_thumb(page: Page, store: FakeStore, tmp_path: Path) ->
 
 
 def _sign(page: Page) -> None:
-    canvas = page.locator("canvas")
+    canvas = page.locator("#signature canvas")
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     assert box

@@ -123,6 +123,10 @@ def test_the_visit_from_leaving_to_done_each_twice(scene: Scene, phone: Telephon
     assert phone.press("material", key="f" * 32, name="球阀", count="1", price="45.5") == (
         "这种配件要先告知价格、住户同意,没有保存"
     )
+    assert phone.press("material", key="f" * 32, name="球阀", count="1", price="45.5", agreed="on").startswith(
+        "请住户先签《供热入户维修服务协议》"
+    )
+    assert phone.press("agreement", key="d" * 32, signature=a_signature(), name="陈静") == "协议签字已保存"
     assert phone.press("material", key="f" * 32, name="球阀", count="1", price="45.5", agreed="on") == "用料已保存"
     for bad in ({"count": "0"}, {"count": "x"}, {"price": "Infinity"}, {"price": "-1"}, {"key": "no"}, {"name": ""}):
         form = {"key": "e" * 32, "name": "球阀", "count": "1", "price": "1", "agreed": "on", **bad}
@@ -202,6 +206,33 @@ def test_the_resident_signs_with_more_than_a_dot(scene: Scene, phone: Telephone)
     assert scene.story().count("visit_signature") == 1
 
 
+def test_the_agreement_is_signed_under_its_words(scene: Scene, phone: Telephone) -> None:
+    assert "上门维修不收人工费" in phone.open().text
+    for _ in range(2):
+        assert phone.press("agreement", key=KEY, signature=a_signature(), name="陈静") == "协议签字已保存"
+    [signed] = scene.store.tables.of_visits.pictures.values()
+    assert (signed.kind, signed.name) == (PictureKind.AGREEMENT, "陈静")
+    assert "管箍、弯头" in signed.text
+
+
+def test_a_damage_in_use_is_explained_and_signed_under_what_stands_there_now(scene: Scene, phone: Telephone) -> None:
+    damage = {"signature": a_signature(), "name": "陈静"}
+    assert phone.press("damage", key=KEY, rev="0", **damage).startswith("没有收到签字"), "nothing was explained"
+    phone.press("judged", ground="worn", price="45.5", agreed="on")
+    assert "这处损坏是使用中造成的" in phone.open().text
+    assert "住户还没有在说明上签字" in phone.open().text
+    stale = str(visit_of(scene).rev)
+    phone.press("found", text="手柄断裂")
+    assert phone.press("damage", key=KEY, rev=stale, **damage).startswith("说明的内容刚才有改动")
+    assert phone.press("damage", key=KEY, rev=str(visit_of(scene).rev), **damage) == "说明签字已保存"
+    [signed] = scene.store.tables.of_visits.pictures.values()
+    assert (signed.kind, signed.text) == (
+        PictureKind.DAMAGE,
+        "现场情况:手柄断裂。这处损坏是使用中造成的,维修人员已当面说明原因和处理办法。告知费用45.50元。",
+    )
+    assert "住户还没有在说明上签字" not in phone.open().text
+
+
 def test_a_case_of_somebody_else_takes_no_photograph(scene: Scene) -> None:
     scene.phone(BY_BUTLER).press("accept")
     deputy = scene.phone(BY_DEPUTY + "x", unlocked=True)
@@ -266,7 +297,7 @@ def test_responsibility_comes_with_what_to_say_and_its_price(scene: Scene, phone
 
 
 def test_a_repeated_fault_says_that_it_is_free(scene: Scene, phone: Telephone) -> None:
-    assert "免费返修" not in phone.open().text
+    assert "半年内同一故障,免费返修" not in phone.open().text
     with scene.store.write() as tx:
         ticket = tx.ticket(scene.leak)
         at = ticket.opened_at - timedelta(days=30)

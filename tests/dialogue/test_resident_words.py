@@ -106,6 +106,21 @@ def test_the_copy_of_a_test_has_every_room_and_who_measured() -> None:
         assert told in body, told
 
 
+def test_the_copy_of_a_repair_says_what_when_who_and_where_to_call() -> None:
+    """K6, N14."""
+    office = Office(Floor.ENDED)
+    with office.store.write() as tx:
+        case = Case(tx, tx.ticket(office.ticket.id), standard=STANDARD, now=office.clock.now())
+        promise_word(
+            case, ResidentWord.REPAIR_RECORD, key="copy", began="2026-11-22 10:00", ended="10:35", found="弯头漏水", done="换了弯头",
+            materials=[["弯头", 2, ""], ["球阀", 1, "45.50"]], name="王管家", phone="+8613900000001", signed=True,
+        )  # fmt: skip
+    office.deliver()
+    body = office.texts.sent[-1][1]
+    for told in ("10:00到10:35", "弯头漏水", "换了弯头", "弯头×2、球阀×1(45.50元)", "王管家", "13900000001", "已签字", office.ticket.number):
+        assert told in body, told
+
+
 def test_a_reminder_is_told_in_time_and_only_of_what_is_still_booked() -> None:
     office = Office(Floor.ENDED)
     with office.store.write() as tx:

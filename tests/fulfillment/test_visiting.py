@@ -1,13 +1,14 @@
 """A visit from the door of the station to the signature, each step reported as badly as a telephone in a cellar reports it: twice."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from fulfillment.outbox import TaskKind
 from fulfillment.ticket import ClockState, Ticket, TicketState
 from fulfillment.visit import Material, PictureKind, Responsibility, Visit, VisitPicture, VisitState
-from fulfillment.visiting import NotAgreed, NotYet, Visits
+from fulfillment.visiting import NotAgreed, NotSigned, NotYet, Outdated, Visits
 from kernel.errors import BadInput, Conflict
 from tests.fakes import BUTLER, DEPUTY
 from tests.fulfillment.drill import GARDEN, Drill, standard
@@ -67,7 +68,7 @@ def test_every_step_is_told_once_and_stops_its_clocks(day: Day) -> None:
     assert day.states()["repair_contact"] is day.states()["repair_on_site"] is ClockState.KEPT
     for _ in range(2):
         visits.find(day.id, day.butler, "阀门锈死")
-        visits.tick(day.id, day.butler, ["tools", "tidy", "no such thing"])
+        visits.tick(day.id, day.butler, ["tools", "agreement", "tidy", "no such thing"])
         visits.use(day.id, day.butler, Material("k1", "弯头", 2, 900), agreed=False)
         visits.use(day.id, day.butler, Material("k2", "球阀", 1, 4550), agreed=True)
     clock.advance(minutes=30)
@@ -77,7 +78,7 @@ def test_every_step_is_told_once_and_stops_its_clocks(day: Day) -> None:
     assert day.states()["repair_done"] is ClockState.KEPT
     visit = day.visit
     assert (visit.state, visit.place, visit.found, visit.done) == (VisitState.DONE, "3号楼下", "阀门锈死", "换了阀门")
-    assert visit.checks == ("tools", "tidy")
+    assert visit.checks == ("tools", "agreement", "tidy")
     assert [(m.name, m.price_fen) for m in visit.materials] == [("弯头", 0), ("球阀", 4550)], "Y2: a bend is free"
     assert visit.left_at < visit.arrived_at < visit.ended_at  # type: ignore[operator] # all three are told
     for fact in ("left", "arrived", "found", "checked", "done"):
@@ -96,6 +97,73 @@ def test_a_dear_part_needs_the_agreement_first(day: Day) -> None:
         with pytest.raises(BadInput):
             day.visits.use(day.id, day.butler, Material("k", "球阀", count, price), agreed=True)
     assert day.told("visit_material") == 0
+
+
+def signature(day: Day, kind: PictureKind, name: str = "a") -> VisitPicture:
+    return VisitPicture(name * 32, 0, day.id, kind, day.drill.clock.now(), 8, 6, "陈静", "看到的内容")
+
+
+def test_the_agreement_is_signed_before_a_dear_part(day: Day) -> None:
+    """Y2: on the telephone or on paper; a small part waits for nothing."""
+    valve = Material("k", "球阀", 1, 4550)
+    day.visits.use(day.id, day.butler, Material("k0", "弯头", 1), agreed=False)
+    with pytest.raises(NotSigned):
+        day.visits.use(day.id, day.butler, valve, agreed=True)
+    day.visits.show(day.id, day.butler, signature(day, PictureKind.SIGNATURE))
+    with pytest.raises(NotSigned):
+        day.visits.use(day.id, day.butler, valve, agreed=True)
+    day.visits.show(day.id, day.butler, signature(day, PictureKind.AGREEMENT, "b"))
+    day.visits.use(day.id, day.butler, valve, agreed=True)
+    assert day.visit.materials[-1] == valve
+    assert day.told("visit_agreement") == 1
+    day.visits.finish(day.id, day.butler, "换了阀门")
+    [done] = [e for e in day.drill.store.tables.timeline if e.key == "visit_done"]
+    assert "Y2" not in done.params["missing"], "signed here, nothing to be ticked"
+
+
+def test_a_damage_in_use_is_signed_or_the_record_says_that_it_is_not(day: Day) -> None:
+    """N13, N14: and nobody signs words that have changed since he read them."""
+    day.visits.judge(day.id, day.butler, Responsibility("worn", 4550))
+    seen = day.visit.rev
+    day.visits.find(day.id, day.butler, "阀门手柄断裂")
+    with pytest.raises(Outdated):
+        day.visits.show(day.id, day.butler, signature(day, PictureKind.DAMAGE), seen=seen)
+    assert day.visits.show(day.id, day.butler, signature(day, PictureKind.DAMAGE), seen=day.visit.rev)
+    assert not day.visits.show(day.id, day.butler, signature(day, PictureKind.DAMAGE), seen=seen), "sent twice"
+    assert day.told("visit_damage") == 1
+    other = Day()
+    for one in (day, other):
+        one.visits.judge(one.id, one.butler, Responsibility("worn", 4550))
+        one.visits.finish(one.id, one.butler, "")
+    missing = [
+        next(e for e in one.drill.store.tables.timeline if e.key == "visit_done").params["missing"]
+        for one in (day, other)
+    ]
+    assert ["N13" in m for m in missing] == [False, True]
+
+
+def test_the_resident_gets_a_copy_of_the_record(day: Day) -> None:
+    """K6, N14: content, start, end, who and his telephone."""
+    day.visits.arrive(day.id, day.butler, "")
+    day.drill.clock.advance(minutes=35)
+    day.visits.use(day.id, day.butler, Material("k", "弯头", 2), agreed=False)
+    day.visits.find(day.id, day.butler, "弯头漏水")
+    for _ in range(2):
+        day.visits.finish(day.id, day.butler, "换了弯头")
+    [copy] = [r.task for r in day.drill.store.tables.tasks.values() if r.task.kind is TaskKind.TELL_RESIDENT]
+    told = copy.payload["params"]
+    assert copy.payload["word"] == "repair_record"
+    assert (told["began"][-5:], told["ended"]) == ("10:00", "10:35")
+    assert (told["found"], told["done"], told["materials"]) == ("弯头漏水", "换了弯头", [["弯头", 2, ""]])
+    assert (told["name"], told["phone"], told["signed"]) == ("王管家", day.butler.phone, False)
+
+
+def test_what_leaks_in_the_street_has_no_resident_to_copy_it_to() -> None:
+    day = Day("leak_street")
+    with day.drill.store.write() as tx:
+        tx.save_ticket(replace(day.ticket, household_id=None, address=replace(day.ticket.address, room="")))
+    day.visits.finish(day.id, day.butler, "修好")
+    assert TaskKind.TELL_RESIDENT not in {r.task.kind for r in day.drill.store.tables.tasks.values()}
 
 
 def test_nobody_home_needs_the_call_and_the_note_and_comes_again(day: Day) -> None:

@@ -22,6 +22,7 @@ PLAN = Plan(8_000, 7, WORDS["matters"], 100_000, 2_500)
 #: Asked by keys or of an address: answered from the home's own row.
 FROM_THE_HOME = {
     "address", "which_home", "place", "community", "key_building", "key_unit", "key_room", "contact_phone", "contact_name",
+    "card", "owner",
 }  # fmt: skip
 #: Only asked of who answers in a way that nobody of the month does.
 NEVER_REACHED = {"coordinate", "menu", "fee_menu"}
