@@ -5,6 +5,8 @@ one PIN after the other from many telephones leads anywhere. Price: somebody who
 of foreign telephones for a while; his own is known without a PIN.
 """
 
+from datetime import datetime
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
 
@@ -52,22 +54,32 @@ class Pins:
         return len(without)
 
     def check(self, *, caller: str, number: str, pin: str, key: str) -> tuple[PinVerdict, Staff | None]:
-        """Who this is, if the PIN is right; a repeated delivery (`key`) gets the first verdict and counts once."""
+        """Who this is, if the PIN is right; a repeated delivery (`key`) gets the first verdict and counts once.
+
+        A key belongs to one entry: with another number than the first time it is wrong, whatever the first verdict was.
+        """
         with self._store.read() as tx:
-            staff, verdict = _by_number(tx, number), self._known(tx, key)
+            staff, verdict = _by_number(tx, number), self._known(tx, key, number)
             verdict = verdict or self._locked(tx, caller, number)
             hashed = tx.staff_pin(staff.id) if staff else ""
         if verdict is None:
             verdict = PinVerdict.RIGHT if _fits(pin, hashed) else PinVerdict.WRONG
         with self._store.write() as tx:
             # again: several at the same instant must not have more tries than one after the other
-            verdict = self._known(tx, key) or self._locked(tx, caller, number) or verdict
+            verdict = self._known(tx, key, number) or self._locked(tx, caller, number) or verdict
             tx.add_pin_try(PinTry(key, self._clock.now(), caller, number, verdict))
         return verdict, staff if verdict is PinVerdict.RIGHT else None
 
-    def _known(self, tx: FulfillmentTx, key: str) -> PinVerdict | None:
+    def tried(self, call: str, *, caller: str, since: datetime) -> int:
+        """How many entries a call has made since it began; their keys begin with the call's id."""
+        with self._store.read() as tx:
+            return sum(one.key.startswith(f"{call}-") for one in tx.pin_tries(since, caller=caller))
+
+    def _known(self, tx: FulfillmentTx, key: str, number: str) -> PinVerdict | None:
         known = tx.pin_try(key)
-        return known.verdict if known else None
+        if known is None:
+            return None
+        return known.verdict if known.staff_number == number else PinVerdict.WRONG
 
     def _locked(self, tx: FulfillmentTx, caller: str, number: str) -> PinVerdict | None:
         now = self._clock.now()

@@ -83,7 +83,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
     conference = ConferenceWebhooks(conferences, log, book, writer, line)
     alarm_calls = AlarmWebhooks(alarms, log, book, writer, clock)
     staff = StaffWebhooks(
-        staff_line.orders, staff_line.pins, residents.speaks, hotline, book, writer,
+        staff_line.orders, staff_line.pins, residents.speaks, hotline, book, writer, log=log,
         resident=calls.incoming_relayed if relay_calls else calls.incoming, is_danger=staff_line.is_danger, locked_minutes=staff_line.locked_minutes,
     )  # fmt: skip
     outgoing = OutgoingWebhooks(residents.speaks, residents.events, writer)
@@ -114,8 +114,8 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
         "/calls/<conversation_id>/turns/<int:n>": staff.or_sign_in(calls.turn),
         "/calls/<conversation_id>/turns/<int:n>/partial": calls.partial,
         "/staff/resident": staff.resident,
-        "/staff/sign-in/<int:n>/number": staff.number,
-        "/staff/sign-in/<int:n>/<number>/pin": staff.pin,
+        "/staff/sign-in/<int:tried>/<int:n>/number": staff.number,
+        "/staff/sign-in/<int:tried>/<int:n>/<number>/pin": staff.pin,
         "/staff/<int:staff_id>/menu/<int:n>": staff.menu,
         "/staff/<int:staff_id>/orders/<ids>/<int:at>/<int:n>": staff.order,
         "/calls/<conversation_id>/messages/<int:n>": voicemail.left,

@@ -6,6 +6,7 @@ What he says that is no command is never lost: it is heard as a report.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Protocol
 
 from flask import Response, request
@@ -19,7 +20,7 @@ from fulfillment.work_orders import Order
 from ivr.alarm_text import one_line, place_of, symptom_of
 from ivr.calls import heard, twiml
 from ivr.numbers import caller_number
-from ivr.ports import AnswersTurns, Book
+from ivr.ports import AnswersTurns, Book, Log
 from ivr.twiml import Sentence, TwimlWriter
 
 #: After so many silent or wrong answers he is a caller like any other: the resident's dialogue.
@@ -65,6 +66,7 @@ class ChecksPins(Protocol):
     """fulfillment.pins.Pins."""
 
     def check(self, *, caller: str, number: str, pin: str, key: str) -> tuple[PinVerdict, Staff | None]: ...
+    def tried(self, call: str, *, caller: str, since: datetime) -> int: ...
 
 
 class StaffWebhooks:
@@ -79,6 +81,7 @@ class StaffWebhooks:
         book: Book,
         writer: TwimlWriter,
         *,
+        log: Log,
         resident: Callable[[], Response],
         is_danger: Callable[[str], bool],
         locked_minutes: int,
@@ -87,6 +90,7 @@ class StaffWebhooks:
         self._pins = pins
         self._reports = reports
         self._hotline = hotline
+        self._log = log
         self._book = book
         self._writer = writer
         self._resident = resident
@@ -95,7 +99,7 @@ class StaffWebhooks:
 
     def incoming(self) -> Response:
         """The number's voice webhook: the menu for staff, the greeting for everybody else."""
-        staff = self._orders.who_calls(caller_number(request.form.get("From", "")))
+        staff = self._orders.who_calls(_caller())
         return self._resident() if staff is None else self._menu(staff, 1)
 
     def or_sign_in(self, turn: Callable[..., Response]) -> Callable[..., Response]:
@@ -103,32 +107,38 @@ class StaffWebhooks:
 
         def view(conversation_id: str, n: int) -> Response:
             if request.form.get("Digits", "") == SIGN_IN_KEY:
-                return self._ask_number("staff.which_number", 1)
+                return self._sign_in(conversation_id)
             return turn(conversation_id, n)
 
         return view
 
     # --- who is it
 
-    def number(self, n: int) -> Response:
+    def _sign_in(self, conversation_id: str) -> Response:
+        """`tried` tells this sign-in from every other of the call: each entry of a PIN has a key of its own."""
+        with self._log.read() as tx:
+            since = tx.conversation(conversation_id).opened_at
+        tried = self._pins.tried(request.form["CallSid"], caller=_caller(), since=since)
+        return self._ask_number("staff.which_number", tried, 1)
+
+    def number(self, tried: int, n: int) -> Response:
         number = _digits()[:_LONGEST_NUMBER]
         if not number:
-            return self._resident() if n >= MOST_TRIES else self._ask_number("staff.which_number", n + 1)
-        return self._ask(self._say("staff.which_pin"), f"/ivr/staff/sign-in/{n}/{number}/pin", digits=0)
+            return self._resident() if n >= MOST_TRIES else self._ask_number("staff.which_number", tried, n + 1)
+        return self._ask(self._say("staff.which_pin"), f"/ivr/staff/sign-in/{tried}/{n}/{number}/pin", digits=0)
 
-    def pin(self, n: int, number: str) -> Response:
-        caller = caller_number(request.form.get("From", ""))
-        key = f"{request.form.get('CallSid', '')}-{n}"
-        verdict, staff = self._pins.check(caller=caller, number=number, pin=_digits(), key=key)
+    def pin(self, tried: int, n: int, number: str) -> Response:
+        key = f"{request.form['CallSid']}-{tried}-{n}-{number}"
+        verdict, staff = self._pins.check(caller=_caller(), number=number, pin=_digits(), key=key)
         if staff is not None:
             return self._menu(staff, 1)
         if verdict is PinVerdict.LOCKED or n >= MOST_TRIES:
             script = self._book.say("staff.locked", minutes=self._locked_minutes)
             return self._then(Sentence(script.voice, interruptible=False), "/ivr/staff/resident")
-        return self._ask_number("staff.wrong_pin", n + 1)
+        return self._ask_number("staff.wrong_pin", tried, n + 1)
 
-    def _ask_number(self, script: str, n: int) -> Response:
-        return self._ask(self._say(script), f"/ivr/staff/sign-in/{n}/number", digits=0)
+    def _ask_number(self, script: str, tried: int, n: int) -> Response:
+        return self._ask(self._say(script), f"/ivr/staff/sign-in/{tried}/{n}/number", digits=0)
 
     # --- what does he want
 
@@ -263,6 +273,10 @@ class StaffWebhooks:
 _DONE = {
     "pass_on": "staff.passed_on", "contacted": "staff.contacted", "on_site": "staff.on_site", "repaired": "staff.repaired",
 }  # fmt: skip
+
+
+def _caller() -> str:
+    return caller_number(request.form.get("From", ""))
 
 
 def _digits() -> str:

@@ -103,6 +103,11 @@ def test_the_same_entry_delivered_again_counts_once_and_gets_the_same(door: Door
     assert door.enter(HIS) is PinVerdict.RIGHT
 
 
+def test_a_key_with_another_number_is_wrong_whatever_it_was_before(door: Door) -> None:
+    assert door.pins.check(caller=FOREIGN, number="01", pin=HIS, key="CA-x")[0] is PinVerdict.RIGHT
+    assert door.pins.check(caller=FOREIGN, number="02", pin="999999", key="CA-x") == (PinVerdict.WRONG, None)
+
+
 def test_who_has_left_has_no_pin_any_more(door: Door) -> None:
     with door.store.write() as tx:
         tx.upsert_staff(replace(tx.staff(1), active=False))

@@ -338,3 +338,47 @@ def test_reporting_from_another_telephone(foreign: Phone) -> None:
     foreign.says("有户人家暖气爆了", Intent.LEAK_INSIDE)
     [ticket] = foreign.talk.store.tables.tickets.values()
     assert (ticket.details["reported_by"], ticket.contact_phone) == ("王管家", "")
+
+
+def test_a_second_sign_in_of_the_call_is_nobody_without_his_own_pin(foreign: Phone) -> None:
+    """Every webhook comes three times here: what is replayed is the entry, never somebody else's right one."""
+    foreign.opens("leak_inside")
+    foreign.dials()
+    foreign.presses("#")
+    foreign.presses("01")
+    assert "王管家您好" in foreign.presses("246813")
+    foreign.presses("3")
+    foreign.presses("#")
+    foreign.presses("02")
+    assert "温心号或者密码不对" in foreign.presses("999999")
+    foreign.presses("01")
+    assert "温心号或者密码不对" in foreign.presses("111111"), "nor the same person with another PIN"
+    assert [t.verdict for t in foreign.talk.store.tables.of_calls.pin_tries.values()] == ["right", "wrong", "wrong"]
+
+
+def test_after_three_wrong_entries_the_right_one_counts_in_the_same_call(foreign: Phone) -> None:
+    foreign.dials()
+    foreign.presses("#")
+    for _ in range(3):
+        foreign.presses("01")
+        foreign.presses("111111")
+    foreign.presses("#")
+    foreign.presses("01")
+    assert "王管家您好" in foreign.presses("246813")
+
+
+def test_the_lock_holds_within_one_call_and_against_its_right_pin(foreign: Phone) -> None:
+    foreign.dials()
+    foreign.presses("#")
+    for _ in range(3):
+        foreign.presses("01")
+        foreign.presses("111111")
+    foreign.presses("#")
+    for _ in range(2):
+        foreign.presses("01")
+        foreign.presses("222222")
+    foreign.presses("01")
+    assert "请30分钟以后再试" in foreign.presses("246813")
+    foreign.presses("#")
+    foreign.presses("01")
+    assert "请30分钟以后再试" in foreign.presses("246813")
