@@ -131,6 +131,18 @@ def next_step_at(plan: LadderPlan, *, now: datetime, round_began: datetime, left
     return now + step
 
 
+def next_round_at(plan: LadderPlan, *, ended_at: datetime, round_began: datetime, people: int) -> datetime:
+    """When everybody is told again. A round takes no less time than it takes to let every telephone ring out, however fast
+    its calls failed: messages have left meanwhile, and people need that time to read them.
+    """
+    return max(ended_at, round_began + _shortest_round(plan, people)) + timedelta(seconds=plan.round_pause_seconds)
+
+
+def _shortest_round(plan: LadderPlan, people: int) -> timedelta:
+    seconds = max(plan.ring_seconds * people, plan.step_seconds)
+    return timedelta(seconds=min(seconds, plan.last_rung_within_seconds))
+
+
 def timetable(plan: LadderPlan, rungs: Sequence[Rung]) -> Sequence[tuple[Rung, timedelta]]:
     """When each would be rung, from the alarm on, if nobody answered."""
     began = now = datetime(2000, 1, 1, tzinfo=UTC)

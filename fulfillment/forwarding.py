@@ -18,7 +18,7 @@ import structlog
 
 from fulfillment.case import Case
 from fulfillment.company import Community
-from fulfillment.dispatch import Rung, ladder, next_rung, next_step_at
+from fulfillment.dispatch import Rung, ladder, next_round_at, next_rung, next_step_at
 from fulfillment.notice import DECIDED, LISTED_WITHIN, TASK_OF, VOICE
 from fulfillment.outbox import NewTask, Rank, Task
 from fulfillment.ports import AlarmSender, FulfillmentStore, FulfillmentTx
@@ -37,6 +37,7 @@ class _Standing:
     rungs: tuple[Rung, ...]
     rounds: int
     tried: frozenset[int]
+    round_began: datetime | None = None  # when the first of those who were told last was told; None: nobody was yet
 
 
 class Forwarding:
@@ -68,9 +69,9 @@ class Forwarding:
         tried = set(standing.tried)
         told = [a for a in tx.attempts(case.ticket.id) if a.step == number]
         if not told:
-            if self._has_run_through(case, standing.rounds, somebody=bool(standing.rungs)):
-                pause = timedelta(seconds=plan.round_pause_seconds)
-                tx.task_again(task, case.now + pause, "nobody accepted: the ladder starts again")
+            again_at = self._waits_until(case, standing)
+            if again_at is not None:
+                tx.task_again(task, again_at, "nobody accepted: the ladder starts again")
                 return
             told = self._tell(case, standing, number)
         tried.add(told[0].staff_id)
@@ -86,28 +87,46 @@ class Forwarding:
     def _standing(self, case: Case, number: int) -> _Standing:
         rungs = self._ladder(case)
         times = Counter({r.staff.id: 0 for r in rungs})
-        earlier = [a for a in case.tx.attempts(case.ticket.id) if a.channel == VOICE and a.step != number]
-        times.update(a.staff_id for a in earlier if a.staff_id in times)
+        told = [a for a in case.tx.attempts(case.ticket.id) if a.channel == VOICE and a.step != number]
+        earlier = [a for a in told if a.staff_id in times]
+        times.update(a.staff_id for a in earlier)
         rounds = min(times.values(), default=0)
-        return _Standing(rungs, rounds, frozenset(staff_id for staff_id, n in times.items() if n > rounds))
+        last = {a.staff_id: a.started_at for a in sorted(earlier, key=lambda a: a.step)}
+        tried = frozenset(staff_id for staff_id, n in times.items() if n > rounds)
+        return _Standing(rungs, rounds, tried, min(last.values(), default=None))
 
     def _ladder(self, case: Case) -> tuple[Rung, ...]:
         community = _community(case.tx, case.ticket)
         return ladder(self._standard.ladder, read_company(case.tx, case.now), community, case.now)
 
-    def _has_run_through(self, case: Case, rounds: int, *, somebody: bool) -> bool:
-        """Tells, once a round, that all were rung in vain; the console alarms from the first time on."""
-        told = [e for e in case.tx.timeline(case.ticket.id) if e.key in ("ladder_exhausted", "nobody_on_ladder")]
-        if somebody and sum(e.key == "ladder_exhausted" for e in told) >= rounds:
-            return False
+    def _waits_until(self, case: Case, standing: _Standing) -> datetime | None:
+        """When a ladder that has run through starts again; None: somebody is to be told now.
+
+        Tells, once a round, that all were rung in vain; the console alarms from the first time on. A step that is brought
+        forward meanwhile waits all the same.
+        """
+        if not standing.rungs:
+            if not any(e.key == "nobody_on_ladder" for e in case.tx.timeline(case.ticket.id)):
+                case.tell("nobody_on_ladder", actor="worker")
+            self._alarm(case, standing)
+            return case.now + timedelta(seconds=self._standard.ladder.round_pause_seconds)
+        began = standing.round_began
+        if not standing.rounds or standing.tried or began is None or began > case.now:  # the clock was put back since
+            return None
+        timeline = case.tx.timeline(case.ticket.id)
+        ends = [e.at for e in timeline if e.key == "ladder_exhausted" and began <= e.at <= case.now]
+        if not ends:
+            case.tell("ladder_exhausted", actor="worker", round=standing.rounds)
+            self._alarm(case, standing)
+        ended_at, people = min(ends, default=case.now), len(standing.rungs)
+        again_at = next_round_at(self._standard.ladder, ended_at=ended_at, round_began=began, people=people)
+        return again_at if again_at > case.now else None
+
+    def _alarm(self, case: Case, standing: _Standing) -> None:
         if case.ticket.alarm_exhausted_at is None:
             case.save(alarm_exhausted_at=case.now)
-        if somebody:
-            case.tell("ladder_exhausted", actor="worker", round=rounds)
-        elif not told:
-            case.tell("nobody_on_ladder", actor="worker")
-        log.error("ladder_exhausted", ticket=case.ticket.number, round=rounds, somebody=somebody)
-        return True
+        somebody = bool(standing.rungs)
+        log.error("ladder_exhausted", ticket=case.ticket.number, round=standing.rounds, somebody=somebody)
 
     def _tell(self, case: Case, standing: _Standing, number: int) -> list[Attempt]:
         """Writes the intent to tell one person, on every channel that reaches him, before any of it happens."""

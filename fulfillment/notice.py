@@ -33,6 +33,8 @@ _RANK = {
     AttemptOutcome.RINGING: 4,
     AttemptOutcome.ANSWERED: 5,
 }
+#: In this way a person is not reached any more; a call in doubt reaches nobody whom we would hear of in time.
+_IN_VAIN = frozenset({AttemptOutcome.FAILED, AttemptOutcome.UNKNOWN, AttemptOutcome.NO_ANSWER})
 #: What the person or the case has decided: the end of the call adds nothing to it.
 DECIDED = frozenset({AttemptOutcome.ACCEPTED, AttemptOutcome.PASSED_ON, AttemptOutcome.WITHDRAWN})
 _LIVE = {
@@ -110,7 +112,9 @@ class Notice:
         return self.change(attempt, outcome=newer, provider_sid=sid)
 
     def end(self, outcome: AttemptOutcome, fact: str = "", **params: Any) -> None:
-        """The call is over: whoever has not decided has not accepted, and the next rungs need not wait."""
+        """The call is over: whoever has not decided has not accepted. After a telephone that rang in vain the next rungs need
+        not wait; one that could not be rung is no answer (`failed`).
+        """
         for attempt in self.unfinished:
             if attempt.outcome in DECIDED:
                 self.change(attempt, finished_at=self.now)
@@ -120,7 +124,18 @@ class Notice:
             if case.ticket.needs_acknowledgement:
                 if fact:
                     self.tell(attempt, fact, **params)
-                case.forward_after(attempt.step)
+                if outcome is AttemptOutcome.NO_ANSWER:
+                    case.forward_after(attempt.step)
+                else:
+                    self.failed(attempt)
+
+    def failed(self, attempt: Attempt) -> None:
+        """This way to its person is closed. The next rung need not wait if no other way of the same step is left open:
+        otherwise it keeps its time, and he keeps his to read what has just left. Call after the outcome was written.
+        """
+        step = [a for a in self.tx.attempts(attempt.ticket_id) if a.step == attempt.step]
+        if all(a.outcome in _IN_VAIN for a in step):
+            self.case(attempt).forward_after(attempt.step)
 
     def call_status(self, status: str, sid: str) -> None:
         """What the carrier said about the call, in its own word."""

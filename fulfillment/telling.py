@@ -245,16 +245,13 @@ class Telling:
         if voice and not isinstance(error, CarrierRefused | CarrierBusy):
             for attempt in not_dialled:
                 notice.tell(attempt, "call_unknown")
-                notice.advance(attempt, AttemptOutcome.UNKNOWN)
-                notice.case(attempt).forward_after(attempt.step)
+                notice.failed(notice.advance(attempt, AttemptOutcome.UNKNOWN))
             notice.tx.bring_forward(_watch_key(notice.lead), notice.now + _LOOK_UP_AFTER)
             return
         fact = "carrier_failed" if voice else f"{notice.lead.channel}_failed"
         for attempt in not_dialled:
             notice.tell(attempt, fact, reason=reason)
-            notice.change(attempt, outcome=AttemptOutcome.FAILED, finished_at=notice.now)
-            if voice:
-                notice.case(attempt).forward_after(attempt.step)
+            notice.failed(notice.change(attempt, outcome=AttemptOutcome.FAILED, finished_at=notice.now))
 
 
 def _watch_key(lead: Attempt) -> str:

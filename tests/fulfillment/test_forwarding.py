@@ -243,14 +243,43 @@ def test_the_ladder_starts_again_as_often_as_it_takes(drill: Drill) -> None:
     assert len(drill.rung(ticket)) == len(rung)
 
 
-def test_between_two_rounds_there_is_a_breath_even_if_every_call_fails_at_once(drill: Drill) -> None:
+def test_a_round_takes_its_time_even_if_nobody_can_be_reached_in_any_way(drill: Drill) -> None:
     ticket = drill.open()
     drill.carrier.call_failures = [CarrierRefused("no such number", 21211)] * 500
-    drill.run_for(minutes=5)
+    drill.carrier.text_failures = [CarrierRefused("no such number", 21211)] * 500
+    drill.run()
+    told_of = [a.staff_id for a in drill.attempts(ticket)]
+    assert len(told_of) == len(set(told_of)) == 5, "nobody is left untried for a minute"
+    assert drill.ticket(ticket).alarm_exhausted_at == ticket.opened_at
+    drill.run_for(minutes=10)
     attempts = len(drill.attempts(ticket))
     assert drill.rung(ticket) == []
-    assert 50 <= attempts <= 60, "five people every thirty seconds, neither silence nor a hot loop"
+    assert 20 <= attempts <= 25, "five people every 140 seconds, neither silence nor a hot loop"
     assert drill.story(ticket).count("carrier_failed") == attempts
+
+
+def test_whoever_is_busy_everywhere_is_not_told_every_half_minute(drill: Drill) -> None:
+    ticket = drill.open()
+    for _ in range(600):
+        drill.run_for(seconds=1)
+        for attempt in drill.attempts(ticket):
+            if attempt.finished_at is None:
+                drill.no_answer(attempt, "busy")
+    rung = drill.attempts(ticket)
+    assert 20 <= len(rung) <= 25
+    assert [a.staff_id for a in rung[:5]] == [a.staff_id for a in rung[5:10]]
+    assert rung[5].started_at - rung[0].started_at >= timedelta(seconds=5 * 22 + 30)
+
+
+def test_a_late_failure_does_not_shorten_the_pause_between_two_rounds(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run_for(seconds=301)
+    assert "ladder_exhausted" in drill.story(ticket)
+    drill.no_answer(drill.attempts(ticket)[-1])
+    drill.run_for(seconds=25)
+    assert len(drill.attempts(ticket)) == 5
+    drill.run_for(seconds=10)
+    assert len(drill.attempts(ticket)) == 6
 
 
 def test_nobody_at_all_alarms_and_waits_for_somebody(drill: Drill) -> None:
@@ -268,13 +297,42 @@ def test_nobody_at_all_alarms_and_waits_for_somebody(drill: Drill) -> None:
     assert drill.rung(ticket) == [DUTY_CHIEF]
 
 
-def test_a_refused_call_goes_to_the_next_one_at_once_and_the_text_still_leaves(drill: Drill) -> None:
+def test_whom_a_refused_call_does_not_reach_has_his_time_for_the_text(drill: Drill) -> None:
     ticket = drill.open()
     drill.carrier.call_failures = [CarrierRefused("not reachable", 21215)]
+    drill.run_for(seconds=59)
+    assert drill.attempts(ticket)[0].outcome is AttemptOutcome.FAILED
+    assert [a.staff_id for a in drill.attempts(ticket)] == [BUTLER]
+    assert len(drill.carrier.texts) == 1
+    drill.run_for(seconds=1)
+    assert drill.rung(ticket) == [DEPUTY]
+
+
+@pytest.mark.parametrize("status", ["failed", "no-answer"])
+def test_a_callback_that_a_call_failed_is_no_answer_of_a_persons(drill: Drill, status: str) -> None:
+    ticket = drill.open()
+    drill.run()
+    drill.no_answer(drill.attempts(ticket)[0], status)
+    drill.run()
+    assert drill.rung(ticket) == ([BUTLER] if status == "failed" else [BUTLER, DEPUTY])
+
+
+def test_whom_nothing_reaches_costs_no_time(drill: Drill) -> None:
+    ticket = drill.open()
+    no_way(drill)
     drill.run()
     assert drill.rung(ticket) == [DEPUTY]
-    assert len(drill.carrier.texts) == 2
-    assert drill.attempts(ticket)[0].outcome is AttemptOutcome.FAILED
+    assert [a.outcome for a in drill.attempts(ticket, "text")] == [AttemptOutcome.FAILED, AttemptOutcome.PLACED]
+
+
+def test_a_text_that_is_reported_lost_after_the_call_failed_sends_the_alarm_on(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.carrier.call_failures = [CarrierRefused("not reachable", 21215)]
+    drill.run_for(seconds=5)
+    text = drill.attempts(ticket, "text")[0]
+    drill.alarms.text_event(text.id, status="undelivered", sid=text.provider_sid)
+    drill.run()
+    assert drill.rung(ticket) == [DEPUTY]
 
 
 def test_a_busy_carrier_is_asked_again_for_the_same_person_without_a_second_text(drill: Drill) -> None:
@@ -304,13 +362,14 @@ def test_the_call_of_another_alarm_a_moment_ago_is_not_taken_for_this_one(drill:
 def test_a_carrier_that_stays_busy_costs_seconds_not_the_ladder(drill: Drill) -> None:
     ticket = drill.open()
     drill.carrier.call_failures = [CarrierBusy("429", 1.0)] * 3
+    drill.carrier.text_failures = [CarrierRefused("not reachable", 21408)]
     drill.run_for(seconds=5)
     assert drill.rung(ticket) == [DEPUTY]
 
 
 def test_an_unknown_result_rings_the_next_one_and_is_looked_up_never_repeated(drill: Drill) -> None:
     ticket = drill.open()
-    drill.carrier.call_failures = [Happened(CarrierUnknown("timeout"))]
+    no_way(drill, Happened(CarrierUnknown("timeout")))
     drill.run_for(seconds=5)
     assert drill.rung(ticket) == [BUTLER, DEPUTY], "the butler's telephone rings once, although its answer was lost"
     attempt = drill.attempts(ticket)[0]
@@ -321,7 +380,7 @@ def test_an_unknown_result_rings_the_next_one_and_is_looked_up_never_repeated(dr
 
 def test_an_unknown_result_that_never_happened_frees_the_person_again(drill: Drill) -> None:
     ticket = drill.open()
-    drill.carrier.call_failures = [CarrierUnknown("502")]
+    no_way(drill, CarrierUnknown("502"))
     drill.run_for(seconds=5)
     assert drill.rung(ticket) == [DEPUTY]
     assert BUTLER in busy(drill)
@@ -342,7 +401,7 @@ def test_a_text_that_cannot_be_sent_or_worded_does_not_keep_the_telephone_from_r
 
 def test_a_bug_in_the_carrier_room_rings_the_next_one(drill: Drill) -> None:
     ticket = drill.open()
-    drill.carrier.call_failures = [ZeroDivisionError("bug")]
+    no_way(drill, ZeroDivisionError("bug"))
     drill.run()
     assert drill.rung(ticket) == [DEPUTY]
     assert "call_unknown" in drill.story(ticket)
@@ -650,7 +709,7 @@ def test_what_others_have_taken_is_not_told(drill: Drill) -> None:
 def test_a_refused_call_sends_all_its_alarms_on() -> None:
     slow = Drill(per_second=1.0)
     first, second = slow.open(), slow.open(address=replace(GARDEN, room="101"))
-    slow.carrier.call_failures = [CarrierRefused("not reachable", 21215)]
+    no_way(slow)
     slow.run_for(seconds=3)
     assert [[a.staff_id for a in slow.attempts(t)] for t in (first, second)] == [[BUTLER, DEPUTY]] * 2
     assert [c.to for c in slow.carrier.calls] == ["+8613900000002"]
@@ -738,6 +797,12 @@ def test_an_accepted_alarm_gives_its_turn_to_the_next() -> None:
     drill.run()
     assert drill.rung(first) == []
     assert drill.rung(other) == [DEPUTY], "at once, not ten seconds later"
+
+
+def no_way(drill: Drill, failure: Exception | Happened | None = None) -> None:
+    """The next call fails, and so does the text beside it."""
+    drill.carrier.call_failures = [failure or CarrierRefused("not reachable", 21215)]
+    drill.carrier.text_failures = [CarrierRefused("not reachable", 21408)]
 
 
 def busy(drill: Drill) -> frozenset[int]:

@@ -1,6 +1,7 @@
 """Chat robots beside telephone and text: who is reached, what failing costs, and that a press on the link ends the ladder."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -96,6 +97,25 @@ def test_a_robot_that_fails_holds_up_nobody(alarmed: Alarmed, failure: Exception
     assert alarmed.outcome(ticket, "robot") == "failed"
     assert alarmed.outcome(ticket, "voice") == "placed"
     assert "robot_failed" in alarmed.told(ticket)
+
+
+def test_where_only_robots_reach_people_each_has_a_minute_and_a_round_its_length(alarmed: Alarmed) -> None:
+    """No call and no text from abroad to +86: a message a minute, the last one before minute 8, and not 90 in ten minutes."""
+    with alarmed.store.write() as tx:
+        for staff in tx.all_staff():
+            tx.upsert_staff(replace(staff, robot=f"wecombot://{staff.id}"))
+    alarmed.carrier.call_failures = [CarrierRefused("geo permission", 21215)] * 100
+    alarmed.carrier.text_failures = [CarrierRefused("geo permission", 21408)] * 100
+    ticket, began = alarmed.open(), alarmed.clock.now()
+    sent: list[tuple[int, str]] = []
+    for second in range(601):
+        alarmed.clock.set(began + timedelta(seconds=second))
+        alarmed.run()
+        sent += [(second, body) for _, body in alarmed.robots.sent[len(sent) :]]
+    assert [second for second, _ in sent[:5]] == [0, 60, 120, 180, 240]
+    assert len({body for _, body in sent[:5]}) == 5
+    assert len(sent) == 10
+    assert alarmed.told(ticket).count("ladder_exhausted") == 1
 
 
 def test_pressing_the_link_accepts_and_no_further_message_leaves(alarmed: Alarmed) -> None:
