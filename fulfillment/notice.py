@@ -113,7 +113,7 @@ class Notice:
 
     def end(self, outcome: AttemptOutcome, fact: str = "", **params: Any) -> None:
         """The call is over: whoever has not decided has not accepted. After a telephone that rang in vain the next rungs need
-        not wait; one that could not be rung is no answer (`failed`).
+        not wait; one that could not be rung has given no answer (`failed`).
         """
         for attempt in self.unfinished:
             if attempt.outcome in DECIDED:
@@ -131,10 +131,16 @@ class Notice:
 
     def failed(self, attempt: Attempt) -> None:
         """This way to its person is closed. The next rung need not wait if no other way of the same step is left open:
-        otherwise it keeps its time, and he keeps his to read what has just left. Call after the outcome was written.
+        otherwise it keeps its time, and he keeps his to read what has just left. A call of which nobody knows what became
+        may be a moment's fault of the carrier's: the next rung is tried at once, the one after it keeps its time.
+        Call after the outcome was written.
         """
-        step = [a for a in self.tx.attempts(attempt.ticket_id) if a.step == attempt.step]
-        if all(a.outcome in _IN_VAIN for a in step):
+        attempts = self.tx.attempts(attempt.ticket_id)
+        no_way_left = all(a.outcome in _IN_VAIN for a in attempts if a.step == attempt.step)
+        before = [a for a in attempts if a.step == attempt.step - 1 and a.channel == VOICE]
+        if no_way_left or (
+            attempt.outcome is AttemptOutcome.UNKNOWN and all(a.outcome not in _IN_VAIN for a in before)
+        ):
             self.case(attempt).forward_after(attempt.step)
 
     def call_status(self, status: str, sid: str) -> None:

@@ -317,6 +317,17 @@ def test_a_callback_that_a_call_failed_is_no_answer_of_a_persons(drill: Drill, s
     assert drill.rung(ticket) == ([BUTLER] if status == "failed" else [BUTLER, DEPUTY])
 
 
+def test_a_moments_fault_rings_the_next_one_at_once_and_a_longer_one_keeps_the_pace(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.carrier.call_failures = [CarrierUnknown("502")] * 2
+    drill.run()
+    assert [a.staff_id for a in drill.attempts(ticket)] == [BUTLER, DEPUTY]
+    drill.run_for(seconds=59)
+    assert len(drill.attempts(ticket)) == 2
+    drill.run_for(seconds=1)
+    assert drill.rung(ticket) == [STATION_DUTY_BY_DAY]
+
+
 def test_whom_nothing_reaches_costs_no_time(drill: Drill) -> None:
     ticket = drill.open()
     no_way(drill)
