@@ -519,7 +519,9 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
             conferences=rooms.conferences,
             staff_line=rooms.staff_line,
             residents=Residents(
-                rooms.our_calls, ResidentCalls(rooms.store, rooms.standard, rooms.clock), TextReports(rooms.store)
+                rooms.our_calls,
+                ResidentCalls(rooms.store, rooms.standard, rooms.clock),
+                TextReports(rooms.store, rooms.clock),
             ),
             log=rooms.store,
             book=rooms.book,

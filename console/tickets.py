@@ -97,6 +97,7 @@ class _Actions:
         self.by_name: dict[str, Callable[[int, str], str]] = {
             "acknowledge": self._acknowledge,
             "contacted": self._contacted,
+            "informed": self._informed,
             "milestone": self._milestone,
             "on-site": partial(self._step, TicketState.ON_SITE),
             "resolve": partial(self._step, TicketState.RESOLVED),
@@ -120,6 +121,10 @@ class _Actions:
     def _contacted(self, ticket_id: int, by: str) -> str:
         self._desk.contacted(ticket_id, by=by)
         return "contacted"
+
+    def _informed(self, ticket_id: int, by: str) -> str:
+        self._desk.informed(ticket_id, by=by)
+        return "informed"
 
     def _milestone(self, ticket_id: int, by: str) -> str:
         try:

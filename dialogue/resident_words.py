@@ -16,7 +16,9 @@ from dialogue.phone_number import as_said
 from dialogue.ports import DialogueStore, DialogueTx
 from dialogue.script_book import ScriptBook
 from fulfillment.outbox import Task, lane_of
+from fulfillment.resident_texts import ResidentText
 from fulfillment.telling_residents import ResidentWord
+from fulfillment.text_reports import mark_undelivered
 from fulfillment.ticket import Ticket, TimelineEntry
 from kernel.clock import Clock
 from kernel.errors import CarrierBusy, CarrierError
@@ -33,9 +35,9 @@ _SCRIPTS = {
 
 
 class SendsTexts(Protocol):
-    """The carrier, for texts that nobody waits to hear about. Raises CarrierBusy and other CarrierErrors."""
+    """The carrier; what becomes of the text is reported (ivr.outgoing). Raises CarrierBusy and other CarrierErrors."""
 
-    def plain_text(self, *, to: str, body: str) -> str: ...
+    def word_text(self, *, to: str, body: str, text_id: int) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ class ResidentWords:
             if not ticket.contact_phone:
                 self._not_told(tx, task, ticket, "no number")
                 return
-        self._text(task, ticket, body)
+            word = task.payload["word"]
+            text = tx.add_resident_text(ResidentText(0, ticket.id, task.key, word, self.clock.now()))
+        self._text(task, ticket, body, text.id)
 
     def _worded(self, task: Task, ticket: Ticket) -> str:
         params = {**task.payload["params"], "number": ticket.number}
@@ -92,10 +96,10 @@ class ResidentWords:
         tx.add_message(conversation.id, author=Author.BOT, text=body, at=self.clock.now(), client_id=key)
         return True
 
-    def _text(self, task: Task, ticket: Ticket, body: str) -> None:
+    def _text(self, task: Task, ticket: Ticket, body: str, text_id: int) -> None:
         reason = ""
         try:
-            self.carrier.plain_text(to=ticket.contact_phone, body=body)
+            self.carrier.word_text(to=ticket.contact_phone, body=body, text_id=text_id)
         except CarrierBusy as exc:
             with self.store.write() as tx:
                 tx.task_again(
@@ -120,6 +124,7 @@ class ResidentWords:
 
     def _not_told(self, tx: DialogueTx, task: Task, ticket: Ticket, reason: str) -> None:
         why = {"reason": reason}
+        mark_undelivered(tx, tx.ticket(ticket.id, for_update=True), task.payload["word"])
         tx.add_to_timeline(TimelineEntry(ticket.id, self.clock.now(), "worker", "resident_not_told", why))
         tx.task_done(task)
 

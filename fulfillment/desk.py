@@ -14,6 +14,7 @@ from fulfillment.open_ticket import Learned, learn_address, nudge
 from fulfillment.ports import FulfillmentStore
 from fulfillment.resident_calls import Purpose, ResidentCall
 from fulfillment.standard import Standard
+from fulfillment.text_reports import UNDELIVERED
 from fulfillment.ticket import NEXT_STATES, Ticket, TicketState
 from kernel.clock import Clock
 from kernel.errors import BadInput, Conflict
@@ -71,6 +72,14 @@ class Desk:
     def contacted(self, ticket_id: int, *, by: str) -> Ticket:
         """The resident was reached: stops the contact clocks."""
         return self.milestone(ticket_id, ClockEvent.CONTACTED, by=by)
+
+    def informed(self, ticket_id: int, *, by: str) -> Ticket:
+        """The resident was told by a person what a text did not bring him. Pressed twice, it is told once."""
+        with self._case(ticket_id) as case:
+            if case.ticket.details.get(UNDELIVERED):
+                case.save(details={k: v for k, v in case.ticket.details.items() if k != UNDELIVERED})
+                case.tell("resident_informed", actor=by)
+        return case.ticket
 
     def milestone(self, ticket_id: int, event: ClockEvent, *, by: str) -> Ticket:
         """A step that changes no state: answered, surveyed, built … Raises BadInput for any other event."""

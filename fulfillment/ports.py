@@ -15,13 +15,14 @@ from fulfillment.outbox import Lane, NewTask, Rank, Task
 from fulfillment.profile import ProfileChoice
 from fulfillment.recording import Recording
 from fulfillment.report_ports import ReportTx
+from fulfillment.resident_texts import ResidentTextTx
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock, TimelineEntry
 from fulfillment.ticket_filter import TicketFilter
 from fulfillment.visit_ports import VisitTx
 from fulfillment.waiting import InLine, Wait, WaitState
 
 
-class FulfillmentTx(CallTx, EditionTx, IncidentTx, ReportTx, VisitTx, Protocol):
+class FulfillmentTx(CallTx, EditionTx, IncidentTx, ReportTx, ResidentTextTx, VisitTx, Protocol):
     """One open transaction. Everything written through it commits together or not at all.
 
     Reads inside a write transaction see the transaction's own writes. On SQLite it holds the write lock from its start;

@@ -19,7 +19,14 @@ from ivr.alarm_calls import AlarmWebhooks
 from ivr.calls import CallWebhooks, twiml
 from ivr.conference_calls import ConferenceWebhooks
 from ivr.line import PhoneLine
-from ivr.outgoing import OutgoingWebhooks, SpeaksWithResidents, TakesCallEvents, TakesTextReports, text_status
+from ivr.outgoing import (
+    OutgoingWebhooks,
+    SpeaksWithResidents,
+    TakesCallEvents,
+    TakesTextReports,
+    text_status,
+    word_status,
+)
 from ivr.ports import AnswersTurns, Book, Conferences, Log, RecordsCalls, TakesAlarms
 from ivr.relay import RelaySession, Seats
 from ivr.signature import LARGEST_BODY, PREFIX, SignatureGuard
@@ -145,6 +152,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
         "/calls/<conversation_id>/recordings/<recording_id>": voicemail.call_recorded,
         "/outgoing/<try_id>/status": outgoing.status,
         "/told/<int:told_id>/text-status": text_status(residents.texts),
+        "/words/<int:text_id>/text-status": word_status(residents.texts),
         "/alarms/<attempt_id>/status": alarm_calls.status,
         "/alarms/<attempt_id>/text-status": alarm_calls.text_status,
         "/legs/<leg_id>/status": conference.leg_status,

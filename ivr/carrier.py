@@ -106,6 +106,13 @@ class TwilioCarrier:
             self._client.messages.create(to=to, from_=self._line.number, body=body, status_callback=reports).sid
         )
 
+    def word_text(self, *, to: str, body: str, text_id: int) -> str:
+        """To a resident, about his ticket; what becomes of it is reported."""
+        reports = self._line.url(f"/ivr/words/{text_id}/text-status")
+        return sid_of(
+            self._client.messages.create(to=to, from_=self._line.number, body=body, status_callback=reports).sid
+        )
+
     def plain_text(self, *, to: str, body: str) -> str:
         """One that nobody waits to hear about: the sentinel may have no database to write a delivery report into."""
         return sid_of(self._client.messages.create(to=to, from_=self._line.number, body=body).sid)

@@ -27,6 +27,7 @@ class TakesTextReports(Protocol):
     """fulfillment.text_reports.TextReports. Raises NotFound for a message nobody promised."""
 
     def told_event(self, told_id: int, *, status: str, sid: str) -> None: ...
+    def word_event(self, text_id: int, *, status: str) -> None: ...
 
 
 def text_status(reports: TakesTextReports) -> Callable[[int], Response]:
@@ -39,6 +40,16 @@ def text_status(reports: TakesTextReports) -> Callable[[int], Response]:
         return Response(status=204)
 
     return told_status
+
+
+def word_status(reports: TakesTextReports) -> Callable[[int], Response]:
+    """Answers the delivery reports of texts about a ticket."""
+
+    def status_of_word(text_id: int) -> Response:
+        reports.word_event(text_id, status=request.form.get("MessageStatus") or request.form.get("SmsStatus", ""))
+        return Response(status=204)
+
+    return status_of_word
 
 
 class OutgoingWebhooks:

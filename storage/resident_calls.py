@@ -8,6 +8,7 @@ from sqlalchemy import and_, case, exists, insert, or_, select, update
 
 from fulfillment.pin_tries import PinTry
 from fulfillment.resident_calls import ResidentCall, ResidentTry
+from fulfillment.resident_texts import ResidentText
 from fulfillment.ticket import TicketState
 from fulfillment.waiting import WaitState
 from kernel.errors import Conflict, NotFound
@@ -91,6 +92,27 @@ class ResidentCallRows(CompanyRows):
         his = or_(columns.assignee_id == staff_id, and_(unaccepted, told))
         order = (case((unaccepted, 0), else_=1), columns.opened_at, columns.id)
         return [row["id"] for row in self._all(select(columns.id).where(schema.IS_OPEN, his).order_by(*order))]
+
+    def add_resident_text(self, text: ResidentText) -> ResidentText:
+        new = (
+            self._insert(schema.resident_text)
+            .values(values_of(text, "id"))
+            .on_conflict_do_nothing(index_elements=["key"])
+        )
+        row = self._write_returning(new.returning(schema.resident_text)) or self._first(
+            select(schema.resident_text).where(schema.resident_text.c.key == text.key)
+        )
+        if row is None:
+            raise AssertionError("a text that conflicts exists")
+        return ResidentText(**row)
+
+    def resident_text(self, text_id: int) -> ResidentText:
+        return ResidentText(**self._by_id(schema.resident_text, text_id))
+
+    def save_resident_text(self, text: ResidentText) -> None:
+        columns = schema.resident_text.c
+        if not self._write(update(schema.resident_text).where(columns.id == text.id).values(values_of(text, "id"))):
+            raise NotFound(f"no resident_text {text.id}")
 
     def staff_pin(self, staff_id: int) -> str:
         row = self._first(select(schema.staff_pin.c.hash).where(schema.staff_pin.c.staff_id == staff_id))

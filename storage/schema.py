@@ -33,6 +33,7 @@ from fulfillment.outbox import Lane
 from fulfillment.pin_tries import PinVerdict
 from fulfillment.recording import RecordingKind, RecordingState
 from fulfillment.resident_calls import CallResult, CallState, Purpose, TryOutcome
+from fulfillment.resident_texts import TextState
 from fulfillment.ticket import OPEN_STATES, AttemptOutcome, ClockState, TicketState
 from fulfillment.visit import PictureKind, VisitState
 from fulfillment.waiting import WaitKind, WaitState
@@ -556,6 +557,18 @@ visit_picture = Table(
     Column("height", Integer, nullable=False),
     Column("name", Words, nullable=False),
     Column("text", Words, nullable=False, server_default=""),
+)
+
+#: Texts to residents about their tickets, and what the carrier reported of them.
+resident_text = Table(
+    "resident_text",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("ticket_id", ForeignKey(ticket.c.id), nullable=False, index=True),
+    Column("key", Words, nullable=False, unique=True),
+    Column("word", Words, nullable=False),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Column("state", words_of(TextState), nullable=False),
 )
 
 # --- calls to residents, and staff who call in ------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from typing import Any
 
 from fulfillment.pin_tries import PinTry
 from fulfillment.resident_calls import CallState, ResidentCall, ResidentTry
+from fulfillment.resident_texts import ResidentText
 from fulfillment.waiting import WaitState
 from kernel.errors import NotFound
 
@@ -19,9 +20,10 @@ class CallTables:
     tries: dict[str, ResidentTry] = field(default_factory=dict)
     pins: dict[int, str] = field(default_factory=dict)
     pin_tries: dict[str, PinTry] = field(default_factory=dict)
+    texts: dict[int, ResidentText] = field(default_factory=dict)
 
     def copy(self) -> "CallTables":
-        return CallTables(dict(self.calls), dict(self.tries), dict(self.pins), dict(self.pin_tries))
+        return CallTables(dict(self.calls), dict(self.tries), dict(self.pins), dict(self.pin_tries), dict(self.texts))
 
 
 class FakeCallTx:
@@ -85,6 +87,21 @@ class FakeCallTx:
             if t.is_open and (t.assignee_id == staff_id or (t.needs_acknowledgement and t.id in told))
         ]
         return [t.id for t in sorted(his, key=lambda t: (not t.needs_acknowledgement, t.opened_at, t.id))]
+
+    def add_resident_text(self, text: ResidentText) -> ResidentText:
+        assert text.id == 0
+        texts = self._writing().of_calls.texts
+        known = next((t for t in texts.values() if t.key == text.key), None)
+        if known is None:
+            known = texts[len(texts) + 1] = replace(text, id=len(texts) + 1)
+        return known  # type: ignore[no-any-return]  # tables are Any here
+
+    def resident_text(self, text_id: int) -> ResidentText:
+        return _found(self._t.of_calls.texts, text_id)  # type: ignore[no-any-return]
+
+    def save_resident_text(self, text: ResidentText) -> None:
+        self.resident_text(text.id)
+        self._writing().of_calls.texts[text.id] = text
 
     def staff_pin(self, staff_id: int) -> str:
         return str(self._t.of_calls.pins.get(staff_id, ""))

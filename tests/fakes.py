@@ -137,6 +137,9 @@ class FakeCarrier:
     def told_text(self, *, to: str, body: str, told_id: int) -> str:
         return self._place(self.texts, self.text_failures, Placed(_sid("SM"), to, f"told {told_id}", body))
 
+    def word_text(self, *, to: str, body: str, text_id: int) -> str:
+        return self._place(self.texts, self.text_failures, Placed(_sid("SM"), to, f"word {text_id}", body))
+
     def plain_text(self, *, to: str, body: str) -> str:
         return self._place(self.texts, self.text_failures, Placed(_sid("SM"), to, "", body))
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from flask import Flask
 
+from fulfillment.text_reports import mark_undelivered
 from fulfillment.ticket import ClockState, Ticket, TicketClock, TicketState, TimelineEntry
 from tests.console.conftest import Person
 from tests.console.sample import STANDARD, Day
@@ -263,3 +264,15 @@ def test_a_complaint_that_was_passed_on_is_fed_back_the_same_day(xiaoli: Person,
     assert states["complaint_fed_back"] is ClockState.KEPT
     for wrong in ({"unit": ""}, {"number": ""}, {"until": "bald"}):
         assert "操作未执行" in xiaoli.told(xiaoli.post(f"/tickets/{complaint}/transferred", **(order | wrong)))
+
+
+def test_a_text_that_did_not_arrive_stands_on_the_ticket_until_somebody_has_called(
+    xiaoli: Person, store: FakeStore, day: Day
+) -> None:
+    with store.write() as tx:
+        mark_undelivered(tx, tx.ticket(day.cold), "appointed")
+    assert "短信“上门时间”没有送达住户" in xiaoli.get(f"/tickets/{day.cold}").text
+    for path in ("/", "/tickets"):
+        assert "短信未送达" in xiaoli.get(path).text, path
+    assert xiaoli.told(xiaoli.post(f"/tickets/{day.cold}/informed")) == "已记录: 已电话告知住户"
+    assert "没有送达住户" not in xiaoli.get(f"/tickets/{day.cold}").text

@@ -10,11 +10,14 @@ from dialogue.resident_words import ResidentWords
 from dialogue.script_book import ScriptBook
 from fulfillment.appointments import Appointments
 from fulfillment.case import Case
+from fulfillment.desk import Desk
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import Lane, TaskKind
+from fulfillment.resident_texts import TextState
 from fulfillment.standard import Standard
 from fulfillment.telling_residents import ResidentWord, promise_word
-from kernel.errors import CarrierBusy, CarrierError, CarrierRefused
+from fulfillment.text_reports import TextReports
+from kernel.errors import CarrierBusy, CarrierError, CarrierRefused, CarrierUnknown
 from kernel.settings import HOME
 from tests.fakes import BUTLER, FakeStore, FixedClock, small_company
 
@@ -27,7 +30,7 @@ class Texts:
         self.sent: list[tuple[str, str]] = []
         self.failures: list[CarrierError] = []
 
-    def plain_text(self, *, to: str, body: str) -> str:
+    def word_text(self, *, to: str, body: str, text_id: int) -> str:  # noqa: ARG002 - the carrier's signature
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append((to, body))
@@ -117,7 +120,16 @@ def test_the_copy_of_a_repair_says_what_when_who_and_where_to_call() -> None:
         )  # fmt: skip
     office.deliver()
     body = office.texts.sent[-1][1]
-    for told in ("10:00到10:35", "弯头漏水", "换了弯头", "弯头×2、球阀×1(45.50元)", "王管家", "13900000001", "已签字", office.ticket.number):
+    for told in (
+        "10:00到10:35",
+        "弯头漏水",
+        "换了弯头",
+        "弯头×2、球阀×1(45.50元)",
+        "王管家",
+        "13900000001",
+        "已签字",
+        office.ticket.number,
+    ):
         assert told in body, told
 
 
@@ -142,10 +154,49 @@ def test_a_reminder_is_told_in_time_and_only_of_what_is_still_booked() -> None:
     assert "11-22 16:00" in reminder
 
 
+@pytest.mark.parametrize(
+    ("reported", "state", "marked"),
+    [
+        (["queued", "sent", "delivered"], TextState.DELIVERED, False),
+        (["sent", "undelivered", "undelivered"], TextState.UNDELIVERED, True),
+        (["failed", "delivered"], TextState.UNDELIVERED, True),
+        (["sent"], TextState.ASKED, False),
+        (["who knows"], TextState.ASKED, False),
+    ],
+)
+def test_what_did_not_arrive_is_seen_at_the_ticket(reported: list[str], state: TextState, *, marked: bool) -> None:
+    office = Office(Floor.ENDED)
+    office.deliver()
+    reports = TextReports(office.store, office.clock)
+    [text] = office.store.tables.of_calls.texts.values()
+    for status in reported:
+        reports.word_event(text.id, status=status)
+    assert office.store.tables.of_calls.texts[text.id].state is state
+    ticket = office.store.tables.tickets[office.ticket.id]
+    assert ticket.details.get("undelivered", "") == ("late" if marked else "")
+    assert office.story().count("resident_text_undelivered") == marked
+    desk = Desk(office.store, STANDARD, office.clock)
+    for _ in range(2):
+        desk.informed(office.ticket.id, by="小李")
+    assert "undelivered" not in office.store.tables.tickets[office.ticket.id].details
+    assert office.story().count("resident_informed") == marked
+
+
+def test_a_text_that_perhaps_was_sent_turns_out_to_have_been() -> None:
+    office = Office(Floor.ENDED)
+    office.texts.failures = [CarrierUnknown("timeout")]
+    office.deliver()
+    assert office.store.tables.tickets[office.ticket.id].details["undelivered"] == "late"
+    [text] = office.store.tables.of_calls.texts.values()
+    TextReports(office.store, office.clock).word_event(text.id, status="delivered")
+    assert "undelivered" not in office.store.tables.tickets[office.ticket.id].details
+
+
 def test_without_a_number_somebody_reads_that_he_does_not_know() -> None:
     office = Office(Floor.ENDED, phone="")
     office.deliver()
     assert office.story().count("resident_not_told") == 1
+    assert office.store.tables.tickets[office.ticket.id].details["undelivered"] == "late"
 
 
 @pytest.mark.parametrize(

@@ -46,13 +46,13 @@ def test_the_list_says_what_became_of_it(town: IncidentTown, reported: list[str]
     ticket = begun(town)
     sid = told(town, ticket).sid
     for status in reported:
-        TextReports(town.store).told_event(told(town, ticket).id, status=status, sid=sid)
+        TextReports(town.store, town.clock).told_event(told(town, ticket).id, status=status, sid=sid)
     assert told(town, ticket).state is state
 
 
 def test_the_report_of_another_text_changes_nothing(town: IncidentTown) -> None:
     ticket = begun(town)
-    TextReports(town.store).told_event(told(town, ticket).id, status="failed", sid="SM" + "0" * 32)
+    TextReports(town.store, town.clock).told_event(told(town, ticket).id, status="failed", sid="SM" + "0" * 32)
     assert told(town, ticket).state is ToldState.SENT
 
 
@@ -62,7 +62,7 @@ def reporting_first(town: IncidentTown, failure: Exception | None) -> Callable[.
 
     def told_text(*, to: str, body: str, told_id: int) -> str:
         sid = place(to=to, body=body, told_id=told_id)
-        TextReports(town.store).told_event(told_id, status="delivered", sid=sid)
+        TextReports(town.store, town.clock).told_event(told_id, status="delivered", sid=sid)
         if failure:
             raise failure
         return sid
@@ -82,7 +82,7 @@ def test_a_text_that_perhaps_was_sent_turns_out_to_have_been(town: IncidentTown)
     town.carrier.text_failures.append(CarrierUnknown("timeout"))
     ticket = begun(town)
     [uncertain] = [t for t in town.store.tables.of_incidents.told.values() if t.state is ToldState.UNCERTAIN]
-    TextReports(town.store).told_event(uncertain.id, status="delivered", sid="SM" + "7" * 32)
+    TextReports(town.store, town.clock).told_event(uncertain.id, status="delivered", sid="SM" + "7" * 32)
     with town.store.read() as tx:
         assert tx.told(uncertain.id).state is ToldState.DELIVERED
     assert ticket.contact_phone
@@ -90,4 +90,4 @@ def test_a_text_that_perhaps_was_sent_turns_out_to_have_been(town: IncidentTown)
 
 def test_nobody_was_promised_that(town: IncidentTown) -> None:
     with pytest.raises(NotFound):
-        TextReports(town.store).told_event(77, status="delivered", sid="")
+        TextReports(town.store, town.clock).told_event(77, status="delivered", sid="")

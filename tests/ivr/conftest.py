@@ -238,6 +238,9 @@ class ScriptedResidents:
     def told_event(self, told_id: int, *, status: str, sid: str) -> None:
         self.events.append((f"told {told_id}", status, sid))
 
+    def word_event(self, text_id: int, *, status: str) -> None:
+        self.events.append((f"word {text_id}", status, ""))
+
     def call_event(self, try_id: str, *, status: str, sid: str) -> None:
         if self.failure:
             raise self.failure

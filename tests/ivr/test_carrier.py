@@ -114,6 +114,13 @@ def test_a_text_about_an_incident_is_reported_to_who_was_told() -> None:
     assert form_of(http.requests[0])["StatusCallback"] == [f"{BASE_URL}/ivr/told/7/text-status"]
 
 
+def test_a_text_about_a_ticket_is_reported_to_it() -> None:
+    sid = "SM" + "3" * 32
+    carrier, http = judged(lambda _: answer_with({"sid": sid, "status": "queued"}, 201))
+    assert carrier.word_text(to=BUTLER, body="【供暖】已约定", text_id=9) == sid
+    assert form_of(http.requests[0])["StatusCallback"] == [f"{BASE_URL}/ivr/words/9/text-status"]
+
+
 def test_a_plain_text_asks_for_no_report() -> None:
     """The sentinel's: there may be no database to write one into."""
     sid = "SM" + "3" * 32

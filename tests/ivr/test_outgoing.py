@@ -50,3 +50,11 @@ def test_delivery_reports_of_texts_about_incidents_are_told(
     for form in ({"MessageStatus": "delivered", "MessageSid": "SM1"}, {"SmsStatus": "failed", "SmsSid": "SM2"}):
         assert carrier.post("/ivr/told/7/text-status", form).status_code == 204
     assert scripted_residents.events == [("told 7", "delivered", "SM1"), ("told 7", "failed", "SM2")]
+
+
+def test_delivery_reports_of_texts_about_tickets_are_told(
+    carrier: JudgedClient, scripted_residents: ScriptedResidents
+) -> None:
+    for form in ({"MessageStatus": "undelivered", "MessageSid": "SM1"}, {"SmsStatus": "delivered", "SmsSid": "SM1"}):
+        assert carrier.post("/ivr/words/9/text-status", form).status_code == 204
+    assert scripted_residents.events == [("word 9", "undelivered", ""), ("word 9", "delivered", "")]

@@ -46,7 +46,9 @@ class Phone:
                     self.is_danger,
                     locked_minutes=30,
                 ),
-                residents=Residents(ours, ResidentCalls(talk.store, STANDARD, talk.clock), TextReports(talk.store)),
+                residents=Residents(
+                    ours, ResidentCalls(talk.store, STANDARD, talk.clock), TextReports(talk.store, talk.clock)
+                ),
                 log=talk.store,
                 book=BOOK,
                 line=LINE,

@@ -47,7 +47,9 @@ class Call:
                     locked_minutes=30,
                 ),
                 residents=Residents(
-                    ours, ResidentCalls(self.talk.store, STANDARD, self.talk.clock), TextReports(self.talk.store)
+                    ours,
+                    ResidentCalls(self.talk.store, STANDARD, self.talk.clock),
+                    TextReports(self.talk.store, self.talk.clock),
                 ),
                 log=self.talk.store,
                 book=BOOK,

@@ -7,6 +7,7 @@ import pytest
 from dialogue.ports import DialogueStore
 from fulfillment.pin_tries import PinTry, PinVerdict
 from fulfillment.resident_calls import CallResult, CallState, Purpose, ResidentCall, ResidentTry, TryOutcome
+from fulfillment.resident_texts import ResidentText, TextState
 from fulfillment.ticket import TicketState
 from fulfillment.waiting import WaitState
 from kernel.errors import HotlineError, NotFound
@@ -109,3 +110,18 @@ def test_the_place_of_a_callback_that_was_taken(store: DialogueStore) -> None:
         assert tx.taken_callback(ticket) is None
         tx.end_wait(wait.id, state=WaitState.TAKEN, at=NOW, operator_id=1)
         assert tx.taken_callback(ticket) == wait.id
+
+
+def test_a_text_to_a_resident_is_one_by_its_key(store: DialogueStore) -> None:
+    with store.write() as tx:
+        ticket = tx.add_ticket(a_ticket())
+        first = tx.add_resident_text(ResidentText(0, ticket.id, "resident-late-1", "late", NOW))
+        assert tx.add_resident_text(ResidentText(0, ticket.id, "resident-late-1", "late", NOW + MINUTE)) == first
+        other = tx.add_resident_text(ResidentText(0, ticket.id, "resident-late-2", "late", NOW))
+        assert other.id != first.id
+        tx.save_resident_text(replace(first, state=TextState.UNDELIVERED))
+    with store.read() as tx:
+        assert tx.resident_text(first.id).state is TextState.UNDELIVERED
+        assert tx.resident_text(other.id).state is TextState.ASKED
+        with pytest.raises(NotFound):
+            tx.resident_text(other.id + 1)
