@@ -104,6 +104,10 @@ class DialogueTx(FulfillmentTx, Protocol):
         """False if there is one already (a concurrent delivery of the same turn was faster): then nothing is written."""
         ...
 
+    def last_reply(self, conversation_id: str) -> dict[str, Any] | None:
+        """The one with the highest turn number, under whatever key; None: nothing was replied yet."""
+        ...
+
     def turn_count(self, conversation_id: str) -> int:
         """How many replies are stored."""
         ...

@@ -85,13 +85,15 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
 ) -> Blueprint:
     """`relay_calls`: over 0, calls go over ConversationRelay (ivr.relay), so many at once; the others, and 0, by Gather. `place_names` (communities and aliases, most frequent first) help speech recognition with addresses."""
     writer = TwimlWriter(line, book, queue, place_names=place_names)
-    calls = CallWebhooks(hotline, conferences, log, book, writer, clock, announce_every=queue.announce_every)
+    calls = CallWebhooks(
+        hotline, conferences, log, book, writer, clock, announce_every=queue.announce_every, relays=relay_calls > 0
+    )
     voicemail = VoicemailWebhooks(hotline, recordings, writer)
     conference = ConferenceWebhooks(conferences, log, book, writer, line)
     alarm_calls = AlarmWebhooks(alarms, log, book, writer, clock)
     staff = StaffWebhooks(
         staff_line.orders, staff_line.pins, residents.speaks, hotline, book, writer, log=log,
-        resident=calls.incoming_relayed if relay_calls else calls.incoming, is_danger=staff_line.is_danger, locked_minutes=staff_line.locked_minutes,
+        calls=calls, is_danger=staff_line.is_danger, locked_minutes=staff_line.locked_minutes,
     )  # fmt: skip
     outgoing = OutgoingWebhooks(residents.speaks, residents.events, writer)
     blueprint = Blueprint("ivr", __name__, url_prefix=PREFIX)
@@ -118,11 +120,11 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
     of_callers: dict[str, View] = {
         "/calls": staff.incoming,
         "/calls/<conversation_id>/relayed": calls.relayed,
-        "/calls/<conversation_id>/turns/<int:n>": staff.or_sign_in(calls.turn),
+        "/calls/<conversation_id>/turns/<int:n>": staff.turn,
         "/calls/<conversation_id>/turns/<int:n>/partial": calls.partial,
         "/staff/resident": staff.resident,
-        "/staff/sign-in/<int:tried>/<int:n>/number": staff.number,
-        "/staff/sign-in/<int:tried>/<int:n>/<number>/pin": staff.pin,
+        "/staff/sign-in/<conversation_id>/<int:turn>/<int:tried>/<int:n>/number": staff.number,
+        "/staff/sign-in/<conversation_id>/<int:turn>/<int:tried>/<int:n>/<number>/pin": staff.pin,
         "/staff/<int:staff_id>/menu/<int:n>": staff.menu,
         "/staff/<int:staff_id>/orders/<ids>/<int:at>/<int:n>": staff.order,
         "/calls/<conversation_id>/messages/<int:n>": voicemail.left,

@@ -62,7 +62,10 @@ class CallWebhooks:
         clock: Clock,
         *,
         announce_every: timedelta,
+        relays: bool,
     ) -> None:
+        """`relays`: the carrier's ConversationRelay hears and speaks wherever the caller is listened to from the beginning."""
+        self._relays = relays
         self._clock = clock
         self._hotline = hotline
         self._conferences = conferences
@@ -76,16 +79,19 @@ class CallWebhooks:
         conversation, reply = self._hotline.open(
             Channel.PHONE, request.form["CallSid"], caller_number(request.form.get("From", ""))
         )
-        return twiml(self._writer.reply(conversation.id, reply))
+        return self._at(conversation.id, reply)
 
-    def incoming_relayed(self) -> Response:
-        """As `incoming`, but the carrier's ConversationRelay hears and speaks: the greeting goes over its socket."""
-        conversation, reply = self._hotline.open(
-            Channel.PHONE, request.form["CallSid"], caller_number(request.form.get("From", ""))
-        )
-        if reply.then is not Then.LISTEN:
-            return twiml(self._writer.reply(conversation.id, reply))
-        return twiml(self._writer.relay(conversation.id))
+    def resumed(self) -> Response:
+        """A call that was with the staff's menus for a while goes on where it was; one that never began begins."""
+        with self._log.read() as tx:
+            known = tx.conversation_by_external_id(Channel.PHONE, request.form["CallSid"])
+        return self.incoming() if known is None else self._at(known.id, last_reply(self._log, known.id))
+
+    def _at(self, conversation_id: str, reply: Reply) -> Response:
+        """What the relay is to speak goes over its socket (`RelaySession` begins with the last reply)."""
+        if self._relays and reply.then is Then.LISTEN:
+            return twiml(self._writer.relay(conversation_id))
+        return twiml(self._writer.reply(conversation_id, reply))
 
     def relayed(self, conversation_id: str) -> Response:
         """The session is over, on purpose or by a failure: the last answer by TwiML, and from here on by Gather."""

@@ -160,12 +160,8 @@ class Seats:
 def last_reply(log_book: Log, conversation_id: str) -> Reply:
     """What was answered last, or at the opening: said again, the call is where it was."""
     with log_book.read() as tx:
-        turns = tx.turn_count(conversation_id)
-        for key in (f"turn-{turns}", "open"):
-            stored = tx.stored_reply(conversation_id, key)
-            if stored is not None:
-                return Reply.from_json(stored)
-    return Reply(said=(), turn_number=turns)
+        stored = tx.last_reply(conversation_id)
+    return Reply.from_json(stored) if stored is not None else Reply(said=())
 
 
 def _message(raw: str | bytes | None) -> Mapping[str, Any]:

@@ -12,7 +12,9 @@ from typing import Protocol
 from flask import Response, request
 
 from dialogue.conversation import Conversation, Reply
+from dialogue.leak_question import ASKED as LEAK_ASKED
 from dialogue.phone_number import as_said
+from dialogue.state import DialogueState
 from fulfillment.company import Staff
 from fulfillment.pin_tries import PinVerdict
 from fulfillment.ticket import Ticket, TicketState
@@ -69,8 +71,16 @@ class ChecksPins(Protocol):
     def tried(self, call: str, *, caller: str, since: datetime) -> int: ...
 
 
+class AnswersResidents(Protocol):
+    """ivr.calls.CallWebhooks."""
+
+    def incoming(self) -> Response: ...
+    def resumed(self) -> Response: ...
+    def turn(self, conversation_id: str, n: int) -> Response: ...
+
+
 class StaffWebhooks:
-    """Each method answers one webhook; raises what the rooms below raise. `resident` is the number's own voice webhook."""
+    """Each method answers one webhook; raises what the rooms below raise."""
 
     def __init__(  # noqa: PLR0913 - the rooms of the house that a member of staff may enter by telephone
         self,
@@ -82,7 +92,7 @@ class StaffWebhooks:
         writer: TwimlWriter,
         *,
         log: Log,
-        resident: Callable[[], Response],
+        calls: AnswersResidents,
         is_danger: Callable[[str], bool],
         locked_minutes: int,
     ) -> None:
@@ -93,41 +103,42 @@ class StaffWebhooks:
         self._log = log
         self._book = book
         self._writer = writer
-        self._resident = resident
+        self._calls = calls
         self._is_danger = is_danger
         self._locked_minutes = locked_minutes
 
     def incoming(self) -> Response:
         """The number's voice webhook: the menu for staff, the greeting for everybody else."""
         staff = self._orders.who_calls(_caller())
-        return self._resident() if staff is None else self._menu(staff, 1)
+        return self._calls.incoming() if staff is None else self._menu(staff, 1)
 
-    def or_sign_in(self, turn: Callable[..., Response]) -> Callable[..., Response]:
+    def turn(self, conversation_id: str, n: int) -> Response:
         """A turn of the resident's dialogue in which # is pressed is not a resident's."""
-
-        def view(conversation_id: str, n: int) -> Response:
-            if request.form.get("Digits", "") == SIGN_IN_KEY:
-                return self._sign_in(conversation_id)
-            return turn(conversation_id, n)
-
-        return view
+        if request.form.get("Digits", "") == SIGN_IN_KEY:
+            with self._log.read() as tx:
+                conversation = tx.conversation(conversation_id)
+            if not _is_in_danger(conversation):
+                return self._sign_in(conversation, n)
+        return self._calls.turn(conversation_id, n)
 
     # --- who is it
 
-    def _sign_in(self, conversation_id: str) -> Response:
+    def _sign_in(self, conversation: Conversation, turn: int) -> Response:
         """`tried` tells this sign-in from every other of the call: each entry of a PIN has a key of its own."""
-        with self._log.read() as tx:
-            since = tx.conversation(conversation_id).opened_at
-        tried = self._pins.tried(request.form["CallSid"], caller=_caller(), since=since)
-        return self._ask_number("staff.which_number", tried, 1)
+        tried = self._pins.tried(request.form["CallSid"], caller=_caller(), since=conversation.opened_at)
+        return self._ask_number("staff.which_number", f"/ivr/staff/sign-in/{conversation.id}/{turn}/{tried}", 1)
 
-    def number(self, tried: int, n: int) -> Response:
+    def number(self, conversation_id: str, turn: int, tried: int, n: int) -> Response:
+        """Whoever says something here came by a wrong key: his words are the turn's. Silence goes back, too."""
         number = _digits()[:_LONGEST_NUMBER]
-        if not number:
-            return self._resident() if n >= MOST_TRIES else self._ask_number("staff.which_number", tried, n + 1)
-        return self._ask(self._say("staff.which_pin"), f"/ivr/staff/sign-in/{tried}/{n}/{number}/pin", digits=0)
+        if number:
+            path = f"/ivr/staff/sign-in/{conversation_id}/{turn}/{tried}/{n}/{number}/pin"
+            return self._ask(self._say("staff.which_pin"), path, digits=0)
+        return self._calls.turn(conversation_id, turn) if _words() else self._calls.resumed()
 
-    def pin(self, tried: int, n: int, number: str) -> Response:
+    def pin(self, conversation_id: str, turn: int, tried: int, n: int, number: str) -> Response:
+        if not _digits():
+            return self._calls.resumed()
         key = f"{request.form['CallSid']}-{tried}-{n}-{number}"
         verdict, staff = self._pins.check(caller=_caller(), number=number, pin=_digits(), key=key)
         if staff is not None:
@@ -135,10 +146,10 @@ class StaffWebhooks:
         if verdict is PinVerdict.LOCKED or n >= MOST_TRIES:
             script = self._book.say("staff.locked", minutes=self._locked_minutes)
             return self._then(Sentence(script.voice, interruptible=False), "/ivr/staff/resident")
-        return self._ask_number("staff.wrong_pin", tried, n + 1)
+        return self._ask_number("staff.wrong_pin", f"/ivr/staff/sign-in/{conversation_id}/{turn}/{tried}", n + 1)
 
-    def _ask_number(self, script: str, tried: int, n: int) -> Response:
-        return self._ask(self._say(script), f"/ivr/staff/sign-in/{tried}/{n}/number", digits=0)
+    def _ask_number(self, script: str, path: str, n: int) -> Response:
+        return twiml(self._writer.ask_staff_number(self._say(script), action=f"{path}/{n}/number"))
 
     # --- what does he want
 
@@ -146,7 +157,7 @@ class StaffWebhooks:
         staff = self._orders.staff(staff_id)
         choice = self._understood(_CHOICES, _MENU_SAID)
         if choice == "resident" or (not choice and not _words() and n >= MOST_TRIES):
-            return self._resident()
+            return self._calls.resumed()
         if choice == "report":
             return self._report(staff)
         if not choice and _words():
@@ -167,7 +178,7 @@ class StaffWebhooks:
 
     def resident(self) -> Response:
         """He is a resident as well, and nobody is locked out of that."""
-        return self._resident()
+        return self._calls.resumed()
 
     def _report(self, staff: Staff) -> Response:
         conversation, reply = self._reports.report(request.form["CallSid"], staff)
@@ -273,6 +284,12 @@ class StaffWebhooks:
 _DONE = {
     "pass_on": "staff.passed_on", "contacted": "staff.contacted", "on_site": "staff.on_site", "repaired": "staff.repaired",
 }  # fmt: skip
+
+
+def _is_in_danger(conversation: Conversation) -> bool:
+    """An emergency, or the question whether it is one: such a resident is never asked who he is on the staff."""
+    state = DialogueState.from_json(conversation.state)
+    return state.emergency_ticket_id is not None or state.asked == LEAK_ASKED
 
 
 def _caller() -> str:

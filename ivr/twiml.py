@@ -267,6 +267,10 @@ class TwimlWriter:
         self._say(gather, said)
         return _xml(response)
 
+    def ask_staff_number(self, said: Sentence, *, action: str) -> str:
+        """Keys that end with #; words are heard as well, of whoever has pressed # by mistake."""
+        return self._gather([said], action, {"finish_on_key": "#", "timeout": 8, "speech_timeout": 2})
+
     def say_and_go(self, said: Sequence[Sentence], path: str) -> str:
         """Speaks to the end and goes on elsewhere."""
         response = VoiceResponse()

@@ -232,6 +232,11 @@ class ConversationRows(WaitingRows, OutboxRows):
     def delete_answers(self, before: datetime) -> int:
         return self._write(delete(schema.kept_answer).where(schema.kept_answer.c.at < before))
 
+    def last_reply(self, conversation_id: str) -> dict[str, Any] | None:
+        wanted = select(schema.turn.c.stored_reply).where(schema.turn.c.conversation_id == conversation_id)
+        replies = [row["stored_reply"] for row in self._all(wanted)]  # a call has tens of turns
+        return max(replies, key=lambda reply: reply["turn_number"], default=None)
+
     def turn_count(self, conversation_id: str) -> int:
         counted = select(func.count().label("n")).where(schema.turn.c.conversation_id == conversation_id)
         row = self._first(counted)

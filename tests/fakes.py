@@ -1027,6 +1027,10 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeEditionTx, FakeVisitT
             del self._writing().answers[key]
         return len(old)
 
+    def last_reply(self, conversation_id: str) -> dict[str, Any] | None:
+        replies = [reply for (cid, _), reply in self._t.replies.items() if cid == conversation_id]
+        return max(replies, key=lambda reply: reply["turn_number"], default=None)
+
     def turn_count(self, conversation_id: str) -> int:
         return sum(cid == conversation_id for cid, _ in self._t.replies)
 

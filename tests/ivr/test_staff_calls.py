@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from bot.understanding import Intent
+from dialogue.conversation import Author
 from dialogue.our_calls import OurCalls
 from dialogue.recordings import CallRecordings
 from fulfillment.alarms import Alarms
@@ -71,8 +72,8 @@ class Phone:
     def presses(self, digits: str) -> str:
         return self._fetch(self.next, Digits=digits)
 
-    def says(self, text: str, intent: Intent = Intent.FALLBACK) -> str:
-        self.talk.understander.table[text] = means(text, intent)
+    def says(self, text: str, intent: Intent = Intent.FALLBACK, *, perhaps: bool = False) -> str:
+        self.talk.understander.table[text] = means(text, intent, perhaps=perhaps)
         return self._fetch(self.next, SpeechResult=text, Confidence="0.9")
 
     def stays_silent(self) -> str:
@@ -96,6 +97,12 @@ class Phone:
             return open_ticket(
                 tx, TicketRequest(kind, f"{kind}的情况", None, known), standard=STANDARD, now=self.talk.clock.now()
             )[0]
+
+    @property
+    def residents_words(self) -> list[str]:
+        """In all calls of this telephone, keys included."""
+        rows = (m for messages in self.talk.store.tables.messages.values() for m in messages)
+        return [m.text for m in rows if m.author is Author.RESIDENT]
 
     def state(self, ticket: Ticket) -> TicketState:
         return self.ticket(ticket).state
@@ -384,3 +391,42 @@ def test_the_lock_holds_within_one_call_and_against_its_right_pin(foreign: Phone
     foreign.presses("#")
     foreign.presses("01")
     assert "请30分钟以后再试" in foreign.presses("246813")
+
+
+def test_a_resident_who_pressed_hash_goes_on_where_he_was(foreign: Phone) -> None:
+    foreign.dials()
+    asked = foreign.says("家里暖气一直不热", Intent.NO_HEAT)
+    at = foreign.next
+    foreign.presses("#")
+    assert foreign.stays_silent() == asked, "one silence is enough"
+    assert foreign.next == at
+    foreign.says("就是不热")
+    assert "就是不热" in foreign.residents_words
+
+
+def test_what_is_said_into_the_question_for_a_staff_number_is_the_turn(foreign: Phone) -> None:
+    foreign.dials()
+    foreign.presses("#")
+    assert "马上关掉漏水暖气片前面的阀门" in foreign.says("家里暖气漏水", Intent.LEAK_INSIDE)
+    assert foreign.residents_words == ["家里暖气漏水"]
+
+
+def test_silence_at_the_pin_goes_back_and_is_no_try(foreign: Phone) -> None:
+    greeting = foreign.dials()
+    foreign.presses("#")
+    foreign.presses("12")
+    assert foreign.stays_silent() == greeting
+    assert not foreign.talk.store.tables.of_calls.pin_tries
+
+
+def test_in_an_emergency_nobody_is_asked_for_a_staff_number(foreign: Phone) -> None:
+    foreign.dials()
+    foreign.says("家里暖气漏水", Intent.LEAK_INSIDE)
+    assert "温心号" not in foreign.presses("#")
+    assert "温心号" not in foreign.presses("#")
+
+
+def test_nor_while_he_is_asked_whether_it_is_one(foreign: Phone) -> None:
+    foreign.dials()
+    assert "漏水" in foreign.says("有点水汽", Intent.LEAK_INSIDE, perhaps=True)
+    assert "温心号" not in foreign.presses("#")

@@ -682,6 +682,15 @@ class TestConversations:
             assert tx.turn_count("c1") == 2
             assert tx.turn_count("nobody") == 0
 
+    def test_the_last_reply_is_the_one_of_the_latest_turn_whatever_its_key(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            tx.add_conversation(a_conversation())
+            assert tx.last_reply("c1") is None
+            for n, key in enumerate(("turn-9", "turn-10", "hold-3-1"), start=9):
+                tx.store_reply("c1", key, {"turn_number": n})
+        with store.read() as tx:
+            assert tx.last_reply("c1") == {"turn_number": 11}
+
 
 class TestAnnouncements:
     def test_they_come_back_as_they_were_and_can_be_changed(self, store: DialogueStore) -> None:
