@@ -97,15 +97,18 @@ class Rank(IntEnum):
     ORDINARY = 2  # everything else: never before an emergency
 
 
-#: Nothing on the way to an accepted emergency is planned further ahead: a step of the ladder (the last rung starts before
-#: minute 8), a call or message (due now, or again in seconds). A task that claims to be was written by a clock that has been
-#: put back since, and is due. Price: such a step may be early.
+#: "Too many at once, wait": no longer than this, whatever was asked for. The ladder goes on meanwhile.
+LONGEST_RETRY = timedelta(seconds=60)
+#: Nothing on the way to an accepted emergency is planned further ahead: a step of the ladder (table_faults keeps what a company
+#: may set below it), a call or message (due now, or again within LONGEST_RETRY). A task that claims to be was written by a clock
+#: that has been put back since, and is due: planned further ahead it would be carried out in a tight circle. Price: after such a
+#: jump a step may be early, and a call that was to be tried again is late by as much.
 FARTHEST = {
-    Lane.EMERGENCY: timedelta(minutes=8),
+    Lane.EMERGENCY: timedelta(minutes=10),
     Lane.WATCH: timedelta(minutes=8),
-    Lane.VOICE: timedelta(seconds=30),
-    Lane.TEXT: timedelta(seconds=30),
-    Lane.ROBOT: timedelta(seconds=30),
+    Lane.VOICE: LONGEST_RETRY * 1.25,
+    Lane.TEXT: LONGEST_RETRY * 1.25,
+    Lane.ROBOT: LONGEST_RETRY * 1.25,
 }
 
 

@@ -7,10 +7,14 @@ from fulfillment.business_calendar import BusinessCalendar, Span
 from fulfillment.company import OtherUnit
 from fulfillment.dispatch import LadderPlan
 from fulfillment.importing.rows import is_dialled
+from fulfillment.outbox import FARTHEST, Lane
 from kernel.clock import BEIJING
 
 _SECONDS_TO_ACCEPT = 480  # the last rung starts before minute 8 (G7e: 10 minutes)
 _TEN_MINUTES = 600
+#: No step of a ladder may be planned further ahead: the outbox would take it for a clock that jumped.
+_PLANNED_AT_MOST = FARTHEST[Lane.EMERGENCY].total_seconds()
+_TRIES_AT_MOST = 10
 _MORE_THAN_NOTHING = (
     "ring_seconds",
     "step_seconds",
@@ -35,6 +39,13 @@ def ladder_faults(plan: LadderPlan) -> Iterator[tuple[str, str]]:
             yield name, "an emergency must reach somebody: name the roles"
         if len(set(roles)) != len(roles):
             yield name, "each role once"
+    for name in _MORE_THAN_NOTHING:
+        if getattr(plan, name) <= 0:
+            yield name, "must be more than nothing, or nobody is told"
+    yield from _time_faults(plan)
+
+
+def _time_faults(plan: LadderPlan) -> Iterator[tuple[str, str]]:
     if not 0 < plan.last_rung_within_seconds < _SECONDS_TO_ACCEPT:
         yield "last_rung_within_seconds", "the last rung starts before minute 8 (480)"
     if plan.last_rung_within_seconds + plan.ring_seconds > _TEN_MINUTES:
@@ -43,9 +54,16 @@ def ladder_faults(plan: LadderPlan) -> Iterator[tuple[str, str]]:
         yield "leak_question_seconds", "a question that nobody answers and the ladder after it end within ten minutes"
     if not 0 <= plan.no_address_grace_seconds < plan.last_rung_within_seconds:
         yield "no_address_grace_seconds", "must leave time for the ladder"
-    for name in _MORE_THAN_NOTHING:
-        if getattr(plan, name) <= 0:
-            yield name, "must be more than nothing, or nobody is told"
+    if plan.step_seconds > plan.last_rung_within_seconds:
+        yield "step_seconds", "no longer than last_rung_within_seconds, or the second person comes after the last"
+    longest_round = plan.last_rung_within_seconds
+    if longest_round + plan.round_pause_seconds > min(_TEN_MINUTES, _PLANNED_AT_MOST):
+        yield (
+            "round_pause_seconds",
+            "a round and the pause after it end within ten minutes (600, last_rung_within_seconds)",
+        )
+    if plan.busy_carrier_tries > _TRIES_AT_MOST:
+        yield "busy_carrier_tries", f"at most {_TRIES_AT_MOST}: others are waiting for the line"
 
 
 def calendar_faults(calendar: BusinessCalendar) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ import structlog
 
 from fulfillment.case import community_name
 from fulfillment.notice import LISTED_WITHIN, TEXT, VOICE, Notice
-from fulfillment.outbox import NewTask, Rank, Task, TaskKind, lane_of
+from fulfillment.outbox import LONGEST_RETRY, NewTask, Rank, Task, TaskKind, lane_of
 from fulfillment.ports import Alarm, AlarmSender, AlarmText, Carrier, FulfillmentStore, FulfillmentTx
 from fulfillment.standard import Standard
 from fulfillment.ticket import Attempt, AttemptOutcome
@@ -237,7 +237,8 @@ class Telling:
             if attempt.outcome is AttemptOutcome.DIALLING:
                 notice.change(attempt, outcome=AttemptOutcome.INTENDED, asked_at=None)
                 notice.tell(attempt, "carrier_busy")
-        notice.tx.task_again(task, notice.now + timedelta(seconds=max(wait, 0.5)), "carrier busy")
+        again_at = notice.now + min(timedelta(seconds=max(wait, 0.5)), LONGEST_RETRY)
+        notice.tx.task_again(task, again_at, "carrier busy")
 
     def _failed(self, notice: Notice, error: Exception) -> None:
         voice, reason = notice.lead.channel == VOICE, type(error).__name__

@@ -60,6 +60,7 @@ def test_the_ladder_in_another_order(zhuguan: Person, store: FakeStore) -> None:
     ("change", "told"),
     [
         ({"last_rung_within_seconds": "500"}, "10 分钟内响完"),
+        ({"round_pause_seconds": "600"}, "加上从头再叫前的等待不能超过 600 秒"),
         ({f"rungs.{r}": "" for r in ("duty_chief", "butler", "deputy", "station_duty")}, "叫不到足够的人"),
         ({f"company_wide.{r}": "" for r in ("duty_chief", "supervisor")}, "至少选一个岗位"),
     ],

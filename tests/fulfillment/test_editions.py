@@ -176,6 +176,8 @@ def test_a_database_that_cannot_be_read_changes_nothing(
         {"last_rung_within_seconds": 480},
         {"ring_seconds": 200},
         {"step_seconds": 0},
+        {"step_seconds": 600},
+        {"round_pause_seconds": 600},
         {"unknown": 1},
     ],
 )

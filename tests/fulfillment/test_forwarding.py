@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from fulfillment.company import Staff
-from fulfillment.outbox import Lane, NewTask, TaskKind
+from fulfillment.dispatch import next_round_at
+from fulfillment.outbox import Lane, NewTask, Rank, TaskKind, is_due
+from fulfillment.table_faults import ladder_faults
 from fulfillment.ticket import Address, Attempt, AttemptOutcome, Ticket, TicketState
 from fulfillment.worker import LEASE
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown, StoreBusy
@@ -20,7 +22,7 @@ from tests.fakes import (
     SUPERVISOR,
     Happened,
 )
-from tests.fulfillment.drill import GARDEN, LAKE, Drill
+from tests.fulfillment.drill import GARDEN, LAKE, Drill, standard
 
 LADDER_BY_DAY = [BUTLER, DEPUTY, STATION_DUTY_BY_DAY, DUTY_CHIEF, SUPERVISOR]
 
@@ -269,6 +271,15 @@ def test_whoever_is_busy_everywhere_is_not_told_every_half_minute(drill: Drill) 
     assert 20 <= len(rung) <= 25
     assert [a.staff_id for a in rung[:5]] == [a.staff_id for a in rung[5:10]]
     assert rung[5].started_at - rung[0].started_at >= timedelta(seconds=5 * 22 + 30)
+
+
+def test_the_longest_wait_that_a_company_may_set_is_no_clock_that_jumped(drill: Drill) -> None:
+    longest = replace(standard().ladder, round_pause_seconds=150)
+    assert not list(ladder_faults(longest))
+    people = 30  # ringing them all out would take longer than a ladder lasts
+    now = drill.clock.now()
+    again_at = next_round_at(longest, ended_at=now, round_began=now, people=people)
+    assert not is_due(Lane.EMERGENCY, Rank.FURTHER, again_at, now)
 
 
 def test_a_late_failure_does_not_shorten_the_pause_between_two_rounds(drill: Drill) -> None:

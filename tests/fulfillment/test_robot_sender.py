@@ -8,13 +8,13 @@ import pytest
 from fulfillment.alarms import Alarms
 from fulfillment.forwarding import Forwarding
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
-from fulfillment.outbox import Lane, TaskKind
+from fulfillment.outbox import FARTHEST, LONGEST_RETRY, Lane, TaskKind
 from fulfillment.ports import Alarm
 from fulfillment.robot_messages import RobotSender
 from fulfillment.telling import Telling, TextSender
 from fulfillment.ticket import AttemptOutcome, Ticket, TicketState
 from fulfillment.worker import Worker
-from kernel.errors import CarrierRefused, CarrierUnknown
+from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown
 from tests.fake_robots import FakeRobots
 from tests.fakes import BUTLER, DEPUTY, FakeCarrier, FakeStore, FixedClock, small_company
 from tests.fulfillment.drill import GARDEN, not_here, standard
@@ -116,6 +116,25 @@ def test_where_only_robots_reach_people_each_has_a_minute_and_a_round_its_length
     assert len({body for _, body in sent[:5]}) == 5
     assert len(sent) == 10
     assert alarmed.told(ticket).count("ladder_exhausted") == 1
+
+
+@pytest.mark.parametrize("asked_to_wait", [60.0, 3600.0])
+def test_a_robot_that_asks_to_wait_a_minute_is_left_alone_for_a_minute(alarmed: Alarmed, asked_to_wait: float) -> None:
+    alarmed.robots.failures = [CarrierBusy("45009", asked_to_wait)] * 2
+    ticket = alarmed.open()
+    for _ in range(30):
+        alarmed.run()
+        alarmed.clock.advance(seconds=1)
+    assert len(alarmed.robots.failures) == 1, "tried once, not until its tries were used up"
+    alarmed.clock.advance(seconds=91)
+    alarmed.run(Lane.ROBOT)
+    alarmed.clock.advance(seconds=61)
+    alarmed.run(Lane.ROBOT)
+    assert alarmed.outcome(ticket, "robot") == "placed"
+
+
+def test_no_retry_is_taken_for_a_clock_that_jumped() -> None:
+    assert all(FARTHEST[lane] > LONGEST_RETRY for lane in (Lane.VOICE, Lane.TEXT, Lane.ROBOT))
 
 
 def test_pressing_the_link_accepts_and_no_further_message_leaves(alarmed: Alarmed) -> None:
