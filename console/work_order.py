@@ -120,6 +120,7 @@ class WorkOrder:
     pictures: Sequence[VisitPicture]
     appointment: Appointment | None
     slots: Sequence[datetime]  # his free ones, for a case that gets an appointment
+    incident: str  # its title while the cause outside is being put right: no visit is owed to this home; else ""
     warranty: Warranty | None  # an earlier repair of the same fault that still holds (H5)
 
     @property
@@ -265,8 +266,15 @@ def read_work_order(rooms: Rooms, tx: DialogueTx, attempt_id: str) -> WorkOrder:
         pictures=tx.visit_pictures(ticket.id) if mine and unlocked else (),
         appointment=tx.appointment_of(ticket.id) if mine else None,
         slots=free_slots(tx, ticket, rooms.standard.visit.appointments, rooms.clock.now()) if mine and unlocked else (),
+        incident=_incident(tx, ticket),
         warranty=warranty_of(tx, ticket, rooms.standard.visit.warranty),
     )
+
+
+def _incident(tx: DialogueTx, ticket: Ticket) -> str:
+    belongs = None if ticket.emergency or ticket.details.get("vulnerable") == "yes" else tx.attachment_of(ticket.id)
+    incident = tx.incident(belongs.incident_id) if belongs is not None else None
+    return incident.title if incident is not None and incident.is_running else ""
 
 
 def _is_contacted(timeline: Sequence[TimelineEntry]) -> bool:

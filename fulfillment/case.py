@@ -76,6 +76,29 @@ class Case:
             if stops(rule, event):
                 self.tx.save_clock(voided(clock, self.now))
 
+    def owe_no_visit(self) -> None:
+        """The cause is known and lies outside the home (docs/adr/0017): nobody is owed on site, everything else is. Not so in
+        an emergency, nor where somebody old or ill lives (J1). What was broken by then stays broken.
+        """
+        if self.ticket.emergency or self.ticket.details.get("vulnerable") == "yes":
+            return
+        owed = [clock for clock, rule in self._running() if rule.stops is ClockEvent.ARRIVED]
+        for clock in owed:
+            self.tx.save_clock(voided(clock, self.now))
+        if owed:
+            self.tell("visit_not_owed", actor="worker")
+
+    def owe_visit(self) -> None:
+        """It is this home after all: somebody is owed on site from now, unless somebody was there or still is."""
+        if self.ticket.emergency or not self.ticket.is_open or self.ticket.state is TicketState.ON_SITE:
+            return
+        running = {rule.key for _, rule in self._running()}
+        again = started_by(self._rules(), ClockEvent.OPENED, self.ticket.details)
+        owed = [rule for rule in again if rule.stops is ClockEvent.ARRIVED and rule.key not in running]
+        if owed and self.ticket.state is not TicketState.RESOLVED:
+            self._start(owed)
+            self.tell("visit_owed", actor="worker")
+
     def reopen(self) -> None:
         """The resident is not satisfied: no callback is owed now, and everything but the acceptance is owed anew."""
         for clock, rule in self._running():

@@ -127,6 +127,8 @@ class Course:
     def withdraw_rechecks(self) -> None:
         """Nobody is asked whether it is warm while it is cold; who said that it is warm has a ticket that is closed."""
         for attachment in self.attached:
+            if attachment.recheck is Recheck.COLD:
+                self._case(self.tx.ticket(attachment.ticket_id, for_update=True)).owe_no_visit()
             if attachment.recheck in (Recheck.ASKED, Recheck.COLD):
                 self.tx.save_attachment(
                     replace(attachment, recheck=Recheck.NOT_ASKED, answered_at=None, answered_by="")
@@ -163,17 +165,21 @@ class Course:
             self.tx.save_attachment(replace(before, detached_at=None, detached_by=""))
             self.record("attached", actor=by, number=case.ticket.number)
             case.tell("joined_incident", actor=by, title=self.incident.title)
+            if self.incident.is_running:
+                case.owe_no_visit()
         return case.ticket
 
-    def let_go(self, ticket_id: int, *, by: str) -> bool:
-        """A ticket does not belong to it (any more). False if it did not."""
+    def let_go(self, ticket_id: int, *, by: str, moves: bool = False) -> bool:
+        """A ticket does not belong to it (any more); `moves`: it goes to another incident. False if it did not."""
         mine = next((a for a in self.attached if a.ticket_id == ticket_id), None)
         if mine is None:
             return False
-        case = self._case(self.tx.ticket(ticket_id))
+        case = self._case(self.tx.ticket(ticket_id, for_update=True))
         self.tx.save_attachment(replace(mine, detached_at=self.now, detached_by=by))
         self.record("detached", actor=by, number=case.ticket.number)
         case.tell("left_incident", actor=by, title=self.incident.title)
+        if not moves:
+            case.owe_visit()
         return True
 
     def hand_over(self, ticket_ids: Iterable[int], to: "Course", *, by: str) -> list[int]:
@@ -181,7 +187,7 @@ class Course:
         mine = {a.ticket_id for a in self.attached}
         moved = [n for n in ticket_ids if n in mine and self.tx.ticket(n).is_open]
         for ticket_id in moved:
-            self.let_go(ticket_id, by=by)
+            self.let_go(ticket_id, by=by, moves=True)
             to.take(ticket_id, by=by)
         return moved
 

@@ -59,12 +59,17 @@ class IncidentWatch:
 
 
 def attach(case: Case, incident: Incident, *, by: str) -> bool:
-    """The ticket belongs to the incident; its clocks and its ladder stay its own. False if it cannot any more."""
+    """The ticket belongs to the incident; its ladder and its clocks stay its own, but for the visit at a home whose cause is
+    known now. False if it cannot any more.
+    """
     ticket = case.ticket
     if not case.tx.attach(Attachment(incident.id, ticket.id, case.now, by)):
         return False
     case.tx.log_incident(LogEntry(incident.id, case.now, by, "attached", {"number": ticket.number}))
     case.tell("joined_incident", actor=by, title=incident.title)
+    if incident.is_running:  # whoever arrives just now waits, or has written before
+        locked = case.tx.ticket(ticket.id, for_update=True)
+        Case(case.tx, locked, standard=case.standard, now=case.now).owe_no_visit()
     return True
 
 

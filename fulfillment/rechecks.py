@@ -37,6 +37,7 @@ def answer_recheck(case: Case, *, warm: bool, by: str) -> bool:
     if not warm:
         case.save(nudges=case.ticket.nudges + 1)
         case.tell("recheck_cold", actor=by)
+        case.owe_visit()
         return True
     case.tell("recheck_warm", actor=by)
     if case.ticket.is_open:

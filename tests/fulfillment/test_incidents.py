@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from fulfillment.announcing import told_to
+from fulfillment.clocks import ClockEvent
 from fulfillment.desk import Desk as TicketDesk
 from fulfillment.incident import Extent, Incident, IncidentState
 from fulfillment.incident_course import IncidentFacts
 from fulfillment.incidents import Incidents
-from fulfillment.ticket import Address, Ticket, TicketState
+from fulfillment.ticket import Address, ClockState, Ticket, TicketState
 from kernel.errors import BadInput, Conflict, IncidentRefused, NotFound
 from tests.fulfillment.drill import Drill, standard
 
@@ -170,3 +171,68 @@ def test_places_and_categories_that_do_not_exist(desk: Desk) -> None:
         desk.incidents.declare("earthquake", desk.facts(), by=LEAD)
     with pytest.raises(NotFound):
         desk.incidents.confirm(77, desk.facts(), by=LEAD)
+
+
+def on_site(desk: Desk, ticket: Ticket) -> list[ClockState]:
+    """States of its clocks of being on site, oldest first."""
+    with desk.store.read() as tx:
+        clocks = tx.clocks([ticket.id])[ticket.id]
+    return [c.state for c in clocks if standard().rule(c.rule).stops is ClockEvent.ARRIVED]
+
+
+RUNNING, VOID = ClockState.RUNNING, ClockState.VOID
+
+
+def test_a_cold_home_in_an_incident_is_owed_no_visit_until_it_says_that_it_is_still_cold() -> None:
+    """ADR 17: F18, B6. Contact, reason and the end of the repair are owed all the same."""
+    desk = Desk()
+    cold, outage = desk.report(21), desk.report(22, "outage")
+    suggested = desk.suggested()
+    assert on_site(desk, cold) == [RUNNING], "a suggestion changes nothing"
+    incident = desk.incidents.confirm(suggested.id, desk.facts(), by=LEAD)
+    assert on_site(desk, cold) == on_site(desk, outage) == [VOID]
+    assert desk.drill.story(cold).count("visit_not_owed") == 1
+    with desk.store.read() as tx:
+        left = {c.rule: c.state for c in tx.clocks([outage.id])[outage.id]}
+    assert left["outage_reason"] is RUNNING
+    desk.drill.clock.advance(hours=3)
+    desk.incidents.end(incident.id, by=LEAD)
+    assert on_site(desk, cold) == [VOID], "nobody has said that it is cold"
+    desk.incidents.recheck(incident.id, cold.id, warm=False, by=LEAD)
+    desk.incidents.recheck(incident.id, cold.id, warm=False, by=LEAD)
+    assert on_site(desk, cold) == [VOID, RUNNING]
+    with desk.store.read() as tx:
+        newest = max(tx.clocks([cold.id])[cold.id], key=lambda c: c.id)
+    assert newest.due_by - desk.drill.clock.now() == 2 * HOUR, "from now, at full length"
+    desk.incidents.resume(incident.id, desk.facts(), by=LEAD)
+    assert on_site(desk, cold) == [VOID, VOID]
+
+
+def test_who_is_taken_out_of_an_incident_is_owed_a_visit_again_and_who_moves_is_not() -> None:
+    desk = Desk()
+    ticket = desk.report(21)
+    first = desk.incidents.confirm(desk.suggested().id, desk.facts(), by=LEAD)
+    for _ in range(2):
+        desk.incidents.detach(first.id, ticket.id, by=LEAD)
+    assert on_site(desk, ticket) == [VOID, RUNNING]
+    desk.incidents.attach(first.id, ticket.id, by=LEAD)
+    assert on_site(desk, ticket) == [VOID, VOID]
+
+
+def test_leaks_and_homes_that_come_first_keep_their_visit_in_an_incident() -> None:
+    desk = Desk()
+    leak, frail = desk.report(21, "leak_inside"), desk.report(22)
+    with desk.store.write() as tx:
+        tx.save_ticket(replace(tx.ticket(frail.id), details={"vulnerable": "yes"}))
+    incident = desk.incidents.confirm(desk.suggested().id, desk.facts(), by=LEAD)
+    assert frail.id in desk.members(incident)
+    assert on_site(desk, leak) == on_site(desk, frail) == [RUNNING]
+
+
+def test_what_was_broken_before_the_incident_was_confirmed_stays_broken() -> None:
+    desk = Desk()
+    ticket = desk.report(21)
+    suggested = desk.suggested()
+    desk.drill.clock.advance(hours=2, minutes=1)
+    desk.incidents.confirm(suggested.id, desk.facts(begins_at=desk.drill.clock.now() - 2 * HOUR), by=LEAD)
+    assert on_site(desk, ticket) == [ClockState.BROKEN]
