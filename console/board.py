@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from console.incident_board import IncidentRow, incident_rows
+from console.photographs import photographs_of
 from console.ports import Rooms
-from dialogue.chat import Receipt
+from dialogue.chat import Picture, Receipt
 from dialogue.conversation import Author, Conversation, Floor, Message
 from dialogue.ports import DialogueTx
 from dialogue.private_note import PrivateNote
@@ -260,6 +261,7 @@ class TicketPage:
     warranty: Warranty | None  # an earlier repair of the same fault that still holds (H5)
     appointment: Appointment | None
     slots: Sequence[datetime]  # free ones of whoever has it
+    photographs: Sequence[Picture]  # that residents sent to it
     incident: Incident | None
 
     @property
@@ -269,6 +271,7 @@ class TicketPage:
             [(v.id, v.rev, len(pictures)) for v, _, pictures in self.visits],
             self.incident and self.incident.id,
             len(self.timeline),
+            [p.id for p in self.photographs],
             [(r.id, r.state) for r in self.recordings],
             [(c.clock.id, c.clock.state, c.clock.due_by) for c in self.clocks],
             [(a.id, a.outcome) for a, _ in self.attempts],
@@ -359,10 +362,11 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
         names = {s.id: s.name for s in tx.all_staff()}
         operators = {o.id: o.name for o in tx.operators()}
         pictures = tx.visit_pictures(ticket_id)
+        timeline = tx.timeline(ticket_id)
         return TicketPage(
             row=row,
             clocks=tuple(_clock_row(rooms, c, now) for c in tx.clocks([ticket_id]).get(ticket_id, ())),
-            timeline=tx.timeline(ticket_id),
+            timeline=timeline,
             attempts=tuple((a, names.get(a.staff_id, "")) for a in tx.attempts(ticket_id)),
             home=_home(rooms, tx, ticket.household_id, now),
             owner=operators.get(ticket.owner_id or 0, ""),
@@ -377,6 +381,7 @@ def read_ticket_page(rooms: Rooms, ticket_id: int) -> TicketPage:
             warranty=warranty_of(tx, ticket, rooms.standard.visit.warranty),
             appointment=tx.appointment_of(ticket_id),
             slots=free_slots(tx, ticket, rooms.standard.visit.appointments, now),
+            photographs=photographs_of(tx, ticket, timeline),
             incident=tx.incident(belongs.incident_id) if (belongs := tx.attachment_of(ticket_id)) else None,
         )
 

@@ -205,7 +205,7 @@ class Recordings(Protocol):
 class Pictures(Protocol):
     """dialogue.pictures.Pictures."""
 
-    def file(self, picture_id: str) -> tuple[str, Path]:
+    def file(self, picture_id: str, *, small: bool = False) -> tuple[str, Path]:
         """Whose conversation it is from, and where it lies. Raises NotFound."""
         ...
 
@@ -213,7 +213,7 @@ class Pictures(Protocol):
 class VisitPictures(Protocol):
     """dialogue.visit_pictures.VisitPictures."""
 
-    def file(self, ticket_id: int, picture_id: str) -> Path:
+    def file(self, ticket_id: int, picture_id: str, *, small: bool = False) -> Path:
         """Raises NotFound: no such picture of this ticket."""
         ...
 

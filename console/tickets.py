@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from console.board import read_ticket_page
 from console.gate import allow, me
+from console.photographs import is_preview
 from console.ports import Rooms
 from fulfillment.appointment import slot_of
 from fulfillment.appointments import SlotTaken
@@ -58,7 +59,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.OPERATOR)
     def visit_picture(ticket_id: int, picture_id: str) -> ResponseReturnValue:
         """What a butler photographed in a home, or its resident signed: who looked is on record (N17)."""
-        path = rooms.visit_pictures.file(ticket_id, picture_id)
+        path = rooms.visit_pictures.file(ticket_id, picture_id, small=is_preview())
         log.info("audit.visit_picture", operator=me().login, operator_id=me().id, ticket=ticket_id, picture=picture_id)
         return send_file(path, mimetype="image/jpeg", max_age=0)
 

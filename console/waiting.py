@@ -5,6 +5,7 @@ from flask import Blueprint, flash, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from console.gate import allow, me
+from console.photographs import is_preview
 from console.ports import Rooms
 from fulfillment.company import OperatorRole
 
@@ -36,7 +37,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.OPERATOR)
     def picture(picture_id: str) -> ResponseReturnValue:
         """A resident's photograph. Who opened the conversation that shows it is on record already."""
-        _, path = rooms.pictures.file(picture_id)
+        _, path = rooms.pictures.file(picture_id, small=is_preview())
         return send_file(path, mimetype="image/jpeg", max_age=0)
 
     @blueprint.post("/recordings/<recording_id>/delete")

@@ -18,6 +18,7 @@ from flask import Blueprint, redirect, render_template, request, send_file, url_
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from console.photographs import is_preview
 from console.ports import Desk
 from console.staff_report import read_form, take_report
 from console.visit_acts import VisitActs, VisitRooms, allow_a_picture
@@ -217,7 +218,7 @@ def _add_what_the_pin_opens(blueprint: Blueprint, rooms: Rooms) -> None:
         order = _read(rooms, token)
         if not (order.mine and order.unlocked):
             raise NotFound("nothing to be seen here")
-        path = rooms.visit.pictures.file(order.ticket.id, picture_id)
+        path = rooms.visit.pictures.file(order.ticket.id, picture_id, small=is_preview())
         return send_file(path, mimetype="image/jpeg", max_age=0)
 
 

@@ -31,11 +31,37 @@ class PictureFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Photograph:
-    """A picture that was drawn anew: nothing in it but what is to be seen."""
+    """A picture that was drawn anew: nothing in it but what is to be seen. `small` is its preview; b"": it is small itself."""
 
     jpeg: bytes
     width: int
     height: int
+    small: bytes = b""
+
+    def put_into(self, files: PictureFiles, picture_id: str) -> None:
+        """Both sizes; again is the same."""
+        files.put(picture_id, self.jpeg)
+        if self.small:
+            files.put(_preview_of(picture_id), self.small)
+
+
+def _preview_of(picture_id: str) -> str:
+    """The name of its preview's file: beside it, and as little to be guessed."""
+    return hashlib.sha256(f"preview:{picture_id}".encode()).hexdigest()[:32]
+
+
+def where_it_lies(files: PictureFiles, picture_id: str, *, small: bool) -> Path:
+    """Its preview, where one is wanted and was made. Raises NotFound: its time is over."""
+    preview = files.path(_preview_of(picture_id))
+    path = preview if small and preview.is_file() else files.path(picture_id)
+    if not path.is_file():
+        raise NotFound("there is nothing to be seen of this picture")
+    return path
+
+
+def throw_away(files: PictureFiles, picture_id: str) -> None:
+    files.remove(_preview_of(picture_id))
+    files.remove(picture_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +77,7 @@ class Pictures:
         """Stored once per key. An ended chat goes on with the bot, as with words. Raises NotFound, StoreBusy."""
         picture_id = hashlib.sha256(f"{conversation_id}:{key}".encode()).hexdigest()[:32]
         now = self.clock.now()
-        self.files.put(picture_id, photograph.jpeg)
+        photograph.put_into(self.files, picture_id)
         picture = Picture(picture_id, conversation_id, now, photograph.width, photograph.height)
         data = {"picture": picture_id, "width": picture.width, "height": picture.height}
         with self.store.write() as tx:
@@ -68,7 +94,9 @@ class Pictures:
             tx.add_picture(picture)
             tickets = tx.open_tickets(conversation_id=conversation_id)
             for ticket in tickets:
-                tx.add_to_timeline(TimelineEntry(ticket.id, now, "resident", "picture_received", {}))
+                tx.add_to_timeline(
+                    TimelineEntry(ticket.id, now, "resident", "picture_received", {"picture": picture_id})
+                )
             if conversation.floor is Floor.BOT:
                 self._answer(tx, conversation, now, known=bool(tickets))
             tx.save_conversation(replace(tx.conversation(conversation_id), last_at=now))
@@ -84,14 +112,11 @@ class Pictures:
                 data["quick_replies"] = message.data["quick_replies"]
         tx.add_message(conversation.id, author=Author.BOT, text=said.chat, at=now, data=data)
 
-    def file(self, picture_id: str) -> tuple[str, Path]:
-        """Whose conversation it is from, and where it lies. Raises NotFound: no such picture, or its time is over."""
+    def file(self, picture_id: str, *, small: bool = False) -> tuple[str, Path]:
+        """Whose conversation it is from, and where it, or its preview, lies. Raises NotFound: no such picture, or its time is over."""
         with self.store.read() as tx:
             picture = tx.picture(picture_id)
-        path = self.files.path(picture.id)
-        if not path.is_file():
-            raise NotFound("there is nothing to be seen of this picture")
-        return picture.conversation_id, path
+        return picture.conversation_id, where_it_lies(self.files, picture.id, small=small)
 
 
 def forget_pictures(store: DialogueStore, files: PictureFiles, before: datetime) -> None:
@@ -102,7 +127,7 @@ def forget_pictures(store: DialogueStore, files: PictureFiles, before: datetime)
         of_chats, of_visits = tx.pictures_before(before), tx.visit_photographs_before(before)
     chats, visits = [p.id for p in of_chats], [p.id for p in of_visits]
     for picture_id in chats + visits:
-        files.remove(picture_id)
+        throw_away(files, picture_id)
     if not chats + visits:
         return
     with store.write() as tx:

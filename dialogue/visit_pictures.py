@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from dialogue.pictures import Photograph, PictureFiles
+from dialogue.pictures import Photograph, PictureFiles, where_it_lies
 from dialogue.ports import DialogueStore
 from fulfillment.company import Staff
 from fulfillment.visit import PictureKind, VisitPicture
@@ -41,17 +41,16 @@ class VisitPictures:
         picture_id = hashlib.sha256(f"visit:{ticket_id}:{staff.id}:{key}".encode()).hexdigest()[:32]
         paper = signed or Signed(PictureKind.PHOTOGRAPH)
         now = self.clock.now()
-        self.files.put(picture_id, drawn.jpeg)
+        drawn.put_into(self.files, picture_id)
         picture = VisitPicture(
             picture_id, 0, ticket_id, paper.kind, now, drawn.width, drawn.height, paper.by, paper.text
         )
         self.visits.show(ticket_id, staff, picture, seen=paper.seen)
 
-    def file(self, ticket_id: int, picture_id: str) -> Path:
+    def file(self, ticket_id: int, picture_id: str, *, small: bool = False) -> Path:
         """Raises NotFound: no such picture of this ticket, or its time is over."""
         with self.store.read() as tx:
             picture = tx.visit_picture(picture_id)
-        path = self.files.path(picture.id)
-        if picture.ticket_id != ticket_id or not path.is_file():
+        if picture.ticket_id != ticket_id:
             raise NotFound("there is nothing to be seen of this picture")
-        return path
+        return where_it_lies(self.files, picture.id, small=small)

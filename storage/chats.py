@@ -41,6 +41,11 @@ class ChatRows(Rows):
             raise NotFound(f"no picture {picture_id}")
         return Picture(**row)
 
+    def pictures_of(self, conversation_id: str) -> Sequence[Picture]:
+        columns = schema.picture.c
+        sent = select(schema.picture).where(columns.conversation_id == conversation_id)
+        return [Picture(**row) for row in self._all(sent.order_by(columns.made_at, columns.id))]
+
     def pictures_before(self, before: datetime, limit: int = 100) -> Sequence[Picture]:
         columns = schema.picture.c
         old = select(schema.picture).where(columns.made_at < before).order_by(columns.made_at).limit(limit)

@@ -1051,6 +1051,10 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeEditionTx, FakeVisitT
             raise NotFound(f"picture {picture_id}")
         return self._t.pictures[picture_id]
 
+    def pictures_of(self, conversation_id: str) -> Sequence[Picture]:
+        sent = [p for p in self._t.pictures.values() if p.conversation_id == conversation_id]
+        return sorted(sent, key=lambda p: (p.made_at, p.id))
+
     def pictures_before(self, before: datetime, limit: int = 100) -> Sequence[Picture]:
         old = [p for p in self._t.pictures.values() if p.made_at < before]
         return sorted(old, key=lambda p: p.made_at)[:limit]

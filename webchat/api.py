@@ -4,7 +4,7 @@
     GET  /chat/api/messages   ?conversation=&after=N  -> conversation, messages, level, more
     POST /chat/api/messages   {conversation, client_id, text | choice + text, after} -> the same, and `notice`
     POST /chat/api/pictures   ?conversation=&client_id=&after=N, body: the picture -> the same
-    GET  /chat/api/pictures/<id> -> image/jpeg
+    GET  /chat/api/pictures/<id>   ?size=small -> image/jpeg
     POST /chat/api/end        {conversation}          -> the same
     POST /chat/api/rating     {conversation, stars, words, after} -> the same; once the chat has ended
     POST /chat/api/receipts   {conversation, delivered, read} -> {}: up to which seq messages have reached the page, and eyes
@@ -191,7 +191,7 @@ class ChatApi:
     def picture(self, picture_id: str) -> Response:
         """To whoever's conversation it is from; for everybody else it does not exist."""
         visitor = self._visitor()
-        conversation_id, path = self._pictures.file(picture_id)
+        conversation_id, path = self._pictures.file(picture_id, small=request.args.get("size") == "small")
         with self._store.read() as tx:
             self._own(tx, conversation_id, visitor)
         return send_file(path, mimetype="image/jpeg", max_age=0)

@@ -16,6 +16,8 @@ from kernel.errors import BadInput
 #: By content, whatever the name or the header says.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 _LONGEST_SIDE = 1600
+#: A preview is shown 260 wide at most; telephones have two points and more for one of the page.
+_PREVIEW_SIDE = 520
 _QUALITY = 82
 _MOST_PIXELS = 40_000_000
 #: Decoding takes memory by the pixel, and the same process answers the telephone.
@@ -40,7 +42,7 @@ class DarkRoom:
         self._places = threading.BoundedSemaphore(_AT_ONCE)
 
     def draw(self, data: bytes) -> Photograph:
-        """Upright, in RGB, at most 1,600 pixels a side. Raises NotAPicture, PictureTooBig."""
+        """Upright, in RGB, at most 1,600 pixels a side, with a preview of 520. Raises NotAPicture, PictureTooBig."""
         with self._places:
             return _draw(data)
 
@@ -71,6 +73,18 @@ def _draw(data: bytes) -> Photograph:
         raise PictureTooBig("far too many pixels") from exc
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as exc:
         raise NotAPicture("no picture that can be read") from exc
+    return Photograph(_jpeg(clear), clear.width, clear.height, _preview(clear))
+
+
+def _preview(clear: Image.Image) -> bytes:
+    if max(clear.size) <= _PREVIEW_SIDE:
+        return b""
+    small = clear.copy()
+    small.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
+    return _jpeg(small)
+
+
+def _jpeg(image: Image.Image) -> bytes:
     jpeg = io.BytesIO()
-    clear.save(jpeg, "JPEG", quality=_QUALITY)
-    return Photograph(jpeg.getvalue(), clear.width, clear.height)
+    image.save(jpeg, "JPEG", quality=_QUALITY)
+    return jpeg.getvalue()

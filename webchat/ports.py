@@ -34,7 +34,7 @@ class Pictures(Protocol):
     """dialogue.pictures.Pictures."""
 
     def take(self, conversation_id: str, key: str, photograph: Photograph) -> None: ...
-    def file(self, picture_id: str) -> tuple[str, Path]:
+    def file(self, picture_id: str, *, small: bool = False) -> tuple[str, Path]:
         """Whose conversation it is from, and where it lies. Raises NotFound."""
         ...
 

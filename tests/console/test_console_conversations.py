@@ -333,14 +333,15 @@ def test_a_residents_photograph_is_shown_to_operators_and_to_nobody_else(
 ) -> None:
     files = SoundFolder(app.extensions["pictures"], ".jpg")
     pictures = Pictures(store, files, BOOK, clock)
-    pictures.take(day.waiting, "k" * 20, Photograph(b"\xff\xd8\xff a jpeg", 800, 600))
+    pictures.take(day.waiting, "k" * 20, Photograph(b"\xff\xd8\xff a jpeg", 800, 600, small=b"\xff\xd8\xff small"))
     page = xiaoli.get(f"/conversations/{day.waiting}").text
-    found = re.search(r'src="(/console/pictures/[0-9a-f]{32})"', page)
+    found = re.search(r'href="(/console/pictures/[0-9a-f]{32})".*? src="(\1\?size=small)"', page)
     assert found
-    shown = xiaoli.client.get(found[1])
-    assert (shown.data, shown.mimetype) == (b"\xff\xd8\xff a jpeg", "image/jpeg")
-    shown.close()
-    assert app.test_client().get(found[1]).status_code in {302, 303, 401}
+    for address, jpeg in zip(found.groups(), (b"\xff\xd8\xff a jpeg", b"\xff\xd8\xff small"), strict=True):
+        shown = xiaoli.client.get(address)
+        assert (shown.data, shown.mimetype) == (jpeg, "image/jpeg")
+        shown.close()
+        assert app.test_client().get(address).status_code in {302, 303, 401}
     assert xiaoli.get(f"/pictures/{'0' * 32}").status_code == 404
 
 

@@ -6,10 +6,13 @@ from datetime import timedelta
 
 from flask import Flask
 
+from dialogue.chat import Picture
+from dialogue.pictures import Photograph, Pictures
 from fulfillment.text_reports import mark_undelivered
 from fulfillment.ticket import ClockState, Ticket, TicketClock, TicketState, TimelineEntry
+from storage import SoundFolder
 from tests.console.conftest import Person
-from tests.console.sample import STANDARD, Day
+from tests.console.sample import BOOK, STANDARD, Day
 from tests.fakes import FakeStore, FixedClock
 
 
@@ -37,6 +40,26 @@ def test_list_filters(xiaoli: Person) -> None:
     assert numbers("search=卧室 孙奶奶") == ["1122-0003"]
     for nonsense in ("state=x", "from=x", "until=0001-01-01", "station=9999999999", "community=-1", "page=99999999999"):
         assert xiaoli.get(f"/tickets?{nonsense}").status_code == 200, nonsense
+
+
+def test_what_residents_sent_is_on_the_ticket_small_and_in_full_behind_a_click(
+    app: Flask, xiaoli: Person, store: FakeStore, clock: FixedClock, day: Day
+) -> None:
+    """Those of before it was a ticket, those its timeline names, and no others."""
+    pictures = Pictures(store, SoundFolder(app.extensions["pictures"], ".jpg"), BOOK, clock)
+    with store.write() as tx:
+        cold = tx.ticket(day.cold)
+        assert cold.conversation_id
+        for name, age in (("a" * 32, timedelta(hours=1)), ("b" * 32, timedelta(days=2))):
+            tx.add_picture(Picture(name, cold.conversation_id, cold.opened_at - age, 800, 600))
+    pictures.take(cold.conversation_id, "k" * 20, Photograph(b"jpeg", 800, 600, small=b"small"))
+    page = xiaoli.get(f"/tickets/{day.cold}").text
+    shown = re.findall(r'href="/console/pictures/([0-9a-f]{32})".*?src="/console/pictures/\1\?size=small"', page)
+    assert (shown[0], len(shown)) == ("a" * 32, 2)
+    with store.write() as tx:
+        tx.forget_picture(shown[1])
+    assert shown[1] not in xiaoli.get(f"/tickets/{day.cold}").text, "its time is over"
+    assert "住户发来的照片" not in xiaoli.get(f"/tickets/{day.leak}").text
 
 
 def test_what_is_asked_for_stays_in_the_address(xiaoli: Person, store: FakeStore, day: Day) -> None:

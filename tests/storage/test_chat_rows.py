@@ -38,6 +38,8 @@ def test_a_picture_is_kept_once_and_forgotten_in_time(store: DialogueStore) -> N
     with store.read() as tx:
         assert tx.picture(NAME) == picture
         assert tx.pictures_before(NOW) == []
+        assert tx.pictures_of("c1") == [picture]
+        assert tx.pictures_of("c2") == []
         assert tx.pictures_before(NOW + timedelta(seconds=1)) == [picture]
     with store.write() as tx:
         tx.forget_picture(NAME)

@@ -255,9 +255,10 @@ def test_a_photograph_waits_without_network_is_sent_once_and_seen_in_full(
     page.reload()
     photo = page.get_by_role("button", name="我发的照片")
     expect(photo).to_have_count(1)
-    assert page.locator(".photo img").evaluate("img => img.decode().then(() => img.naturalWidth)") == 1600
+    assert page.locator(".photo img").evaluate("img => img.decode().then(() => img.naturalWidth)") == 520
     photo.click()
     expect(page.locator("#viewer img")).to_be_visible()
+    page.wait_for_function("() => document.querySelector('#viewer img').naturalWidth === 1600")
     page.keyboard.press("Escape")
     expect(page.locator("#viewer")).to_be_hidden()
     expect(photo).to_be_focused()

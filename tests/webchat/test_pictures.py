@@ -9,7 +9,7 @@ from PIL import Image
 
 from dialogue.chat import Picture
 from dialogue.conversation import Author, Floor
-from dialogue.pictures import forget_pictures
+from dialogue.pictures import Photograph, forget_pictures
 from kernel.clock import SystemClock
 from storage import SoundFolder
 from tests.webchat.fake_hotline import move
@@ -50,8 +50,9 @@ def send(visitor: Visitor, data: bytes, status: int = 200, *, kind: str = "image
     return dict(answer.json or {})
 
 
-def look(visitor: Visitor, picture_id: str, status: int = 200) -> bytes:
-    answer = visitor.client.get(f"/chat/api/pictures/{picture_id}", headers=visitor.headers())
+def look(visitor: Visitor, picture_id: str, status: int = 200, *, size: str = "") -> bytes:
+    query = {"size": size} if size else {}
+    answer = visitor.client.get(f"/chat/api/pictures/{picture_id}", query_string=query, headers=visitor.headers())
     assert answer.status_code == status
     seen = answer.data
     answer.close()  # the file
@@ -67,6 +68,17 @@ def test_a_photograph_comes_back_small_upright_and_without_what_the_camera_wrote
     assert (shown.format, shown.size) == ("JPEG", (800, 1600))
     assert not shown.getexif()
     assert b"SecretPhone" not in seen
+
+
+def test_its_preview_is_small_says_nothing_either_and_is_there_only_where_it_saves_something(visitor: Visitor) -> None:
+    large = next(m for m in send(visitor, photograph(2400, 1200, exif=True))["messages"] if "picture" in m)
+    seen, full = look(visitor, large["picture"], size="small"), look(visitor, large["picture"])
+    assert Image.open(io.BytesIO(seen)).size == (260, 520)
+    assert not Image.open(io.BytesIO(seen)).getexif()
+    assert len(seen) < len(full)
+    sent = send(visitor, photograph(500, 400), client_id="a-second-photograph")["messages"]
+    little = [m for m in sent if "picture" in m][-1]
+    assert look(visitor, little["picture"], size="small") == look(visitor, little["picture"])
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF"])
@@ -128,6 +140,7 @@ def test_only_whose_conversation_it_is_may_see_it(place: Site, visitor: Visitor)
     stranger = Visitor(place)
     stranger.session()
     look(stranger, picture_id, 404)
+    look(stranger, picture_id, 404, size="small")
     look(visitor, "0" * 32, 404)
     stranger.token = ""
     look(stranger, picture_id, 401)
@@ -142,8 +155,9 @@ def test_a_photograph_is_gone_with_its_time(place: Site, visitor: Visitor, tmp_p
     now = SystemClock().now()
     with place.store.write() as tx:
         for name, age in (("a" * 32, 91), ("b" * 32, 89)):
-            files.put(name, b"jpeg")
+            Photograph(b"jpeg", 1, 1, small=b"preview").put_into(files, name)
             tx.add_picture(Picture(name, visitor.conversation, now - timedelta(days=age), 1, 1))
     forget_pictures(place.store, files, now - timedelta(days=90))
-    assert [f.name for f in tmp_path.iterdir()] == ["b" * 32 + ".jpg"]
+    assert sorted(f.read_bytes() for f in tmp_path.iterdir()) == [b"jpeg", b"preview"]
+    assert files.path("b" * 32).is_file()
     assert list(place.store.tables.pictures) == ["b" * 32]

@@ -39,8 +39,8 @@ export class Api {
   }
 
   /* An <img> cannot send the token: fetched here, shown as blob:. */
-  picture(id) {
-    return this.ask(`api/pictures/${encodeURIComponent(id)}`, { headers: {} }, (response) => response.blob());
+  picture(id, size = "") {
+    return this.ask(`api/pictures/${encodeURIComponent(id)}${size && `?size=${size}`}`, { headers: {} }, (response) => response.blob());
   }
 
   messages(conversation, after) {

@@ -22,7 +22,7 @@ const body = document.body;
 const strings = JSON.parse(body.dataset.strings);
 const api = new Api(body.dataset.base);
 const pictures = {
-  load: (id) => api.picture(id).then((blob) => URL.createObjectURL(blob)),
+  load: (id, size) => api.picture(id, size).then((blob) => URL.createObjectURL(blob)),
   open: openPicture,
 };
 const view = new View($("log"), strings, body.dataset.images, pictures, nudge);
@@ -455,9 +455,17 @@ async function showEarlier() {
 /* ---- hands ---- */
 
 let opener = null;
-function openPicture(address, button) {
+/* The small one is there at once; the other takes its place when it has come. */
+function openPicture(small, id, button) {
+  const shown = $("viewer-picture");
   opener = button;
-  $("viewer-picture").src = address;
+  shown.src = small;
+  if (id) {
+    pictures.load(id).then((full) => {
+      shown.addEventListener("load", () => URL.revokeObjectURL(full), { once: true });
+      if (shown.getAttribute("src") === small) shown.src = full; // not closed meanwhile
+    }, () => {}); // the small one stays
+  }
   $("viewer").hidden = false;
   $("viewer-close").focus();
 }

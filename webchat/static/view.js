@@ -53,7 +53,7 @@ function withNumbers(node, text) {
 }
 
 export class View {
-  /* `pictures`: {load(id) -> promise of an address, open(address, button)}; `nudge(number)`: the button of a card. */
+  /* `pictures`: {load(id, size) -> promise of an address, open(small, id, button)}; `nudge(number)`: the button of a card. */
   constructor(log, strings, images, pictures, nudge) {
     this.pictures = pictures;
     this.nudge = nudge;
@@ -259,10 +259,10 @@ export class View {
     button.appendChild(picture);
     const show = (address) => {
       picture.src = address;
-      button.addEventListener("click", () => this.pictures.open(address, button));
+      button.addEventListener("click", () => this.pictures.open(address, message.picture, button));
     };
     if (message.preview) show(message.preview);
-    else this.pictures.load(message.picture).then(show, () => { button.replaceWith(el("span", "bubble", this.strings.picture_gone)); });
+    else this.pictures.load(message.picture, "small").then(show, () => { button.replaceWith(el("span", "bubble", this.strings.picture_gone)); });
     return button;
   }
 
