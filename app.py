@@ -34,6 +34,7 @@ from console.work_order import build_work_orders
 from console.work_order_links import WorkOrderLinks
 from console.work_order_pin import PinDoor
 from dialogue.assignment import Assignment
+from dialogue.canned_replies import CannedReplies, OwnReplies
 from dialogue.conference import Conferences
 from dialogue.conference_deliveries import ConferenceDeliveries
 from dialogue.handle_turn import Hotline
@@ -172,15 +173,20 @@ class Rooms:
         return Rota(self.store, self.standard, self.clock)
 
     @cached_property
+    def canned(self) -> CannedReplies:
+        return CannedReplies(self.book, self.standard.clauses)
+
+    @cached_property
     def editions(self) -> Editions:
         """What the company has made of tables and wordings. Refreshed before every request and every task."""
         own_wording = OwnWording(self.book, load_quoted(self.settings.data_dir), self.standard.never_said)
         tables: dict[str, Keeper] = dict.fromkeys(EDITABLE, self.standard)
+        own_replies = OwnReplies(self.standard.never_said)
         return Editions(
             self.store,
             self.clock,
-            {**tables, "script": self.book},
-            {"ladder": self.rota.demand_fits, "script": own_wording},
+            {**tables, "script": self.book, "canned": self.canned},
+            {"ladder": self.rota.demand_fits, "script": own_wording, "canned": own_replies},
         )
 
     @cached_property
@@ -579,7 +585,12 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
             passing_on=PassingOn(rooms.store, rooms.book, rooms.standard.queue, rooms.clock),
             incidents=Incidents(rooms.store, rooms.standard, rooms.clock),
             setup=Setup(
-                rooms.editions, load_blanks(settings.data_dir), load_quoted(settings.data_dir), speakable, robot_address
+                rooms.editions,
+                load_blanks(settings.data_dir),
+                load_quoted(settings.data_dir),
+                speakable,
+                robot_address,
+                rooms.canned,
             ),
             audio=Audio(
                 rooms.conferences,

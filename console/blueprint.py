@@ -13,6 +13,7 @@ from console import (
     announcements,
     business_days,
     calls,
+    canned_page,
     conversations,
     directory,
     editions,
@@ -164,6 +165,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     business_days.add_routes(blueprint, rooms)
     directory.add_routes(blueprint, rooms)
     scripts.add_routes(blueprint, rooms)
+    canned_page.add_routes(blueprint, rooms)
     editions.add_routes(blueprint, rooms)
     imports.add_routes(blueprint, rooms)
     announcements.add_routes(blueprint, rooms)

@@ -17,19 +17,6 @@ STANDARD_WORDING = (
     "ticket.answer_later",
     "greeting.anything_else",
 )
-#: Our own (scripts_zh/canned.yml), with the clause they serve.
-OWN = {
-    "need": "W6a",
-    "wait": "W6a",
-    "place": "W6e",
-    "card": "W6e",
-    "opened": "W6e",
-    "butler": "W6e",
-    "state": "W6e",
-    "hurry": "W6e",
-    "ask_above": "W6g",
-    "property": "W6f",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +26,11 @@ class Canned:
 
 
 def canned_replies(rooms: Rooms, home: Home | None, tickets: Sequence[TicketRow]) -> list[Canned]:
-    """All of them, in the order they are offered."""
-    book = rooms.book
-    blank = book.word("canned.blank")
-    known = {name: words or blank for name, words in _blanks(rooms, home, tickets).items()}
-    own = [Canned(clause, book.word(f"canned.{name}", known)) for name, clause in OWN.items()]
-    return [*(Canned(book.scripts[key].clause or "", book.say(key).chat) for key in STANDARD_WORDING), *own]
+    """All of them, in the order they are offered: the standard's own, then the company's (scripts_zh/canned.yml or its edition)."""
+    book, canned = rooms.book, rooms.setup.canned
+    known = _blanks(rooms, home, tickets)
+    standard = [Canned(book.scripts[key].clause or "", book.say(key).chat) for key in STANDARD_WORDING]
+    return standard + [Canned(one.clause or "", canned.filled(one, known)) for one in canned.replies]
 
 
 def _blanks(rooms: Rooms, home: Home | None, tickets: Sequence[TicketRow]) -> dict[str, str]:

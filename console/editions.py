@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any, Protocol
 
-from flask import Blueprint, request, url_for
+import structlog
+from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from console.gate import allow, me
 from console.ports import Rooms
@@ -17,6 +19,9 @@ from kernel.clock import local
 from kernel.errors import BadInput, ChangeRefused, ConfigurationError, NotFound
 
 EDITIONS_SHOWN = 10
+#: Who changes what; everything else supervisors do.
+ROLE_OF = {"canned": OperatorRole.ADMINISTRATOR}
+log = structlog.get_logger()
 
 
 class Keeper(Protocol):
@@ -86,12 +91,24 @@ def save(rooms: Rooms, part: str, content: Any, again: Callable[[ChangeRefused],
 def page_of(part: str) -> str:
     """The page on which a part is edited. Raises NotFound."""
     kind, _, key = part.partition(".")
-    pages = {"ladder": "console.ladder", "calendar": "console.business_days", "directory": "console.directory"}
+    pages = {
+        "ladder": "console.ladder",
+        "calendar": "console.business_days",
+        "directory": "console.directory",
+        "canned": "console.canned",
+    }
     if kind == "script":
         return url_for("console.script", key=key)
     if part not in pages:
         raise NotFound(f"no part {part}")
     return url_for(pages[part])
+
+
+def _demand_role(part: str) -> None:
+    """Whoever may change a part may restore and withdraw its editions. Raises Forbidden."""
+    if not current_user.may(ROLE_OF.get(part, OperatorRole.SUPERVISOR)):
+        log.warning("console.refused", operator=me().login, path=request.path)
+        abort(403)
 
 
 def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
@@ -104,7 +121,9 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.post("/editions/<int:edition_id>/<any(restore, withdraw):action>")
     @allow(OperatorRole.SUPERVISOR)
     def restore_edition(edition_id: int, action: str) -> ResponseReturnValue:
-        part = request.form.get("part", "")
+        with rooms.store.read() as tx:
+            part = next((one.part for one in tx.editions() if one.id == edition_id), "")
+        _demand_role(part)
         act = editions.restore if action == "restore" else editions.withdraw
         return kept(
             lambda: act(edition_id, by=me().name),
@@ -119,6 +138,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.SUPERVISOR)
     def shipped_edition(part: str) -> ResponseReturnValue:
         back_to = page_of(part)
+        _demand_role(part)
         return kept(
             lambda: editions.save(part, None, by=me().name),
             "edition_shipped",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from dialogue.canned_replies import CannedReplies
 from dialogue.conversation import Conversation, Message
 from dialogue.leg import LegMode
 from dialogue.own_wording import Blank, Quoted
@@ -257,6 +258,7 @@ class Setup:
     #: A sentence as the telephone speaks it: numbers digit by digit.
     spoken: Callable[[str], str]
     robot_address: RobotAddress
+    canned: CannedReplies
 
 
 @dataclass(frozen=True, slots=True)

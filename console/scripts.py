@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from console.editions import own_content, save, shown
 from console.gate import allow
 from console.ports import Rooms
+from dialogue.canned_replies import PART
 from dialogue.own_wording import CHANNELS
 from dialogue.script_book import Script
 from fulfillment.company import OperatorRole
@@ -47,7 +48,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         rows = [
             Row(own.get(key, script), key in own)
             for key, script in rooms.book.scripts.items()
-            if rooms.book.is_plain(key)
+            if rooms.book.is_plain(key) and not _is_canned(key)
         ]
         themes = list(dict.fromkeys(row.script.key.partition(".")[0] for row in rows))
         if search:
@@ -76,6 +77,11 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         return save(rooms, f"script.{key}", content, lambda refused: _page(rooms, key, refused))
 
 
+def _is_canned(key: str) -> bool:
+    """Those have a page of their own (console.canned_page)."""
+    return key.startswith(f"{PART}.")
+
+
 def _typed() -> dict[str, str]:
     """The sentences as they were typed; browsers end lines with two characters."""
     return {channel: request.form.get(channel, "").replace("\r\n", "\n").strip() for channel in CHANNELS}
@@ -83,7 +89,7 @@ def _typed() -> dict[str, str]:
 
 def _shipped(rooms: Rooms, key: str) -> Script:
     """Raises NotFound for what cannot be edited."""
-    if key not in rooms.book.scripts or not rooms.book.is_plain(key):
+    if key not in rooms.book.scripts or not rooms.book.is_plain(key) or _is_canned(key):
         raise NotFound(f"no script {key}")
     return rooms.book.shipped(key)
 

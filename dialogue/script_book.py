@@ -10,7 +10,7 @@ keeps everything else that the script is. What editions are refused for is in `d
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,13 @@ class ScriptBook:
         except ConfigurationError:
             return False
         return True
+
+    def wording(self, key: str, text: str, *, clause: str | None, blanks: Collection[str]) -> Script:
+        """A sentence that is in no file, made of what an edition may be made of. Raises ConfigurationError: none of these, or
+        a blank that is not among `blanks`.
+        """
+        self._refuse_all_but_blanks(key, text)
+        return self._script(key, {"text": text, "params": sorted(self.blanks_of(text) & set(blanks)), "clause": clause})
 
     def adopt(self, part: str, content: Any) -> None:
         """From now on the edition is said. Raises ConfigurationError, and nothing has changed."""

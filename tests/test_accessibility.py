@@ -34,7 +34,7 @@ CONSOLE = {
         "conversations/{held}", "conversations", "supervision", "supervision/today", "announcements", "incidents", "incidents/new",
         "reports", "reports/2026-11/print", "tickets/{cold}/sheet", "nowhere",
     ],
-    "admin": ["administration", "profiles", "imports", "rota", "ladder", "calendar", "directory", "scripts", "scripts/greeting.incoming"],
+    "admin": ["administration", "profiles", "imports", "rota", "ladder", "calendar", "directory", "scripts", "scripts/greeting.incoming", "canned"],
 }  # fmt: skip
 PLACES = [(login, path) for login, paths in CONSOLE.items() for path in paths]
 

@@ -11,6 +11,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 
 from console import Audio, Health, Setup, build_console
+from dialogue.canned_replies import CannedReplies, OwnReplies
 from dialogue.conference import Conferences
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.line import Callbacks
@@ -321,8 +322,10 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
     quoted = load_quoted(HOME / "data")
     rota, own = Rota(store, STANDARD, clock), OwnWording(BOOK, quoted, STANDARD.never_said)
     # Not refreshed: what a test saves does not reach the tables that all tests share.
-    keepers = {**dict.fromkeys(EDITABLE, STANDARD), "script": BOOK}
-    app.extensions["editions"] = editions = Editions(store, clock, keepers, {"ladder": rota.demand_fits, "script": own})
+    canned, replies = CannedReplies(BOOK, STANDARD.clauses), OwnReplies(STANDARD.never_said)
+    keepers = {**dict.fromkeys(EDITABLE, STANDARD), "script": BOOK, "canned": canned}
+    demands = {"ladder": rota.demand_fits, "script": own, "canned": replies}
+    app.extensions["editions"] = editions = Editions(store, clock, keepers, demands)
     settings = {
         "carrier_is_real": True,
         "pins": Pins(store, STANDARD.outgoing.pin, clock),
@@ -336,7 +339,7 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
         "book": BOOK,
         "passing_on": PassingOn(store, BOOK, STANDARD.queue, clock),
         "incidents": Incidents(store, STANDARD, clock),
-        "setup": Setup(editions, load_blanks(HOME / "data"), quoted, speakable, robot_address),
+        "setup": Setup(editions, load_blanks(HOME / "data"), quoted, speakable, robot_address, canned),
     } | more
     app.register_blueprint(
         build_console(

@@ -133,6 +133,7 @@ def test_every_script_is_said_somewhere() -> None:
     code += "".join((HOME / "data" / name).read_text(encoding="utf-8") for name in ("matters.yml", "visit.yml"))
     built = {f"safety.{k}{again}" for k in ("leak_inside", "leak_street", "manhole_cover") for again in ("", "_again")}
     built |= {f"knowledge.{i}" for i in Intent}
+    built |= {key for key in BOOK.scripts if key.startswith("canned.")}  # dialogue.canned_replies takes all of them
     built |= {f"ask.{item}" for kind in Standard(HOME / "data").kinds.values() for item in kind.asks}
     unsaid = {k for k in BOOK.scripts if f'"{k}"' not in code and f" {k}" not in code and k not in built}
     assert unsaid == set(NOT_SAID_YET)
@@ -220,7 +221,6 @@ def test_never_said() -> None:
     assert {"不知道", "你找谁", "不归我们管", "自己想办法", "怎么又"} <= {rule.words for rule in rules}
     texts = {key: BOOK.say(key, **dict.fromkeys(script.params, "x")) for key, script in BOOK.scripts.items()}
     said = {key: one.voice + one.chat for key, one in texts.items()}
-    said |= yaml.safe_load((HOME / "scripts_zh" / "canned.yml").read_text(encoding="utf-8"))
     for key, text in said.items():
         assert not unsayable(text, rules), key
 
