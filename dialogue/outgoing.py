@@ -21,6 +21,7 @@ from dialogue.decision import (
 from dialogue.options import MORE, NO, YES
 from dialogue.state import DialogueState
 from fulfillment.resident_calls import CallResult, OutgoingPlan, Purpose
+from fulfillment.short_answers import UNCLEAR
 from fulfillment.ticket import Address
 
 WHO, SATISFIED, WHY, VISIT, WHEN = "who", "satisfied", "why_dissatisfied", "visit", "visit_when"
@@ -92,6 +93,8 @@ def our_answer(ours: OurCall | None, state: DialogueState, heard: Understanding,
 def _answer_who(ours: OurCall, state: DialogueState, heard: Understanding, choice: str) -> Decision:
     del choice  # yes and no have their intents
     meaning = _means(ours, state, heard)
+    if meaning == UNCLEAR:
+        return _unclear(ours, state, heard)
     if meaning == "not_now":
         return _end(state, "outgoing.not_now", CallResult.NOT_NOW, "not now")
     if meaning == "wrong" or (heard.intent is Intent.DENY and meaning != "me"):
@@ -139,7 +142,7 @@ def _answer_satisfied(ours: OurCall, state: DialogueState, heard: Understanding,
         meaning = CallResult.DISSATISFIED
     if not meaning and heard.intent in (Intent.AFFIRM, Intent.THANK):
         meaning = CallResult.SATISFIED
-    if not meaning:
+    if not meaning or meaning == UNCLEAR:
         return _unclear(ours, state, heard)
     words = heard.text[:LONGEST_WORDS]
     settled = SettleCall(CallResult(meaning), words)
@@ -181,7 +184,7 @@ def _answer_when(ours: OurCall, state: DialogueState, heard: Understanding, _cho
 
 
 def _means(ours: OurCall, state: DialogueState, heard: Understanding) -> str:
-    return ours.plan.meaning(state.asked, heard.text)
+    return ours.plan.answers.meaning(state.asked, heard.text)
 
 
 def _who(ours: OurCall) -> Say:

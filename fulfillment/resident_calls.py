@@ -3,13 +3,14 @@
 A call is owed once (a row for a ticket and a purpose); each ringing of the telephone for it is a try with a row of its own.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from fulfillment.business_calendar import BusinessCalendar, Span
 from fulfillment.pin_tries import PinRules
+from fulfillment.short_answers import ShortAnswers
 from fulfillment.ticket import Ticket, TicketState
 from kernel.clock import BEIJING, local
 
@@ -109,14 +110,6 @@ class PurposePlan:
 
 
 @dataclass(frozen=True, slots=True)
-class ShortAnswer:
-    """An utterance with one of these words means this."""
-
-    means: str
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class OutgoingPlan:
     """data/outgoing.yml as a whole."""
 
@@ -124,15 +117,10 @@ class OutgoingPlan:
     between: timedelta
     ring_seconds: int
     pin: PinRules
-    answers: Mapping[str, tuple[ShortAnswer, ...]] = field(default_factory=dict)
+    answers: ShortAnswers = field(default_factory=ShortAnswers)
 
     def purpose(self, purpose: Purpose) -> PurposePlan:
         return next(p for p in self.purposes if p.key is purpose)
-
-    def meaning(self, question: str, said: str) -> str:
-        """What a short answer to one of our questions means; "" = no word of the table is in it."""
-        answers = self.answers.get(question, ())
-        return next((a.means for a in answers if any(word in said for word in a.words)), "")
 
     def next_try_at(
         self, purpose: Purpose, calendar: BusinessCalendar, *, not_before: datetime, tried: Sequence[datetime] = ()

@@ -25,7 +25,8 @@ from fulfillment.importing.words import Words, load_words
 from fulfillment.incident import IncidentRules, Level
 from fulfillment.manners import NeverSaid
 from fulfillment.pin_tries import PinRules
-from fulfillment.resident_calls import OutgoingPlan, Purpose, PurposePlan, ShortAnswer
+from fulfillment.resident_calls import OutgoingPlan, Purpose, PurposePlan
+from fulfillment.short_answers import ShortAnswer, ShortAnswers
 from fulfillment.table_faults import DAYTIME, calendar_faults, directory_faults, ladder_faults
 from fulfillment.visit_rules import Check, Ground, VisitRules
 from fulfillment.waiting import QueueRules
@@ -146,6 +147,8 @@ class _OutgoingFile:
     between: timedelta
     ring_seconds: int
     answers: Mapping[str, tuple[ShortAnswer, ...]]
+    turning: tuple[str, ...]
+    denying: tuple[str, ...]
     pin: PinRules
 
 
@@ -299,7 +302,8 @@ class Standard:
             raise self._wrong("outgoing.yml", "tries, between, ring_seconds", "must be at least 1")
         if not 4 <= file.pin.shortest <= file.pin.longest or file.pin.tries < 1:  # noqa: PLR2004 - three digits are guessed in an afternoon
             raise self._wrong("outgoing.yml", "pin", "at least 4 digits, and at least one try")
-        return OutgoingPlan(purposes, file.between, file.ring_seconds, file.pin, file.answers)
+        answers = ShortAnswers(file.answers, file.turning, file.denying)
+        return OutgoingPlan(purposes, file.between, file.ring_seconds, file.pin, answers)
 
     def _read(self, name: str, shape: type[T]) -> T:
         return self._shaped(name, self._content(name), shape)

@@ -132,6 +132,26 @@ def test_the_survey_by_voice(called: Called, words: str, intent: Intent, result:
     assert called.call.result is result
 
 
+@pytest.mark.parametrize("words", ["不好意思刚才没听清,我挺满意的", "没有什么不满意的,修好了"])
+def test_courtesy_and_double_negation_reopen_nothing(called: Called, words: str) -> None:
+    called.says("我在上班,是我,你说", Intent.FALLBACK)
+    called.says(words, Intent.THANK)
+    assert called.call.result is CallResult.SATISFIED
+    assert called.ticket.state is TicketState.CLOSED
+
+
+def test_two_meanings_are_asked_again_and_settle_nothing(called: Called) -> None:
+    called.says("他爸上班去了", Intent.AFFIRM)
+    assert called.scripts == ["hearing.not_heard", "outgoing.who"]
+    called.says("我就是", Intent.AFFIRM)
+    called.says("我不满意,他们非说修好了", Intent.THANK)
+    assert called.scripts == ["hearing.not_heard", "outgoing.survey"]
+    assert called.call.result is CallResult.NOTHING
+    assert called.ticket.state is TicketState.RESOLVED
+    called.says("不满意", Intent.THANK)
+    assert called.ticket.state is TicketState.ACKNOWLEDGED
+
+
 def test_satisfied_is_thanked_asked_for_more_and_closed(called: Called) -> None:
     called.presses("1")
     called.presses("1")
