@@ -137,6 +137,11 @@ class Reply:
     ticket_ids: tuple[int, ...] = ()
     last_seq: int = 0  # seq of the last message stored with this reply: where the phone's hold loop goes on listening
 
+    @property
+    def takes_one_key(self) -> bool:
+        """The first key is the answer, whatever is expected: there are choices with keys (0, for a person, is everywhere)."""
+        return any(option.digit not in ("", "0") for option in self.quick_replies)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -119,7 +119,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
 
     of_callers: dict[str, View] = {
         "/calls": staff.incoming,
-        "/calls/<conversation_id>/relayed": calls.relayed,
+        "/calls/<conversation_id>/relayed": staff.relayed,
         "/calls/<conversation_id>/turns/<int:n>": staff.turn,
         "/calls/<conversation_id>/turns/<int:n>/partial": calls.partial,
         "/staff/resident": staff.resident,

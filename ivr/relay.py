@@ -26,8 +26,16 @@ _SECONDS_PER_CHARACTER = 0.2
 _SILENCE_SECONDS: Mapping[Expect, float] = {Expect.ADDRESS: 10.0, Expect.PHONE: 12.0, Expect.CARD: 14.0}
 _USUAL_SILENCE_SECONDS = 8.0
 _WITHIN_A_NUMBER_SECONDS = 4.0
-#: Where more than one key is an answer, # ends it; elsewhere one key is enough.
-_MANY_KEYS = frozenset({Expect.ADDRESS, Expect.PHONE, Expect.CARD})
+#: Somebody who began to speak is listened to for so long, should the word of his end get lost.
+_SPEAKING_SECONDS = 60.0
+#: The relay sends an utterance in parts without telling which is the last one.
+_AFTER_A_PART_SECONDS = 4.0
+#: Where more than one key is an answer, # or this many end it; elsewhere one key is enough. As the Gather has it (ivr.twiml).
+_MANY_KEYS: Mapping[Expect, int] = {
+    Expect.ADDRESS: _LONGEST_DIGITS, Expect.NUMBER: 6, Expect.PHONE: 12, Expect.CARD: 20,
+}  # fmt: skip
+#: Why a session was left: # where one key is an answer; the action of <Connect> asks who it is (ivr.staff_calls).
+SIGN_IN, SIGN_IN_KEY = "sign-in", "#"
 
 log = structlog.get_logger()
 
@@ -76,8 +84,9 @@ class RelaySession:
     def _one_message(self) -> bool:
         """False when the session was left."""
         raw = self._socket.receive(self._wait)
-        if raw is None:
-            return self._turn(digits=self._digits)  # silence, or a number that ended without #
+        if raw is None:  # silence, a number that ended without #, or words without their last part
+            words = without_control(self._words).strip()
+            return self._turn(text=words, digits="" if words else self._digits)
         message = _message(raw)
         match message.get("type"):
             case "prompt":
@@ -91,6 +100,8 @@ class RelaySession:
                 log.error("relay error", description=str(message.get("description", ""))[:200])
                 self._leave("error")
                 return False
+            case "info" if message.get("name") == "clientSpeaking":
+                self._wait = _SPEAKING_SECONDS if message.get("value") == "on" else _USUAL_SILENCE_SECONDS
             case other:
                 log.info("relay message passed over", kind=str(other)[:40])
         return True
@@ -99,17 +110,22 @@ class RelaySession:
         """Parts of one utterance arrive one after the other; the last one makes the turn."""
         self._words = (self._words + str(message.get("voicePrompt") or ""))[:LONGEST_SPEECH]
         if message.get("last") is False:
+            self._wait = _AFTER_A_PART_SECONDS
             return True
         return self._turn(text=without_control(self._words).strip())
 
     def _pressed(self, digit: str) -> bool:
         if digit not in set("0123456789*#"):
             return True
-        if self._reply.expect not in _MANY_KEYS:
-            return self._turn(digits=digit)
+        most = 1 if self._reply.takes_one_key else _MANY_KEYS.get(self._reply.expect, 1)
+        if digit == SIGN_IN_KEY and most == 1:
+            self._leave(SIGN_IN)
+            return False
         if digit == "#":
             return self._turn(digits=self._digits)
-        self._digits = (self._digits + digit)[:_LONGEST_DIGITS]
+        self._digits += digit
+        if len(self._digits) >= most:
+            return self._turn(digits=self._digits)
         self._wait = _WITHIN_A_NUMBER_SECONDS
         return True
 
@@ -162,6 +178,11 @@ def last_reply(log_book: Log, conversation_id: str) -> Reply:
     with log_book.read() as tx:
         stored = tx.last_reply(conversation_id)
     return Reply.from_json(stored) if stored is not None else Reply(said=())
+
+
+def handed_off(data: str) -> Mapping[str, Any]:
+    """`reason` and `turn` with which a session was left; empty if it ended by itself."""
+    return _message(data)
 
 
 def _message(raw: str | bytes | None) -> Mapping[str, Any]:

@@ -20,16 +20,16 @@ from fulfillment.pin_tries import PinVerdict
 from fulfillment.ticket import Ticket, TicketState
 from fulfillment.work_orders import Order
 from ivr.alarm_text import one_line, place_of, symptom_of
-from ivr.calls import heard, twiml
+from ivr.calls import ENDED, heard, twiml
 from ivr.numbers import caller_number
 from ivr.ports import AnswersTurns, Book, Log
+from ivr.relay import SIGN_IN, SIGN_IN_KEY, handed_off
 from ivr.twiml import Sentence, TwimlWriter
 
 #: After so many silent or wrong answers he is a caller like any other: the resident's dialogue.
 MOST_TRIES = 3
 #: More cases than these are told the next time he calls; their ids stand in a path.
 MOST_ORDERS = 20
-SIGN_IN_KEY = "#"
 #: A word is a command with at most so many characters around it: "my home's radiator, repaired, has burst again" is none.
 MOST_AROUND = 4
 _MARKS = " ,。,.!!??"
@@ -77,6 +77,7 @@ class AnswersResidents(Protocol):
     def incoming(self) -> Response: ...
     def resumed(self) -> Response: ...
     def turn(self, conversation_id: str, n: int) -> Response: ...
+    def relayed(self, conversation_id: str) -> Response: ...
 
 
 class StaffWebhooks:
@@ -120,6 +121,17 @@ class StaffWebhooks:
             if not _is_in_danger(conversation):
                 return self._sign_in(conversation, n)
         return self._calls.turn(conversation_id, n)
+
+    def relayed(self, conversation_id: str) -> Response:
+        """The action of <Connect>: a session that was left because of # goes on as a turn in which it is pressed."""
+        left = handed_off(request.form.get("HandoffData", ""))
+        if left.get("reason") != SIGN_IN or request.form.get("CallStatus") in ENDED:
+            return self._calls.relayed(conversation_id)
+        with self._log.read() as tx:
+            conversation = tx.conversation(conversation_id)
+        if _is_in_danger(conversation):
+            return self._calls.relayed(conversation_id)
+        return self._sign_in(conversation, int(left["turn"]) + 1)
 
     # --- who is it
 

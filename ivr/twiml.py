@@ -78,8 +78,8 @@ class TwimlWriter:
             return self._gather(said, _hold(conversation_id, reply.last_seq, 1), _MUSIC_LISTENING)
         if reply.then is Then.RECORD:
             return self.record(conversation_id, said, n=reply.turn_number)
-        one_key = any(option.digit not in ("", "0") for option in reply.quick_replies)
-        return self.listen(conversation_id, said, turn=reply.turn_number + 1, expect=reply.expect, one_key=one_key)
+        turn, one_key = reply.turn_number + 1, reply.takes_one_key
+        return self.listen(conversation_id, said, turn=turn, expect=reply.expect, one_key=one_key)
 
     def listen(
         self,
@@ -176,6 +176,7 @@ class TwimlWriter:
             transcription_provider="Google",
             dtmf_detection=True,
             profanity_filter=False,
+            events="speaker-events",  # or a long story would be taken for silence
             hints=self._hints[Expect.ANYTHING],
         )
         return _xml(response)

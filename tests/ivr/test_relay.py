@@ -2,7 +2,7 @@
 
 import json
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -13,9 +13,10 @@ from tac.models.voice import ConversationRelayCallbackPayload, InterruptMessage,
 from twilio.request_validator import RequestValidator
 
 from dialogue.conference import Conferences
-from dialogue.conversation import Expect, Then
+from dialogue.conversation import Expect, QuickReply, Then
 from dialogue.recordings import CallRecordings
 from dialogue.script_book import ScriptBook
+from dialogue.state import DialogueState
 from ivr.blueprint import Residents, StaffLine, build_ivr
 from ivr.relay import RelaySession
 from kernel.errors import StoreBusy
@@ -130,8 +131,6 @@ def test_the_greeting_and_the_answers_go_over_the_socket(talk: Talk) -> None:
 
 
 def test_what_must_be_heard_cannot_be_interrupted(talk: Talk) -> None:
-    from dataclasses import replace  # noqa: PLC0415 - this test only
-
     must = reply("请先关阀门。")
     talk.hotline.answers["漏水"] = replace(must, said=(replace(must.said[0], interruptible=False),))
     assert talk(setup(), prompt("漏水")).sent[-1]["interruptible"] is False
@@ -147,6 +146,58 @@ def test_one_key_answers_and_a_number_ends_with_its_hash_or_a_pause(talk: Talk) 
     talk.hotline.answers["13812345678"] = reply("请再输入一次。", expect=Expect.PHONE)
     talk(setup(), key("2"), *map(key, "13812345678#"), *map(key, "0353"), None)
     assert [t[2] for t in talk.heard] == ["2", "13812345678", "0353"]
+
+
+def test_the_number_of_a_room_is_one_answer_with_or_without_its_hash(talk: Talk) -> None:
+    talk.hotline.answers["1"] = reply("请按房号,井号键结束。", expect=Expect.NUMBER)
+    talk.hotline.answers["502"] = reply("请再按一次。", expect=Expect.NUMBER)
+    talk.hotline.answers["123456"] = reply("好的。")
+    talk(setup(), key("1"), *map(key, "502#"), *map(key, "123456"), key("2"))
+    assert [t[2] for t in talk.heard] == ["1", "502", "123456", "2"], "six keys end it, as the Gather has it"
+
+
+def test_where_choices_have_keys_one_key_is_enough_whatever_is_expected(talk: Talk) -> None:
+    choices = (QuickReply("known:1", "words.yes", "1"),)
+    talk.hotline.answers["1"] = replace(reply("还是上次的地址吗?", expect=Expect.ADDRESS), quick_replies=choices)
+    talk(setup(), key("1"), key("2"))
+    assert [t[2] for t in talk.heard] == ["1", "2"]
+
+
+def test_hash_leaves_the_session_for_the_sign_in_and_silence_leads_back(talk: Talk, carrier: JudgedClient) -> None:
+    talk.hotline.answers["暖气不热"] = reply("请问几天了?")
+    socket = talk(setup(), prompt("暖气不热"), key("#"), prompt("nobody listens any more"))
+    assert socket.ended == {"reason": "sign-in", "turn": 2}
+    assert talk.heard == [("turn-2", "暖气不热", "")]
+    left = over() | {"HandoffData": json.dumps(socket.ended)}
+    (gather,) = carrier.speak(RELAYED, left).findall("Gather")
+    assert "温心号" in "".join(gather.itertext())
+    assert carrier.speak(RELAYED, left).findall("Gather"), "delivered twice"
+    back = carrier.speak(str(gather.get("action")), {"CallSid": CALL_SID, "From": RESIDENT})
+    assert back.find("Connect") is not None
+    assert talk(setup()).spoken == ["请问几天了?"]
+
+
+def test_hash_in_an_emergency_asks_for_no_staff_number(talk: Talk, carrier: JudgedClient) -> None:
+    socket = talk(setup(), key("#"))
+    with talk.store.write() as tx:
+        conversation = tx.conversation(talk.conversation_id)
+        tx.save_conversation(replace(conversation, state=DialogueState(emergency_ticket_id=7).to_json()))
+    left = over() | {"HandoffData": json.dumps(socket.ended)}
+    (gather,) = carrier.speak(RELAYED, left).findall("Gather")
+    assert gather.get("action") == f"{BASE_URL}/ivr/calls/c0ffee/turns/2"
+
+
+def test_whoever_speaks_is_not_taken_for_silent(talk: Talk) -> None:
+    speaks = [json.dumps({"type": "info", "name": "clientSpeaking", "value": value}) for value in ("on", "off")]
+    socket = talk(setup(), *speaks, prompt("说来话长"))
+    assert socket.waited[2:4] == [60.0, 8.0], "the time-out begins when he has finished"
+    assert talk.heard == [("turn-2", "说来话长", "")]
+
+
+def test_parts_without_a_last_one_are_heard_when_nothing_follows(talk: Talk) -> None:
+    socket = talk(setup(), prompt("家里", last=False), prompt("漏水了", last=False), None)
+    assert talk.heard == [("turn-2", "家里漏水了", "")]
+    assert socket.waited[3] == 4.0
 
 
 def test_silence_is_a_turn_and_is_waited_for_until_the_words_are_spoken(talk: Talk) -> None:
