@@ -1,4 +1,4 @@
-"""`make nlu-report`, or python -m ops.nlu_report [--fast] [--audio]: measures and writes docs/nlu.md, its pictures and baseline.json.
+"""`make nlu-report`, or python -m ops.nlu_report [--without PART …] [--audio]: measures and writes docs/nlu.md, its pictures and baseline.json.
 
 python -m ops.nlu_report calibrate: chooses the thresholds by the costs in bot/thresholds.yml and writes them there.
 python -m ops.nlu_report leaks: which held-out sentences are in the training data, nearly word for word, by their positions
@@ -39,14 +39,20 @@ def main() -> int:
     structlog.configure(processors=[_drop])  # the utterances are ours; the page says what was found
     parser = argparse.ArgumentParser(prog="python -m ops.nlu_report", description=__doc__)
     parser.add_argument("what", nargs="?", choices=["report", "calibrate", "leaks"], default="report")
-    parser.add_argument("--fast", action="store_true", help="without noise and peers")
+    parser.add_argument(
+        "--without",
+        nargs="+",
+        default=[],
+        choices=["folds", "noise", "peers"],
+        help="leave out: the cross-validation (half an hour), the misheard sentences, the peers (two more trainings)",
+    )
     parser.add_argument("--audio", action="store_true", help="with synthetic speech over a simulated telephone line")
     options = parser.parse_args()
     if options.what == "calibrate":
         return write_thresholds()
     if options.what == "leaks":
         return name_leaks()
-    return write_report(fast=options.fast, audio=options.audio)
+    return write_report(frozenset(options.without), audio=options.audio)
 
 
 def _drop(_logger: object, _name: str, _event: object) -> str:
@@ -71,24 +77,29 @@ def name_leaks() -> int:
     return 1 if any(found.values()) else 0
 
 
-def write_report(*, fast: bool, audio: bool) -> int:
+def write_report(without: frozenset[str], *, audio: bool) -> int:
     if not model_fits():
         print("nlu-report: the model does not fit the code; run `make setup`", file=sys.stderr)
         return 1
     clock = _Stopwatch()
     trained, held_out = training(), held_out_sets()
-    with clock.part("cross-validation"):
-        by_folds = listener(trained, cross_validated(trained))
+    listeners: dict[str, Listener] = {}
+    everything = dict(held_out)
+    if "folds" not in without:
+        with clock.part("cross-validation"):
+            listeners[page.CROSS_VALIDATED] = listener(trained, cross_validated(trained))
+            everything[page.CROSS_VALIDATED] = with_emergencies(trained)
     with clock.part("held-out sets"), served() as (url, pid):
         listening = listener_of(url, (s for sentences in held_out.values() for s in sentences))
-        noisy = None if fast else {name: hear_noisy(url, sentences) for name, sentences in held_out.items()}
+        noisy = (
+            None if "noise" in without else {name: hear_noisy(url, sentences) for name, sentences in held_out.items()}
+        )
         mib = memory_mib(pid)
     spoken = ""
     if audio:
         with clock.part("audio"):
             spoken = over_the_telephone(held_out, listening)
-    everything = {**held_out, page.CROSS_VALIDATED: with_emergencies(trained)}
-    listeners = {name: listening if name in held_out else by_folds for name in everything}
+    listeners |= dict.fromkeys(held_out, listening)
     heard = {name: listeners[name].hear(sentences) for name, sentences in everything.items()}
     with clock.part("pictures"):
         errors = draw(listeners, everything, heard)
@@ -111,7 +122,7 @@ def write_report(*, fast: bool, audio: bool) -> int:
     baseline.write({name: digest(sentences) for name, sentences in held_out.items()}, figures)
     findings.seconds = clock.seconds
     write_page(findings)  # what there is, before the longest part begins
-    if not fast:
+    if "peers" not in without:
         with clock.part("peers"):
             findings.peers = peers.compare(trained, held_out)
         write_page(findings)

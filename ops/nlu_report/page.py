@@ -90,6 +90,7 @@ def _met(value: float, floor: float) -> str:
 
 def _head(f: Findings) -> str:
     sizes = ", ".join(f"{name} {len(heard)}" for name, heard in f.heard.items())
+    folds = "" if CROSS_VALIDATED in f.heard else "\nCross-validation was left out of this run (`--without folds`)."
     return f"""# How well it is understood
 
 Written by `make nlu-report` on {f.today.isoformat()}, model {f.fingerprint[:12]}, {f.trained} training sentences. Do not edit.
@@ -98,7 +99,7 @@ Every figure is that of a live turn: normalisation, danger words, Rasa model, th
 held-out sets through the server that the product starts. Shares are followed by their 95 % interval and the number of
 sentences. Sentences: {sizes}. Held-out sentences are in no training data; they are not shown here either.
 The mistakes made in the first and second set have been read by whoever works on words and thresholds; the third was written
-by somebody who knew neither model nor data, and nobody has looked at its mistakes: trust that column."""
+by somebody who knew neither model nor data, and nobody has looked at its mistakes: trust that column.{folds}"""
 
 
 def _goals(f: Findings) -> str:
@@ -173,7 +174,7 @@ Expected calibration error of the best guess: {errors}.
 def _noise(f: Findings) -> str:
     title = "## Homophones"
     if f.noisy is None:
-        return f"{title}\n\nNot measured in this run (`--fast`)."
+        return f"{title}\n\nNot measured in this run (`--without noise`)."
     rows = []
     for name, noisy in f.noisy.items():
         clean, after = goals(f.heard[name]), goals(noisy)
@@ -210,7 +211,7 @@ def _addresses(f: Findings) -> str:
 def _peers(f: Findings) -> str:
     title = "## Peers"
     if f.peers is None:
-        return f"{title}\n\nNot measured (`--fast`, or not yet)."
+        return f"{title}\n\nNot measured (`--without peers`, or not yet)."
     sets = list(f.peers.peers[0].macro_f1)
     rows = []
     for peer in f.peers.peers:
