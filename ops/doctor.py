@@ -220,25 +220,28 @@ def _skew(whose: str, difference: timedelta) -> Iterator[Finding]:
 
 
 def numbers(settings: Settings) -> Iterator[Finding]:
-    """What no carrier abroad can do with +86 numbers (texts both ways, calls to the mainland)."""
+    """What no carrier abroad can do with +86 numbers (texts both ways, calls to the mainland). Duty phone and robot are
+    judged apart: the robot tells the company, but a caller whom this product fails is put through to the telephone.
+    """
     real, from_, duty = settings.carrier_is_real, settings.twilio_from_number, settings.duty_phone
-    for name, number in (("TWILIO_FROM_NUMBER", from_), ("DUTY_PHONE", duty)):
-        if not _valid(number):
-            yield Finding(
-                Level.LOST, "numbers", f"{name} {number} is no telephone number", "give it with + and country code"
-            )
-    for name, number in (("TWILIO_FROM_NUMBER", from_), ("EMERGENCY_FROM_NUMBER", settings.emergency_from_number)):
+    emergency = settings.emergency_from_number
+    found = [
+        Finding(Level.LOST, "numbers", f"{name} {number} is no telephone number", "give it with + and country code")
+        for name, number in (("TWILIO_FROM_NUMBER", from_), ("DUTY_PHONE", duty), ("EMERGENCY_FROM_NUMBER", emergency))
+        if number and not _valid(number)
+    ]
+    for name, number in (("TWILIO_FROM_NUMBER", from_), ("EMERGENCY_FROM_NUMBER", emergency)):
         if real and number.startswith(_MAINLAND):
             remedy = f"rent a number of another country at Twilio and put it into {name}"
-            yield Finding(Level.LOST, "numbers", f"{name} {number}: Twilio has no +86 numbers", remedy)
-    if duty.startswith(_MAINLAND) and real and not settings.duty_robot:
-        remedy = "set DUTY_ROBOT (a chat group's webhook) or a DUTY_PHONE outside +86"
-        yield Finding(Level.LOST, "numbers", "DUTY_PHONE is +86: neither calls nor texts of Twilio reach it", remedy)
-    elif not settings.duty_robot:
+            found.append(Finding(Level.LOST, "numbers", f"{name} {number}: Twilio has no +86 numbers", remedy))
+    if real and duty.startswith(_MAINLAND):
+        remedy = "give a DUTY_PHONE outside +86, e.g. one that is forwarded to the chief on duty"
+        what = "DUTY_PHONE is +86: Twilio reaches it neither by call nor text, so a caller in a fault reaches nobody"
+        found.append(Finding(Level.LOST, "numbers", what, remedy))
+    if not settings.duty_robot:
         remedy = "set DUTY_ROBOT to a chat group's webhook"
-        yield Finding(Level.KNOW, "numbers", "the sentinel has no robot: it can only send texts", remedy)
-    else:
-        yield Finding(Level.WELL, "numbers", f"hotline {from_}, duty phone and robot are set")
+        found.append(Finding(Level.KNOW, "numbers", "the sentinel has no robot: it can only send texts", remedy))
+    yield from found or [Finding(Level.WELL, "numbers", f"hotline {from_}, duty phone and robot are set")]
 
 
 def database(store: Store, clock: Clock) -> Iterator[Finding]:

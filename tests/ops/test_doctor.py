@@ -27,6 +27,8 @@ from storage import Store
 from tests.fakes import SUPERVISOR, FixedClock, small_company
 from tests.fulfillment.drill import standard
 
+OWN_ACCOUNT = {"emergency_account_sid": "AC" + "1" * 32, "emergency_auth_token": "e" * 32}
+
 
 class Carrier:
     def __init__(self, answer: datetime | Exception | None) -> None:
@@ -177,7 +179,14 @@ def test_the_clock_against_the_databases(patient: Patient) -> None:
     [
         ({"twilio_from_number": "+8641188880000"}, "✗ numbers   TWILIO_FROM_NUMBER +8641188880000: Twilio has no +86"),
         ({"duty_phone": "+8619900000051", "duty_robot": ""}, "✗ numbers   DUTY_PHONE is +86"),
+        ({"duty_phone": "+8619900000051"}, "✗ numbers   DUTY_PHONE is +86"),  # the robot answers no caller
+        ({"duty_phone": "+8619900000051", "duty_robot": ""}, "! numbers   the sentinel has no robot"),
         ({"duty_robot": ""}, "! numbers   the sentinel has no robot"),
+        (OWN_ACCOUNT | {"emergency_from_number": "+852123"}, "✗ numbers   EMERGENCY_FROM_NUMBER +852123 is no"),
+        (
+            OWN_ACCOUNT | {"emergency_from_number": "+8641188880000"},
+            "EMERGENCY_FROM_NUMBER +8641188880000: Twilio has no",
+        ),
         ({"duty_phone": "+999999999999999"}, "is no telephone number"),
     ],
 )
