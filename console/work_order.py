@@ -22,6 +22,7 @@ from console.photographs import is_preview
 from console.ports import Desk
 from console.staff_report import read_form, take_report
 from console.visit_acts import VisitActs, VisitRooms, allow_a_picture
+from console.work_order_alarms import OpenAlarm, open_alarms
 from console.work_order_links import PREFIX, WorkOrderLinks
 from console.work_order_pin import PinDoor
 from dialogue.conversation import Author, Message
@@ -65,10 +66,10 @@ TOLD = frozenset(
         "measured",
     }
     | {"not_signed", "agreement_signed", "damage_signed", "outdated"}
-    | {"bad_test", "test_first", "judged", "bad_judged", "appointed", "slot_taken"}
+    | {"bad_test", "test_first", "judged", "bad_judged", "appointed", "slot_taken", "accepted_all", "some_taken"}
 )
 #: Needs no PIN: an emergency waits for no form, and whoever gives it back lets somebody else come.
-WITHOUT_PIN = frozenset({"accept", "pass-on"})
+WITHOUT_PIN = frozenset({"accept", "accept-all", "pass-on"})
 _LONGEST_NOTE = 500  # on a telephone, in front of a leak
 _SAFETY = "safety."  # scripts of this theme are instructions to the resident
 
@@ -123,6 +124,11 @@ class WorkOrder:
     slots: Sequence[datetime]  # his free ones, for a case that gets an appointment
     incident: str  # its title while the cause outside is being put right: no visit is owed to this home; else ""
     warranty: Warranty | None  # an earlier repair of the same fault that still holds (H5)
+    alarms: Sequence[OpenAlarm]  # all his open ones, this one included
+
+    @property
+    def other_alarms(self) -> Sequence[OpenAlarm]:
+        return [alarm for alarm in self.alarms if alarm.number != self.ticket.number]
 
     @property
     def free(self) -> bool:
@@ -269,6 +275,7 @@ def read_work_order(rooms: Rooms, tx: DialogueTx, attempt_id: str) -> WorkOrder:
         slots=free_slots(tx, ticket, rooms.standard.visit.appointments, rooms.clock.now()) if mine and unlocked else (),
         incident=_incident(tx, ticket),
         warranty=warranty_of(tx, ticket, rooms.standard.visit.warranty),
+        alarms=open_alarms(tx, staff.id, wording),
     )
 
 
@@ -307,6 +314,7 @@ class _Acts:
         self._rooms = rooms
         self.by_name: dict[str, Callable[[str], str]] = {
             "accept": self._accept,
+            "accept-all": self._accept_all,
             "pass-on": self._pass_on,
             "contacted": self._contacted,
             "note": self._note,
@@ -317,6 +325,13 @@ class _Acts:
     def _accept(self, attempt_id: str) -> str:
         brief = self._rooms.alarms.accept(attempt_id)
         return "accepted" if brief.accepted_by == brief.staff.name else "taken"
+
+    def _accept_all(self, attempt_id: str) -> str:
+        """Those that the page listed, as far as they are his: what came in since he has not seen."""
+        his, seen = self._order(attempt_id).alarms, request.form.getlist("alarm")
+        briefs = [self._rooms.alarms.accept(alarm.attempt_id) for alarm in his if alarm.number in seen]
+        all_his = bool(briefs) and all(b.accepted_by == b.staff.name for b in briefs)
+        return "accepted_all" if all_his else "some_taken"
 
     def _pass_on(self, attempt_id: str) -> str:
         if self._order(attempt_id).can_pass_on:  # a later press of an old page must not wake the next person in vain
@@ -373,6 +388,7 @@ def _shown(rooms: Rooms, template: str, **context: Any) -> str:
         minutes_since=lambda at: max(0, int((rooms.clock.now() - at).total_seconds() // 60)),
         now=rooms.clock.now(),
         new_key=lambda: uuid4().hex,
+        token_of=rooms.links.token,
         company=rooms.company,
         at_the_door=rooms.book.say("work_order.at_the_door").chat,
         before_a_visit=rooms.book.say("work_order.before_a_visit").chat,

@@ -9,7 +9,10 @@ from fulfillment.ports import Alarm, FulfillmentStore, FulfillmentTx
 from fulfillment.ticket import Attempt
 from kernel.errors import CarrierRefused
 
+#: WeCom refuses more than 2,048 bytes. An alarm takes up to 76 + 60 characters of three bytes and a link of 130.
+LINKED_AT_ONCE = 3
 #: One message about one or several alarms for one person, each with its signed link; worded above this floor.
+#: `LINKED_AT_ONCE` of them: the page behind each link shows all that are open.
 RobotText = Callable[[Sequence[Alarm], Staff], str]
 
 
@@ -44,7 +47,29 @@ class RobotSender:
         with self._store.read() as tx:
             staff = tx.staff(lead.staff_id)
             address = robot_of(tx, staff)
+            alarms = _in_turn(tx, alarms)
         if not address:
             raise CarrierRefused("the robot's address is gone")
         self._robots.send(address=address, body=self._text(alarms, staff))
         return ""
+
+
+def _in_turn(tx: FulfillmentTx, alarms: Sequence[Alarm]) -> Sequence[Alarm]:
+    """Only the first few get a link: those of which this person has had fewer messages come first, and from message to
+    message other ones.
+    """
+    groups: dict[int, list[Alarm]] = {}
+    for alarm in alarms:
+        groups.setdefault(_messages_before(tx, alarm.attempt), []).append(alarm)
+    ordered: list[Alarm] = []
+    for n, group in sorted(groups.items()):
+        first = n * LINKED_AT_ONCE % len(group)
+        ordered += group[first:] + group[:first]
+    return ordered
+
+
+def _messages_before(tx: FulfillmentTx, attempt: Attempt) -> int:
+    def told(a: Attempt) -> bool:
+        return (a.staff_id, a.channel) == (attempt.staff_id, ROBOT) and a.step < attempt.step
+
+    return sum(told(a) for a in tx.attempts(attempt.ticket_id))

@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 
 from fulfillment.company import Staff
 from fulfillment.ports import Alarm
-from fulfillment.robot_messages import RobotText
+from fulfillment.robot_messages import LINKED_AT_ONCE, RobotText
 from fulfillment.sentinel import Cause, RecoveredText, SentinelText
 from fulfillment.staff_notices import NoticeText, Occasion, StaffNotice
 from ivr.alarm_text import SEGMENT, cut, one_line, place_of, symptom_of, units
 from ivr.ports import Book
 from kernel.clock import local
 
-#: WeCom refuses more than 2,048 bytes. An alarm takes up to 80 + 60 characters of three bytes and a link of 130.
-_MOST_ALARMS = 3
-_LONGEST_PLACE, _LONGEST_SYMPTOM = 60, 80
+_LONGEST_PLACE, _LONGEST_SYMPTOM = 60, 76
 
 Link = Callable[[str], str]
 
@@ -33,10 +31,10 @@ def robot_text(book: Book, link: Link) -> RobotText:
                 symptom=cut(one_line(symptom_of(book, alarm.ticket)), _LONGEST_SYMPTOM),
                 link=link(alarm.attempt.id),
             ).chat
-            for alarm in alarms[:_MOST_ALARMS]
+            for alarm in alarms[:LINKED_AT_ONCE]
         ]
-        if len(alarms) > _MOST_ALARMS:
-            told.append(book.say("alarm.robot_more", count=len(alarms) - _MOST_ALARMS).chat)
+        if len(alarms) > LINKED_AT_ONCE:
+            told.append(book.say("alarm.robot_more", count=len(alarms) - LINKED_AT_ONCE).chat)
         return "\n\n".join(told)
 
     return compose

@@ -168,6 +168,44 @@ def test_looking_changes_nothing(scene: Scene) -> None:
     assert scene.store.tables == before
 
 
+def more_alarms(scene: Scene, count: int) -> list[int]:
+    """The butler is told of more leaks than one message links."""
+    with scene.store.write() as tx:
+        leak, attempt = tx.ticket(scene.leak), tx.attempt(BY_BUTLER)
+        found = []
+        for n in range(count):
+            address = replace(leak.address, room=f"{700 + n}")
+            ticket = tx.add_ticket(replace(leak, id=0, number="", household_id=None, address=address, rev=0))
+            tx.add_attempt(replace(attempt, id=f"{900 + n:032x}", ticket_id=ticket.id, lead_id=BY_BUTLER))
+            found.append(ticket.id)
+    return found
+
+
+def test_the_page_leads_to_all_alarms_of_its_person_and_to_nobody_elses(scene: Scene) -> None:
+    ids = more_alarms(scene, 5)
+    page = scene.phone(BY_BUTLER).open().text
+    assert "还有 5 张急修工单等您接单" in page
+    assert "全部由我来处理(6 张)" in page
+    for ticket_id in ids:
+        assert scene.ticket(ticket_id).number in page
+    assert "等您接单" not in scene.phone(BY_DEPUTY + "x").open().text
+    [one] = re.findall(r'href="/w/([^"]+)"[^>]*><b>[^<]*702', page)
+    assert Telephone(scene.app, one).press("accept") == "已由您接单,请马上联系住户"
+    assert scene.ticket(ids[2]).acknowledged_by == "王管家"
+    assert "还有 4 张急修工单等您接单" in scene.phone(BY_BUTLER).open().text
+
+
+def test_all_that_the_page_listed_are_accepted_and_none_that_came_in_since(scene: Scene) -> None:
+    first, second = more_alarms(scene, 2)
+    listed = [scene.ticket(t).number for t in (scene.leak, first)]
+    phone = scene.phone(BY_BUTLER)
+    assert phone.press("accept-all", alarm=listed) == "列出的急修工单都由您接单,请逐一联系住户"
+    assert [scene.ticket(t).acknowledged_by for t in (scene.leak, first, second)] == ["王管家", "王管家", ""]
+    foreign = scene.phone(BY_DEPUTY + "x")
+    assert foreign.press("accept-all", alarm=[scene.ticket(second).number]) == "其中有的已由别人接单,其余由您处理"
+    assert scene.ticket(second).needs_acknowledgement, "he was never told of it"
+
+
 def test_accepting_is_by_the_named_person_and_once(scene: Scene) -> None:
     phone = scene.phone(BY_BUTLER)
     assert phone.press("accept") == "已由您接单,请马上联系住户"

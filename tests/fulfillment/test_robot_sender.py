@@ -10,7 +10,7 @@ from fulfillment.forwarding import Forwarding
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import FARTHEST, LONGEST_RETRY, Lane, TaskKind
 from fulfillment.ports import Alarm
-from fulfillment.robot_messages import RobotSender
+from fulfillment.robot_messages import LINKED_AT_ONCE, RobotSender
 from fulfillment.telling import Telling, TextSender
 from fulfillment.ticket import AttemptOutcome, Ticket, TicketState
 from fulfillment.worker import Worker
@@ -131,6 +131,25 @@ def test_a_robot_that_asks_to_wait_a_minute_is_left_alone_for_a_minute(alarmed: 
     alarmed.clock.advance(seconds=61)
     alarmed.run(Lane.ROBOT)
     assert alarmed.outcome(ticket, "robot") == "placed"
+
+
+def test_of_many_alarms_other_ones_are_linked_from_message_to_message(alarmed: Alarmed) -> None:
+    """Twelve for one person, three links a message: after four messages each was linked, those never linked first."""
+    alarmed.carrier.call_failures = [CarrierRefused("geo permission", 21215)] * 1000
+    alarmed.carrier.text_failures = [CarrierRefused("geo permission", 21408)] * 1000
+    with alarmed.store.write() as tx:
+        for staff in tx.all_staff():
+            tx.upsert_staff(replace(staff, robot="feishu://wang", active=staff.id == BUTLER))
+        for room in range(12):
+            request = TicketRequest("leak_inside", "漏水", None, Learned(address=replace(GARDEN, room=f"{room}")))
+            open_ticket(tx, request, standard=standard(), now=alarmed.clock.now())
+    for _ in range(10):  # a message after 0, 90, 180 and 270 seconds
+        alarmed.run()
+        alarmed.clock.advance(seconds=30)
+    messages = [body.split(" ")[1].split(",") for _, body in alarmed.robots.sent]
+    assert [len(m) for m in messages] == [12] * 4
+    linked = [n for m in messages for n in m[:LINKED_AT_ONCE]]
+    assert len(linked) == len(set(linked)) == 12
 
 
 def test_no_retry_is_taken_for_a_clock_that_jumped() -> None:
