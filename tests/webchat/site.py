@@ -75,9 +75,9 @@ def with_limits(**limits: object) -> ChatConfig:
 
 
 @contextmanager
-def served(app: Flask) -> Iterator[str]:
-    """Its address while it runs."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+def served(app: Flask, port: int = 0) -> Iterator[str]:
+    """Its address while it runs; on the same port again after it was away."""
+    server = make_server("127.0.0.1", port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
