@@ -33,6 +33,7 @@ from dialogue.wording import Wording
 from fulfillment.alarms import AlarmBrief
 from fulfillment.appointment import Appointment
 from fulfillment.appointments import free_slots
+from fulfillment.before_leaving import known_of
 from fulfillment.company import Staff
 from fulfillment.pin_tries import PinVerdict
 from fulfillment.standard import Standard
@@ -122,6 +123,7 @@ class WorkOrder:
     pictures: Sequence[VisitPicture]
     appointment: Appointment | None
     slots: Sequence[datetime]  # his free ones, for a case that gets an appointment
+    before_leaving: Sequence[str]  # what is known of this home and is to be settled first (Y1, Y3): keys of its words
     incident: str  # its title while the cause outside is being put right: no visit is owed to this home; else ""
     warranty: Warranty | None  # an earlier repair of the same fault that still holds (H5)
     alarms: Sequence[OpenAlarm]  # all his open ones, this one included
@@ -273,6 +275,7 @@ def read_work_order(rooms: Rooms, tx: DialogueTx, attempt_id: str) -> WorkOrder:
         pictures=tx.visit_pictures(ticket.id) if mine and unlocked else (),
         appointment=tx.appointment_of(ticket.id) if mine else None,
         slots=free_slots(tx, ticket, rooms.standard.visit.appointments, rooms.clock.now()) if mine and unlocked else (),
+        before_leaving=known_of(tx, ticket) if mine and unlocked else (),
         incident=_incident(tx, ticket),
         warranty=warranty_of(tx, ticket, rooms.standard.visit.warranty),
         alarms=open_alarms(tx, staff.id, wording),

@@ -269,7 +269,7 @@ class Asking(KnownCases):
     def tell_visiting_hours(self) -> None:
         """H3: a time beside them is agreed with whoever comes, and overtime is told first."""
         if self.facts.other_hours is not None:
-            self.tell("ticket.other_visiting_hours", hours=self.facts.other_hours)
+            self.tell("ticket.other_visiting_hours", hours=self.facts.other_hours, overtime=self.facts.overtime)
 
     def resume_or_more(self, reason: str) -> Decision:
         """Back to the matter that was put aside, or G11: anything else?"""

@@ -96,6 +96,7 @@ class Facts:
     slots: tuple[Slot, ...] = ()  # free, oldest first, where such a case is talked about and its butler is known
     wished: tuple[Slot, ...] = ()  # those of them within the time that was said in this turn
     other_hours: Both | None = None  # the visiting hours in words (H3), where the time he named is beside them
+    overtime: str = ""  # what such a visit costs, in words
     not_accepted: Mapping[str, tuple[str, str]] = field(
         default_factory=dict
     )  # kind → first and last day of its season, in words

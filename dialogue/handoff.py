@@ -61,7 +61,7 @@ class Handoff:
                 raise AlreadyTaken(self._name(tx, tx.conversation(conversation_id).operator_id))
             tx.operator_seen(conversation_id, operator_id, now)
             own_first(tx, conversation_id, operator, now)
-            said = self.book.say("handoff.taken", operator=operator.name)
+            said = self.book.say("handoff.taken", operator=operator.name, number=operator.number)
             message = self._append(tx, moved, Author.BOT, said.chat, data={"voice": said.voice, "script": said.script})
             if moved.channel is Channel.PHONE and not _must_be_heard(tx, before, now):
                 # The call listens for the bot, or to music. After safety words it is left alone: the loop finds the line.

@@ -66,7 +66,8 @@ class PassingOn:
 
     def _to_operator(self, tx: DialogueTx, before: Conversation, to: int, *, by: int, note: str) -> Conversation:
         moved = self._moved(tx, before, Floor.OPERATOR, to)
-        self._tell(tx, moved, "handoff.taken", operator=tx.operator(to).name)
+        operator = tx.operator(to)
+        self._tell(tx, moved, "handoff.taken", operator=operator.name, number=operator.number)
         watch_operator(tx, moved, self.clock.now() + VANISHED_AFTER)
         self._note(tx, moved, by, note)
         return moved

@@ -263,6 +263,7 @@ class Step:
             slots=slots,
             wished=of_visits.within(self.kit.policy.time_said(heard, self.now), slots),
             other_hours=of_visits.beside(self.kit.policy.interval(merged.slots.visit_time, self.now)),
+            overtime=self.kit.standard.visit.visiting_hours.overtime,
             not_accepted=of_visits.not_accepted(),
             notices=tuple(self._notice(a) for a in told_to(tx, concerned, self.now)),
         )

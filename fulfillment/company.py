@@ -122,6 +122,11 @@ class Operator:
     password_hash: str
     active: bool = True
 
+    @property
+    def number(self) -> str:
+        """With which he takes over a conversation (W6a)."""
+        return f"{self.id:02d}"
+
 
 @dataclass(frozen=True, slots=True)
 class OtherUnit:

@@ -77,6 +77,7 @@ class VisitingHours:
 
     clause: str
     hours: tuple[Span, ...] = ()
+    overtime: str = ""  # what a visit beside them costs, in words; "" = whoever comes tells it
 
     def has(self, start: datetime, end: datetime) -> bool:
         """Whether somebody can come in a time that a resident named; `start`, `end` aware."""

@@ -367,7 +367,7 @@ def test_a_chat_is_passed_on_and_the_case_keeps_its_owner(
         assert (now.floor, now.operator_id) == (Floor.OPERATOR, 2)
         assert [n.text for n in tx.private_notes(day.waiting)] == ["转给周主管:要主管答复"]
         assert not [m for m in tx.messages(day.waiting) if "要主管答复" in m.text]
-        assert [m.text for m in tx.messages(day.waiting)][-1] == "您好!周主管为您服务。"
+        assert [m.text for m in tx.messages(day.waiting)][-1] == "您好!02号接线员为您服务,我是周主管。"
     assert zhuguan.told(zhuguan.post(path, to="queue", epoch=now.epoch)) == "会话已转接"
     with store.read() as tx:
         assert tx.conversation(day.waiting).floor is Floor.QUEUE

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from console.work_order import WITHOUT_PIN
 from fulfillment.appointment import Appointment
 from fulfillment.ticket import TicketState, TimelineEntry
-from fulfillment.visit import PictureKind, Visit, VisitState
+from fulfillment.visit import PictureKind, Responsibility, Visit, VisitState
 from tests.console.sample import STANDARD
 from tests.console.test_work_order import BY_BUTLER, BY_DEPUTY, PHONE, Scene, Telephone, scene
 from tests.fakes import BUTLER
@@ -322,3 +322,20 @@ def test_a_slot_that_was_taken_meanwhile_gets_a_clear_answer(scene: Scene) -> No
         tx.add_appointment(Appointment(0, other.id, BUTLER, slot, "小李"))
     assert phone.press("appointment", slot=slot.isoformat()) == "这个时间刚刚被约走,请换一个时间"
     assert phone.press("appointment", slot="tomorrow").startswith("内容")
+
+
+def test_what_is_known_of_a_home_is_told_before_somebody_leaves(scene: Scene, phone: Telephone) -> None:
+    """Y1, Y3: unpaid, and what an earlier visit judged; an emergency is dispatched all the same."""
+    assert "上门前请知道" not in phone.open().text
+    with scene.store.write() as tx:
+        ticket = tx.ticket(scene.leak)
+        assert ticket.household_id is not None
+        tx.upsert_household(replace(tx.household(ticket.household_id), paid=False))
+        earlier = tx.add_ticket(replace(ticket, id=0, number="", opened_at=ticket.opened_at - timedelta(days=300)))
+        visit = tx.add_visit(Visit(0, earlier.id, BUTLER, earlier.opened_at))
+        tx.save_visit(replace(visit, state=VisitState.DONE, responsibility=Responsibility("changed")))
+    page = phone.open().text
+    assert "本采暖季热费还没有交" in page
+    assert "以前上门时记录过管道改动或放水" in page
+    assert "往年热费未结清。" not in page
+    assert "上门前请知道" not in Telephone(scene.app, phone.token).open().text, "behind the PIN"

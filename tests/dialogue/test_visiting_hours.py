@@ -1,5 +1,6 @@
 """H3: homes are visited between 9 and 18, not at noon; other times are agreed with whoever comes, and overtime is told first."""
 
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 import pytest
@@ -60,3 +61,13 @@ def test_an_emergency_comes_at_any_hour() -> None:
     talk = Talk(peer=KNOWN)
     talk.says("今天晚上八点开始暖气爆了", Intent.LEAK_INSIDE, time="今天晚上八点")
     assert "ticket.other_visiting_hours" not in talk.scripts
+
+
+def test_what_overtime_costs_is_told_where_the_company_has_said_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """H3: before anybody sets out, and the resident decides."""
+    monkeypatch.setattr(
+        STANDARD, "visit", replace(STANDARD.visit, visiting_hours=replace(HOURS, overtime="每小时30元"))
+    )
+    talk = visited("明天晚上八点")
+    assert "加班费是每小时30元,您同意了再去" in talk.voice
+    assert "如有加班费" not in talk.voice

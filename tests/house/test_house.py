@@ -191,8 +191,9 @@ def _cell(clause: str) -> str:
 
 
 def test_the_hotlines_own_wording_stands_letter_by_letter() -> None:
-    """W6a (the greeting itself is G4a's), the offer of G8, and B3 as a whole on the butler's work order."""
-    _greeting, need, wait = _cell("W6a").split(" · ")
+    """W6a (where a person takes over; the bot's first sentence is G4a's), the offer of G8, and B3 as a whole on the butler's work order."""
+    greeting, need, wait = _cell("W6a").split(" · ")
+    assert greeting in BOOK.say("handoff.taken", operator="x", number="{number}").chat
     assert need in BOOK.say("greeting.help").voice
     assert wait in BOOK.say("handoff.waiting", line="").voice
     offer = re.search(r"then the offer: ([^)]+)\)", _cell("G8"))
