@@ -16,36 +16,41 @@ import app
 from kernel.settings import HOME
 from ops.drills.postgres import Cluster, programs
 from ops.fast_folder import fast_folder
-from ops.scale import lists, pages, widgets
+from ops.scale import lists, pages, paint, widgets
 from ops.scale.lists import Answered
-from ops.scale.many_tickets import OPEN, fill
+from ops.scale.many_tickets import OPEN, fill_all
+from ops.scale.pages import Weighed
+from ops.scale.paint import Painted
 from ops.scale.widgets import Live
-from storage import Store
 
 SIZES = (100_000, 1_000_000)
 #: Above the default of 256 threads: a stream holds one, and half of them are for chats.
 WIDGETS, THREADS = 1_000, 2_048
 GOAL_MS, GOAL_LIVE_MS, GOAL_KB = 100.0, 250.0, 150
-#: No disk in the way of the filling; reads come from memory either way.
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="ops.scale", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     parser.add_argument("--widgets", type=int, default=WIDGETS)
-    parser.add_argument("--postgres", action="store_true", help="the lists on PostgreSQL, too")
+    parser.add_argument("--no-postgres", action="store_true", help="SQLite alone")
     parser.add_argument("--filled", type=Path, help="a folder with t<size>.db from an earlier run")
     chosen = parser.parse_args()
     os.nice(5)
     app.configure_logging = _quietly  # a line a request would be measured with it
     load = os.getloadavg()
-    with fast_folder() as place:
-        asked = {f"SQLite, {n:,} tickets": _on_sqlite(chosen.filled or place, n) for n in chosen.sizes}
-        weighed = pages.measure(f"sqlite:///{(chosen.filled or place) / f't{min(chosen.sizes)}.db'}")
-        if chosen.postgres:
-            asked |= {f"PostgreSQL, {n:,} tickets": _on_postgres(n) for n in chosen.sizes}
+    with fast_folder() as place, _postgres(wanted=not chosen.no_postgres) as postgres:
+        folder, most = chosen.filled or place, max(chosen.sizes)
+        urls = {f"SQLite, {n:,} tickets": (f"sqlite:///{folder / f't{n}.db'}", n) for n in chosen.sizes}
+        if postgres:
+            urls[f"PostgreSQL, {most:,} tickets"] = (postgres, most)
+        fill_all(urls.values())
+        asked = {name: lists.measure(url) for name, (url, _) in urls.items()}
+        smallest = folder / f"t{min(chosen.sizes)}.db"
+        weighed = pages.measure(f"sqlite:///{smallest}")
+        painted = paint.measure(smallest)
         live = widgets.measure(place, chosen.widgets, THREADS)
-    page = render(asked, weighed, live, load=max(load[0], os.getloadavg()[0]))
+    page = render(asked, weighed, painted, live, load=max(load[0], os.getloadavg()[0]))
     (HOME / "docs" / "scale.md").write_text(page, encoding="utf-8")
     print(page)
     return 0
@@ -55,31 +60,24 @@ def _quietly() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
-def _on_sqlite(folder: Path, tickets: int) -> list[Answered]:
-    file = folder / f"t{tickets}.db"
-    if not file.exists():
-        fill(f"sqlite:///{file}", tickets)
-    with Store(f"sqlite:///{file}") as store:
-        store.migrate()  # one that was filled under an earlier release
-    return lists.measure(f"sqlite:///{file}")
-
-
-def _on_postgres(tickets: int) -> list[Answered]:
-    with _postgres() as url:
-        fill(url, tickets)
-        return lists.measure(url)
-
-
 @contextmanager
-def _postgres() -> Iterator[str]:
+def _postgres(*, wanted: bool) -> Iterator[str]:
+    """The address of an empty database; "" if there shall be none."""
+    if not wanted:
+        yield ""
+        return
     folder = programs()
     if folder is None:
-        raise RuntimeError("PostgreSQL's programs are missing: make setup names the package")
+        raise RuntimeError(
+            "PostgreSQL's programs are missing: make setup names the package; --no-postgres does without"
+        )
     with Cluster(folder) as cluster:
         yield cluster.url
 
 
-def render(asked: dict[str, list[Answered]], weighed: list[pages.Weighed], live: Live, *, load: float) -> str:
+def render(
+    asked: dict[str, list[Answered]], weighed: list[Weighed], painted: list[Painted], live: Live, *, load: float
+) -> str:
     lines = [
         "# Scale",
         "",
@@ -96,7 +94,8 @@ def render(asked: dict[str, list[Answered]], weighed: list[pages.Weighed], live:
             "",
             (
                 f"Goal: p99 at most {GOAL_MS:.0f} ms. `store` is the query, `page` the whole page with alarms and who is on duty;"
-                " `work` is the p99 of the processor's time alone, which is what a quiet machine would show."
+                " `work` is the p99 of the processor's time in this process, which is what a quiet machine would show"
+                f"{'; the server has its own beside it' if name.startswith('PostgreSQL') else ''}."
             ),
             "",
             "| asked | found | store p50 | p99 | work | page p50 | p99 | work | |",
@@ -115,6 +114,14 @@ def render(asked: dict[str, list[Answered]], weighed: list[pages.Weighed], live:
         "| page | gzip | as sent | server's time |",
         "| --- | --- | --- | --- |",
         *(f"| `{w.path}` | {w.gzip_kb:.0f} kB | {w.raw_kb:.0f} kB | {w.milliseconds:.0f} ms |" for w in weighed),
+        "",
+        f"## First paint, {min(SIZES):,} tickets",
+        "",
+        "Chromium with a filled cache, from the navigation to the first words on the screen (`performance`, 15 visits).",
+        "",
+        "| page | first byte p50 | first paint p50 | slowest |",
+        "| --- | --- | --- | --- |",
+        *(f"| {p.page} | {p.first_byte:.0f} ms | {p.p50:.0f} ms | {p.slowest:.0f} ms |" for p in painted),
         "",
         "## Live chats at one web process",
         "",

@@ -50,7 +50,7 @@ def measure(folder: Path, widgets: int, threads: int) -> Live:
     with Store(f"sqlite:///{database}") as store:
         store.migrate()
         chats = _chats(store, widgets)
-        with _web(environment, port) as process:
+        with web(environment, port) as process:
             before = _memory(process)
             identity = Identity(
                 environment["SECRET_KEY"], SystemClock(), token_life=timedelta(1), stream_key_life=timedelta(1)
@@ -153,7 +153,7 @@ def _chats(store: Store, number: int) -> list[Conversation]:
 
 
 @contextmanager
-def _web(environment: dict[str, str], port: int) -> Iterator[psutil.Process]:
+def web(environment: dict[str, str], port: int) -> Iterator[psutil.Process]:
     gunicorn = str(Path(sys.executable).parent / "gunicorn")
     command = [gunicorn, "-c", "ops/gunicorn_conf.py", "ops.web:start()"]
     started = subprocess.Popen(command, cwd=HOME, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
