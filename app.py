@@ -224,6 +224,7 @@ class Rooms:
             auth_token=self.settings.twilio_auth_token.get_secret_value(),
             number=self.settings.twilio_from_number,
             duty_phone=self.settings.duty_phone,
+            emergency_account=self.settings.emergency_account_sid,
             emergency_token=self.settings.emergency_auth_token.get_secret_value(),
         )
 

@@ -16,9 +16,9 @@ class PhoneLine:
     number: str  # the hotline's own, E.164
     duty_phone: str  # E.164
     voice: str = "Polly.Zhiyu-Neural"
-    emergency_token: str = field(
-        default="", repr=False
-    )  # signs the webhooks of alarms too, if they have their own account
+    #: Alarms may have an account of their own. Its token signs their webhooks, and those of who rings its number back.
+    emergency_account: str = ""
+    emergency_token: str = field(default="", repr=False)
     ring_seconds: int = 25  # ahead of voicemail, which picks up after about 30 s
 
     def __post_init__(self) -> None:

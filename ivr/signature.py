@@ -16,7 +16,9 @@ PREFIX = "/ivr"
 #: The one path that is no webhook: its upgrade is a GET, signed over its ws(s) address.
 SOCKETS = f"{PREFIX}/relay/"
 #: Calls to staff about emergencies, the only ones that a second account makes.
-ALARMS = f"{PREFIX}/alarms/"
+ALARMS = f"{PREFIX}/alarms"
+#: Where a call goes that comes in at that account's number: a butler returns an alarm that he has missed.
+RETURNED = tuple(f"{PREFIX}/{room}" for room in ("calls", "staff", "fallback", "status"))
 FORM = "application/x-www-form-urlencoded"
 #: Above it stands what no carrier sends: 20,000 Chinese characters are 180 kB in a form, and a monologue must be answered,
 #: not refused. The form is parsed before it can be verified, so a stranger may cost us this much memory.
@@ -30,8 +32,7 @@ class SignatureGuard:
     def __init__(self, line: PhoneLine) -> None:
         self._line = line
         self._validator = RequestValidator(line.auth_token)
-        # calls that were placed before the account was configured still report with the first one's token
-        self._of_alarms = [RequestValidator(line.emergency_token)] if line.emergency_token else []
+        self._of_emergencies = RequestValidator(line.emergency_token) if line.emergency_token else None
 
     def refuse_unsigned(self) -> None:
         """For `before_app_request`, which runs before routing errors are raised: no route can be forgotten."""
@@ -55,9 +56,20 @@ class SignatureGuard:
         if request.mimetype != FORM:
             return "not a form"
         request.max_content_length = LARGEST_BODY
-        validators = [self._validator, *(self._of_alarms if request.path.startswith(ALARMS) else [])]
-        known = any(v.validate(self._line.url(raw_target()), request.form, signature) for v in validators)
+        known = any(v.validate(self._line.url(raw_target()), request.form, signature) for v in self._validators())
         return "" if known else "wrong signature"
+
+    def _validators(self) -> list[RequestValidator]:
+        """The second account's token opens nothing but alarms and, in its own name, calls that come in at its number."""
+        of_all = [self._validator]  # alarms, too, that were placed before the second account was configured
+        if self._of_emergencies is None:
+            return of_all
+        returned = _is_in(RETURNED) and request.form.get("AccountSid") == self._line.emergency_account
+        return [*of_all, self._of_emergencies] if returned or _is_in((ALARMS,)) else of_all
+
+
+def _is_in(rooms: tuple[str, ...]) -> bool:
+    return any(request.path == room or request.path.startswith(f"{room}/") for room in rooms)
 
 
 def raw_target() -> str:

@@ -58,7 +58,7 @@ def test_a_path_that_does_not_exist_tells_a_stranger_nothing(stranger: FlaskClie
 
 
 def test_the_account_of_emergencies_signs_calls_about_alarms_and_nothing_else() -> None:
-    line = replace(LINE, emergency_token="another-token-0123456789")
+    line = replace(LINE, emergency_account="AC" + "e" * 32, emergency_token="another-token-0123456789")
     app = Flask(__name__)
     app.before_request(SignatureGuard(line).refuse_unsigned)
     post = app.test_client().post
@@ -71,6 +71,25 @@ def test_the_account_of_emergencies_signs_calls_about_alarms_and_nothing_else() 
         (call, TOKEN, 404),
     ]:
         assert post(path, data=FORM, headers=sign(BASE_URL + path, FORM, token)).status_code == status, path
+
+
+def test_who_rings_back_the_number_of_emergencies_is_let_in_by_its_own_account_only() -> None:
+    line = replace(LINE, emergency_account="AC" + "e" * 32, emergency_token="another-token-0123456789")
+    app = Flask(__name__)
+    app.before_request(SignatureGuard(line).refuse_unsigned)
+    post = app.test_client().post
+    returned = FORM | {"AccountSid": line.emergency_account}
+    for path in ("/ivr/calls", "/ivr/calls/c0ffee/turns/2", "/ivr/staff/1/menu/1", "/ivr/fallback", "/ivr/status"):
+        for form, token, status in [
+            (returned, line.emergency_token, 404),
+            (returned, "a-strangers-token", 403),
+            (FORM, line.emergency_token, 403),
+            (FORM | {"AccountSid": "AC" + "0" * 32}, line.emergency_token, 403),
+        ]:
+            assert post(path, data=form, headers=sign(BASE_URL + path, form, token)).status_code == status, path
+    for path in ("/ivr/outgoing/1", "/ivr/callsomething", "/ivr/legs/1/status"):
+        signed = sign(BASE_URL + path, returned, line.emergency_token)
+        assert post(path, data=returned, headers=signed).status_code == 403, path
 
 
 def test_other_rooms_are_not_guarded(stranger: FlaskClient) -> None:
