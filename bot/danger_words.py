@@ -23,8 +23,6 @@ _CLAUSE = re.compile(r"[\s,。、;:!?,;:!?…~]+")
 _NOT_CHINESE = re.compile(r"[^\u4e00-\u9fff]+")
 #: How far before a mention "if" and "in case" still govern it.
 _GOVERNS = 12
-#: What was feared or supposed before it no longer governs.
-_BUT = re.compile("但是?|可是|不过")
 #: Sounds are compared in the first so many characters: a caller, not a novel.
 _LONGEST_HEARD = 200
 
@@ -103,7 +101,8 @@ class DangerWords:
         start, end = _clause_around(text, mention.start(), mention.end())
         clause, rest = text[start:end], text[end:]
         behind = text[mention.end() : end]
-        governing = _BUT.split(text[max(0, mention.start() - _GOVERNS) : mention.end()])[-1]
+        governing = text[max(0, mention.start() - _GOVERNS) : mention.end()]
+        governing = self._pattern["but"].split(governing)[-1]
         before = text[start : mention.start()]
         if self._has("negated.before", before) or self._has("negated.behind", behind):
             return "negated"
