@@ -1,9 +1,11 @@
-"""The start is refused while an emergency somewhere would not reach enough people: found in daylight, not at night (STYLE §4.1).
+"""The start is refused while an emergency would not reach enough people today: found in daylight, not at night (STYLE §4.1).
 
-Price: a rota that was imported with a gap keeps a worker from starting again until it is mended; the sentinel shouts
-meanwhile, and `flask --app app doctor` names the gaps before.
+A gap of another day starts, as an error in the log; `flask --app app doctor` and the console's rota name it until it is mended:
+a worker that crashes today must not stay down for next Saturday. Price: a gap of today or tomorrow that was imported keeps a
+worker from starting again until it is mended; the sentinel shouts meanwhile.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -17,13 +19,15 @@ from kernel.errors import ConfigurationError
 
 #: The rota repeats every week.
 _AHEAD = timedelta(days=7)
+#: A gap that begins later leaves a working day to mend it.
+_REFUSED_WITHIN = timedelta(hours=24)
 _SHOWN = 5
 
 log = structlog.get_logger()
 
 
 def demand_complete_ladders(store: FulfillmentStore, standard: Standard, clock: Clock) -> None:
-    """Raises ConfigurationError naming the gaps (see `ladder_gaps`). A database without any community starts, with a
+    """Raises ConfigurationError naming the gaps of the next 24 hours (see `ladder_gaps`). A database without any community starts, with a
     warning: its company is still to be imported, and there is nobody whom a refusal would help.
     """
     with store.read() as tx:
@@ -34,11 +38,20 @@ def demand_complete_ladders(store: FulfillmentStore, standard: Standard, clock: 
             "no_company", remedy="no emergency can reach anybody: import a company (flask --app app import-company)"
         )
         return
-    gaps = ladder_gaps(standard.ladder, company, communities, clock.now(), clock.now() + _AHEAD)
+    now = clock.now()
+    gaps = ladder_gaps(standard.ladder, company, communities, now, now + _AHEAD)
+    soon = [gap for gap in gaps if gap.since < now + _REFUSED_WITHIN]
+    if soon:
+        raise ConfigurationError(
+            f"the ladder is incomplete: {_listed(soon)}: complete staff and duties and import them"
+        )
     if gaps:
-        told = "; ".join(_told(gap) for gap in gaps[:_SHOWN])
-        more = f"; and {len(gaps) - _SHOWN} more" if len(gaps) > _SHOWN else ""
-        raise ConfigurationError(f"the ladder is incomplete: {told}{more}: complete staff and duties and import them")
+        log.error("ladder_gap_ahead", gaps=_listed(gaps), remedy="complete the rota before then (console, or import)")
+
+
+def _listed(gaps: Sequence[Gap]) -> str:
+    more = f"; and {len(gaps) - _SHOWN} more" if len(gaps) > _SHOWN else ""
+    return "; ".join(_told(gap) for gap in gaps[:_SHOWN]) + more
 
 
 def _told(gap: Gap) -> str:

@@ -78,7 +78,7 @@ class Forwarding:
         next_at = next_step_at(
             plan,
             now=case.now,
-            round_began=case.ticket.opened_at if standing.rounds == 0 else case.now,
+            round_began=_owed_since(case) if standing.rounds == 0 else case.now,
             left=len({r.staff.id for r in standing.rungs} - tried),
         )
         case.forward(number + 1, next_at)
@@ -114,6 +114,8 @@ class Forwarding:
         if not standing.rounds or standing.tried or began is None or began > case.now:  # the clock was put back since
             return None
         timeline = case.tx.timeline(case.ticket.id)
+        if any(e.key == "visit_not_come" and e.at >= began for e in timeline):  # accepted in this round, and given back
+            return None
         ends = [e.at for e in timeline if e.key == "ladder_exhausted" and began <= e.at <= case.now]
         if not ends:
             case.tell("ladder_exhausted", actor="worker", round=standing.rounds)
@@ -197,6 +199,17 @@ def _rank(case: Case) -> Rank:
     """Second rungs wait until every alarm has been somebody's first."""
     earlier = [a for a in case.tx.attempts(case.ticket.id) if a.channel == VOICE]
     return Rank.FURTHER if any(a.outcome is not AttemptOutcome.FAILED for a in earlier) else Rank.FIRST
+
+
+def _owed_since(case: Case) -> datetime:
+    """Since when somebody is to be found: since it was reported, or since whoever had it could not come. A ladder whose time
+    was over before it could start (no worker ran) has its time from now on: all people within seconds help nobody.
+    """
+    given_back = [e.at for e in case.tx.timeline(case.ticket.id) if e.key == "visit_not_come"]
+    since = max([case.ticket.opened_at, *given_back])
+    began = min((a.started_at for a in case.tx.attempts(case.ticket.id) if a.started_at >= since), default=case.now)
+    late = began - since >= timedelta(seconds=case.standard.ladder.last_rung_within_seconds)
+    return began if late else since
 
 
 def _probably_never_happened(attempt: Attempt, now: datetime) -> bool:

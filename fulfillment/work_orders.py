@@ -59,15 +59,19 @@ class WorkOrders:
         return self._desk.acknowledge(ticket_id, by=staff.name, staff_id=staff.id)
 
     def pass_on(self, ticket_id: int, staff: Staff) -> None:
-        """The next person is rung now. Once: a repeated key must not skip the next one, too."""
+        """The next person is rung now. Once a round: a repeated key must not skip the next one, too, but whoever is rung
+        again may pass on again.
+        """
         with self._store.write() as tx:
             ticket = tx.ticket(ticket_id, for_update=True)
-            told = any(e.key == "passed_on" and e.actor == staff.name for e in tx.timeline(ticket_id))
-            if told or not ticket.needs_acknowledgement:
+            attempts = tx.attempts(ticket_id)
+            rung_at = max((a.started_at for a in attempts if a.staff_id == staff.id), default=ticket.opened_at)
+            said = [e for e in tx.timeline(ticket_id) if e.key == "passed_on" and e.actor == staff.name]
+            if any(e.at >= rung_at for e in said) or not ticket.needs_acknowledgement:
                 return
             case = Case(tx, ticket, standard=self._standard, now=self._clock.now())
             case.tell("passed_on", actor=staff.name, name=staff.name)
-            case.forward_after(max((a.step for a in tx.attempts(ticket_id)), default=0))
+            case.forward_after(max((a.step for a in attempts), default=0))
 
     def contacted(self, ticket_id: int, staff: Staff) -> bool:
         """He has reached the resident. False: the case is over."""

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from fulfillment.case import Case
 from fulfillment.company import Staff
 from fulfillment.dispatch import next_round_at
 from fulfillment.outbox import Lane, NewTask, Rank, TaskKind, is_due
 from fulfillment.table_faults import ladder_faults
 from fulfillment.ticket import Address, Attempt, AttemptOutcome, Ticket, TicketState
+from fulfillment.work_orders import WorkOrders
 from fulfillment.worker import LEASE
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown, StoreBusy
 from tests.fakes import (
@@ -337,6 +339,60 @@ def test_a_moments_fault_rings_the_next_one_at_once_and_a_longer_one_keeps_the_p
     assert len(drill.attempts(ticket)) == 2
     drill.run_for(seconds=1)
     assert drill.rung(ticket) == [STATION_DUTY_BY_DAY]
+
+
+def test_after_whoever_had_it_cannot_come_the_others_are_rung_at_the_usual_pace(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run()
+    attempt = drill.attempts(ticket)[0]
+    drill.alarms.accept(attempt.id)
+    drill.no_answer(attempt, "completed")
+    drill.run_for(minutes=40)
+    with drill.store.write() as tx:
+        case = Case(tx, tx.ticket(ticket.id, for_update=True), standard=standard(), now=drill.clock.now())
+        case.tell("visit_not_come", actor="王管家", reason="堵车")
+        case.give_back()
+    given_back = drill.clock.now()
+    drill.run_for(minutes=5)
+    after = [(a.started_at - given_back).total_seconds() for a in drill.attempts(ticket)[1:5]]
+    assert after == [0, 60, 120, 180]
+
+
+def test_given_back_by_the_last_of_a_round_it_rings_on_at_once(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.run_for(seconds=245)
+    assert len(drill.attempts(ticket)) == 5
+    drill.alarms.accept(drill.attempts(ticket)[-1].id)
+    with drill.store.write() as tx:
+        case = Case(tx, tx.ticket(ticket.id, for_update=True), standard=standard(), now=drill.clock.now())
+        case.tell("visit_not_come", actor="钱主管", reason="堵车")
+        case.give_back()
+    drill.run()
+    assert [a.staff_id for a in drill.attempts(ticket)][-1] == BUTLER
+
+
+def test_whoever_is_rung_in_the_next_round_may_pass_on_again_when_he_calls_in(drill: Drill) -> None:
+    ticket = drill.open()
+    orders = WorkOrders(drill.store, drill.desk, standard(), drill.clock)
+    butler = orders.staff(BUTLER)
+    for told in (1, 2):
+        for _ in range(30):
+            if [a.staff_id for a in drill.attempts(ticket)].count(BUTLER) == told:
+                break
+            drill.run_for(seconds=20)
+        for _ in range(2):
+            orders.pass_on(ticket.id, butler)
+        drill.run()
+        assert drill.story(ticket).count("passed_on") == told
+        assert [a.staff_id for a in drill.attempts(ticket)][-2:] == [BUTLER, DEPUTY]
+
+
+def test_a_ladder_that_starts_late_is_not_over_in_a_breath(drill: Drill) -> None:
+    ticket = drill.open()
+    drill.clock.advance(minutes=20)  # no worker ran
+    began = drill.clock.now()
+    drill.run_for(minutes=5)
+    assert [(a.started_at - began).total_seconds() for a in drill.attempts(ticket)[:5]] == [0, 60, 120, 180, 240]
 
 
 def test_whom_nothing_reaches_costs_no_time(drill: Drill) -> None:

@@ -80,6 +80,22 @@ def test_the_start_is_refused_and_says_where_and_when(small: FakeStore) -> None:
         demand_complete_ladders(small, standard(), FixedClock())
 
 
+@pytest.mark.parametrize(("days", "starts"), [(0, False), (5, True)])
+def test_a_gap_of_another_day_starts_with_an_error_in_the_log(small: FakeStore, days: int, *, starts: bool) -> None:
+    last = local(FixedClock().now()).date() + timedelta(days=days)
+    with small.write() as tx:
+        tx.replace_duties([replace(d, last=last) if d.role is StaffRole.SUPERVISOR else d for d in tx.duties()])
+    if not starts:
+        with pytest.raises(ConfigurationError, match="nobody is supervisor"):
+            demand_complete_ladders(small, standard(), FixedClock())
+        return
+    with capture_logs() as logs:
+        demand_complete_ladders(small, standard(), FixedClock())
+    [line] = logs
+    assert (line["event"], line["log_level"]) == ("ladder_gap_ahead", "error")
+    assert "nobody is supervisor" in line["gaps"]
+
+
 def test_an_empty_database_starts_with_a_warning() -> None:
     with capture_logs() as logs:
         demand_complete_ladders(FakeStore(), standard(), FixedClock())
