@@ -24,7 +24,7 @@ from kernel.clock import Clock
 from kernel.errors import AlreadyTaken, Conflict
 
 #: What is told over and over while somebody waits; neither is a word of the conversation.
-POSITION, EMPTY_DESK = "handoff.position", "handoff.nobody_on_duty"
+POSITION, EMPTY_DESK, STAYING = "handoff.position", "handoff.nobody_on_duty", "handoff.staying"
 _LOOK_BACK = 20
 
 
@@ -67,9 +67,11 @@ class Company:
 def company(tx: DialogueTx, conversation: Conversation, rules: QueueRules, now: datetime) -> Company:
     told = [m for m in _recent(tx, conversation) if m.author in (Author.BOT, Author.OPERATOR)]
     if not is_attended(tx, rules, now):
-        empty = _since_last(told, POSITION)
+        empty = _since_last(told, POSITION, STAYING)
         first = next((m.at for m in empty if m.data.get("script") == EMPTY_DESK), now)
-        return Company(EMPTY_DESK, leave=now - first >= rules.leave_empty_desk_after)
+        # Whoever chose to stay is not sent away after the first question: it is asked for a second time as long.
+        times = 2 if any(m.data.get("script") == STAYING for m in told) else 1
+        return Company(EMPTY_DESK, leave=now - first >= rules.leave_empty_desk_after * times)
     if told and now - told[-1].at < rules.announce_every / 2:
         return Company("")
     return Company(POSITION)
@@ -79,8 +81,8 @@ def _recent(tx: DialogueTx, conversation: Conversation) -> list[Message]:
     return list(tx.messages(conversation.id, after=max(0, conversation.last_seq - _LOOK_BACK)))
 
 
-def _since_last(messages: list[Message], script: str) -> list[Message]:
-    last = max((n for n, m in enumerate(messages, 1) if m.data.get("script") == script), default=0)
+def _since_last(messages: list[Message], *scripts: str) -> list[Message]:
+    last = max((n for n, m in enumerate(messages, 1) if m.data.get("script") in scripts), default=0)
     return messages[last:]
 
 

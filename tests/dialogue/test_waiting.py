@@ -247,6 +247,27 @@ def test_an_operator_who_comes_in_time_changes_that() -> None:
     assert talk.scripts == ["handoff.position"]
 
 
+def test_who_chose_to_stay_is_asked_a_second_time_before_the_line_is_left() -> None:
+    talk = waits()
+    talk.turn(digits="0")
+    assert talk.scripts == ["handoff.staying"]
+    talk.attended = False
+    for script in (*["handoff.nobody_on_duty"] * 3, "handoff.callback_noted"):
+        talk.clock.advance(seconds=25)
+        talk.turn()
+        assert talk.scripts[0] == script
+
+
+def test_choosing_to_stay_at_an_empty_desk_begins_the_time_anew() -> None:
+    talk = waits()
+    talk.attended = False
+    for digits in ("", "", "0", "", ""):
+        talk.clock.advance(seconds=25)
+        talk.turn(digits=digits)
+    assert talk.scripts == ["handoff.nobody_on_duty"]
+    assert talk.reply.then is Then.WAIT
+
+
 def test_a_desk_that_empties_while_somebody_waits_is_said_first() -> None:
     talk = waits()
     talk.attended = False
