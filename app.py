@@ -77,6 +77,7 @@ from fulfillment.incident_watch import IncidentWatch
 from fulfillment.incidents import Incidents
 from fulfillment.outbox import Lane, Task, TaskKind
 from fulfillment.pins import Pins
+from fulfillment.place_word import WordOfPlace
 from fulfillment.ports import AlarmSender, Deliverer
 from fulfillment.replanning import Replanning
 from fulfillment.robot_messages import RobotSender
@@ -97,6 +98,7 @@ from ivr.carrier import TwilioCarrier
 from ivr.conference_carrier import TwilioConferences
 from ivr.dissatisfied_text import dissatisfied_message, dissatisfied_text
 from ivr.line import PhoneLine
+from ivr.place_text import place_message, place_text
 from ivr.recordings import TwilioRecordings
 from ivr.robot_text import notice_message, notice_text, robot_text, sentinel_words
 from ivr.robots import ChatRobots, robot_address
@@ -419,6 +421,11 @@ class Rooms:
             "robot": visit_message(self.book, self.work_order_links.url),
         }
         visit_word = WordOfVisit(self.store, self.carrier, self.robots, self.standard, self.clock, visit_words)
+        place_words = {
+            "text": place_text(self.book),
+            "robot": place_message(self.book, self.work_order_links.url),
+        }
+        place_word = WordOfPlace(self.store, self.alarm_carrier, self.robots, self.standard, self.clock, place_words)
         ringing = ResidentRinging(self.store, self.carrier, self.standard, self.clock)
         callbacks = CallbackDelivery(Handoff(self.store, self.book, self.clock), self.conferences)
         handoff = HandoffDeliveries(self.store, self.carrier, self.book, self.standard, self.clock)
@@ -439,6 +446,8 @@ class Rooms:
             TaskKind.TELL_BY_ROBOT: word.deliver,
             TaskKind.VISIT_BY_TEXT: visit_word.deliver,
             TaskKind.VISIT_BY_ROBOT: visit_word.deliver,
+            TaskKind.PLACE_BY_TEXT: place_word.deliver,
+            TaskKind.PLACE_BY_ROBOT: place_word.deliver,
             TaskKind.CALL_RESIDENT: ringing.plan,
             TaskKind.RING_RESIDENT: ringing.dial,
             TaskKind.WATCH_RESIDENT_CALL: ringing.watch,

@@ -7,6 +7,7 @@ from fulfillment.case import Case
 from fulfillment.clocks import ClockEvent
 from fulfillment.company import Household
 from fulfillment.incident_watch import promise_look
+from fulfillment.place_word import promise_place_word
 from fulfillment.ports import FulfillmentTx
 from fulfillment.standard import Standard, TicketKind
 from fulfillment.ticket import Address, Ticket, TicketState
@@ -67,7 +68,8 @@ def open_ticket(tx: FulfillmentTx, request: TicketRequest, *, standard: Standard
 
 
 def learn_address(tx: FulfillmentTx, ticket_id: int, learned: Learned, *, standard: Standard, now: datetime) -> Ticket:
-    """More became known. An emergency that nobody has accepted is re-planned to the right butler, due now.
+    """More became known. An emergency that nobody has accepted is re-planned to the right butler, due now; whoever has
+    accepted one is told where it is now.
 
     A given address replaces the old one as a whole, and with it the home; other empty fields keep what is known.
     Raises NotFound.
@@ -104,6 +106,8 @@ def learn_address(tx: FulfillmentTx, ticket_id: int, learned: Learned, *, standa
     ):
         # Being carried out just now: that step re-reads the address when it plans the next one.
         case.forward_after(max((a.step for a in tx.attempts(ticket_id)), default=0))
+    if moved and case.ticket.emergency and case.ticket.is_open and not case.ticket.needs_acknowledgement:
+        promise_place_word(case, butler_id=butler_of(tx, address))
     return case.ticket
 
 

@@ -29,6 +29,10 @@ class TaskKind(StrEnum):
         "visit_by_text"  # {attempt_id, staff_id, appointment_id, news, at}: a butler hears of a visit agreed
     )
     VISIT_BY_ROBOT = "visit_by_robot"  # the same, by a chat robot
+    PLACE_BY_TEXT = (
+        "place_by_text"  # {attempt_id, staff_id, rev, at, place, is_his}: an accepted emergency is somewhere else
+    )
+    PLACE_BY_ROBOT = "place_by_robot"  # the same, by a chat robot
     CONNECT_CALLBACK = "connect_callback"  # {conversation_id, operator_id}: who was rung back is given to his operator
     ANSWER_TURN = (
         "answer_turn"  # {conversation_id, key, text, digits, choice}: a turn was heard, and nobody answered it
@@ -140,6 +144,8 @@ LANE_OF = {
     TaskKind.TELL_BY_ROBOT: Lane.ROBOT,
     TaskKind.VISIT_BY_TEXT: Lane.TEXT,
     TaskKind.VISIT_BY_ROBOT: Lane.ROBOT,
+    TaskKind.PLACE_BY_TEXT: Lane.TEXT,
+    TaskKind.PLACE_BY_ROBOT: Lane.ROBOT,
     TaskKind.TELL_RESIDENT: Lane.TEXT,
     TaskKind.RING_LEG: Lane.TALK,
     TaskKind.SETTLE_LEG: Lane.TALK,

@@ -37,7 +37,14 @@ class Word(Protocol):
 
 
 def promise_message(
-    case: Case, staff_id: int, *, by_text: TaskKind, by_robot: TaskKind, key: str, **payload: Any
+    case: Case,
+    staff_id: int,
+    *,
+    by_text: TaskKind,
+    by_robot: TaskKind,
+    key: str,
+    rank: Rank = Rank.ORDINARY,
+    **payload: Any,
 ) -> None:
     """Enqueues one message for each channel that reaches the person; a repeated call with this key adds nothing."""
     channels = {TEXT: by_text}
@@ -45,7 +52,7 @@ def promise_message(
         channels[ROBOT] = by_robot
     for channel, kind in channels.items():
         told = {**payload, "attempt_id": uuid4().hex, "staff_id": staff_id}
-        case.tx.enqueue(NewTask(kind, f"{key}-{channel}", case.now, told, case.ticket.id, rank=Rank.ORDINARY))
+        case.tx.enqueue(NewTask(kind, f"{key}-{channel}", case.now, told, case.ticket.id, rank=rank))
 
 
 W = TypeVar("W", bound=Word)

@@ -72,6 +72,8 @@ class Drill:
             TaskKind.TELL_INCIDENT,
             TaskKind.WATCH_INCIDENT,
             TaskKind.WARN_BY_TEXT,
+            TaskKind.PLACE_BY_TEXT,
+            TaskKind.PLACE_BY_ROBOT,
         )
         told_elsewhere = dict.fromkeys(elsewhere, lambda _task: None)
         return (
