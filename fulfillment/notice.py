@@ -130,13 +130,14 @@ class Notice:
                     self.failed(attempt)
 
     def failed(self, attempt: Attempt) -> None:
-        """This way to its person is closed. The next rung need not wait if no other way of the same step is left open:
-        otherwise it keeps its time, and he keeps his to read what has just left. A call of which nobody knows what became
-        may be a moment's fault of the carrier's: the next rung is tried at once, the one after it keeps its time.
-        Call after the outcome was written.
+        """This way to its person is closed. The next rung need not wait if no other way of the same step is left on which he
+        could accept: otherwise it keeps its time, and he keeps his to press the link that has just left. A text is no such
+        way. A call of which nobody knows what became may be a moment's fault of the carrier's: the next rung is tried at
+        once, the one after it keeps its time. Call after the outcome was written.
         """
         attempts = self.tx.attempts(attempt.ticket_id)
-        no_way_left = all(a.outcome in _IN_VAIN for a in attempts if a.step == attempt.step)
+        ways = [a for a in attempts if a.step == attempt.step and a.channel != TEXT]
+        no_way_left = all(a.outcome in _IN_VAIN for a in ways)
         before = [a for a in attempts if a.step == attempt.step - 1 and a.channel == VOICE]
         if no_way_left or (
             attempt.outcome is AttemptOutcome.UNKNOWN and all(a.outcome not in _IN_VAIN for a in before)

@@ -15,9 +15,10 @@ from fulfillment.clock_watch import ClockWatch
 from fulfillment.desk import Desk
 from fulfillment.forwarding import Forwarding
 from fulfillment.incident_watch import IncidentWatch
+from fulfillment.notice import ROBOT
 from fulfillment.open_ticket import Learned, TicketRequest, learn_address, open_ticket
 from fulfillment.outbox import TURNS_COUNTED, Lane, Task, TaskKind
-from fulfillment.ports import Alarm, Deliverer
+from fulfillment.ports import Alarm, AlarmSender, Deliverer, FulfillmentTx
 from fulfillment.standard import Standard
 from fulfillment.telling import Telling, TextSender
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock
@@ -44,6 +45,18 @@ def not_here(task: Task) -> None:
     raise AssertionError(msg)
 
 
+class _Robot:
+    """Sends, and nobody hears what became of it."""
+
+    channel = ROBOT
+
+    def reaches(self, tx: FulfillmentTx, attempt: Attempt) -> bool:  # noqa: ARG002 - the Protocol's signature
+        return True
+
+    def send(self, alarms: Sequence[Alarm], lead: Attempt) -> str:  # noqa: ARG002 - as above
+        return ""
+
+
 @dataclass
 class Drill:
     """`run()` carries out what is due now, `run_for` lets time pass and carries out what becomes due on the way."""
@@ -52,13 +65,16 @@ class Drill:
     clock: FixedClock = field(default_factory=FixedClock)
     text_failure: Exception | None = None
     most_tasks_at_once: int = 50
+    robots: bool = False  # everybody has a chat robot, whose message carries a link to accept by
     per_second: float | None = None  # calls and texts that the carrier takes; None: as many as there are
 
     def __post_init__(self) -> None:
         self.carrier = FakeCarrier(self.store)
         self.alarms = Alarms(self.store, standard(), self.clock)
         self.desk = Desk(self.store, standard(), self.clock)
-        senders = [TextSender(self.carrier, self._alarm_text)]
+        senders: list[AlarmSender] = [TextSender(self.carrier, self._alarm_text)]
+        if self.robots:
+            senders.append(_Robot())
         self.forwarding = Forwarding(self.store, standard(), self.clock, senders)
         self.telling = Telling(self.store, self.carrier, standard(), self.clock, senders)
         self.watch = ClockWatch(self.store, standard(), self.clock)
@@ -83,6 +99,7 @@ class Drill:
                 TaskKind.FORWARD_EMERGENCY: self.forwarding.forward,
                 TaskKind.RING_PERSON: self.telling.tell,
                 TaskKind.TEXT_PERSON: self.telling.tell,
+                TaskKind.ROBOT_PERSON: self.telling.tell,
                 TaskKind.WATCH_ATTEMPT: self.telling.watch,
                 TaskKind.WARN_CLOCK: self.watch.warn,
                 TaskKind.BREACH_CLOCK: self.watch.breach,

@@ -44,7 +44,8 @@ class Clocks(RuleBasedStateMachine):
         self._read_tables(standard())
 
     def _read_tables(self, tables: Standard) -> None:
-        """A worker starts: it reads the tables and re-plans what the calendar has moved."""
+        """A worker starts: it reads the tables and re-plans what the calendar has moved. Never twice in one instant."""
+        self.clock.advance(seconds=1)
         self.tables = tables
         self.desk = Desk(self.store, tables, self.clock)
         watch = ClockWatch(self.store, tables, self.clock)

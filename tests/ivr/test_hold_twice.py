@@ -39,7 +39,9 @@ def test_lines_written_while_each_step_is_delivered_several_times(real_store: St
     writer = TwimlWriter(LINE, book, STANDARD.queue, place_names=())
     conferences = Conferences(store, book, clock, hotline=LINE.number, browser_lines=True)
     hotline = ScriptedHotline(store)  # type: ignore[arg-type] # it needs no more than the port
-    calls = CallWebhooks(hotline, conferences, store, book, writer, clock, announce_every=timedelta(hours=1))
+    calls = CallWebhooks(
+        hotline, conferences, store, book, writer, clock, announce_every=timedelta(hours=1), relays=False
+    )
     app = Flask("hold_twice")
     with store.write() as tx:
         tx.add_conversation(
