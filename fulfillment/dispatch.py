@@ -131,15 +131,15 @@ def next_step_at(plan: LadderPlan, *, now: datetime, round_began: datetime, left
     return now + step
 
 
-def next_round_at(plan: LadderPlan, *, ended_at: datetime, round_began: datetime, people: int) -> datetime:
-    """When everybody is told again. A round takes no less time than it takes to let every telephone ring out, however fast
-    its calls failed: messages have left meanwhile, and people need that time to read them.
+def next_round_at(plan: LadderPlan, *, ended_at: datetime, round_began: datetime, linked: int) -> datetime:
+    """When everybody is told again. However fast its calls failed, a round takes no less time than one telephone rings, and
+    where messages have left by which so many people can accept (`linked`), no less than letting each of theirs ring out.
     """
-    return max(ended_at, round_began + _shortest_round(plan, people)) + timedelta(seconds=plan.round_pause_seconds)
+    return max(ended_at, round_began + _shortest_round(plan, linked)) + timedelta(seconds=plan.round_pause_seconds)
 
 
-def _shortest_round(plan: LadderPlan, people: int) -> timedelta:
-    seconds = max(plan.ring_seconds * people, plan.step_seconds)
+def _shortest_round(plan: LadderPlan, linked: int) -> timedelta:
+    seconds = max(plan.ring_seconds * linked, plan.step_seconds) if linked else plan.ring_seconds
     return timedelta(seconds=min(seconds, plan.last_rung_within_seconds))
 
 

@@ -19,7 +19,7 @@ import structlog
 from fulfillment.case import Case
 from fulfillment.company import Community
 from fulfillment.dispatch import Rung, ladder, next_round_at, next_rung, next_step_at
-from fulfillment.notice import DECIDED, LISTED_WITHIN, TASK_OF, VOICE
+from fulfillment.notice import DECIDED, LISTED_WITHIN, ROBOT, TASK_OF, VOICE
 from fulfillment.outbox import NewTask, Rank, Task
 from fulfillment.ports import AlarmSender, FulfillmentStore, FulfillmentTx
 from fulfillment.rota import read_company
@@ -120,8 +120,9 @@ class Forwarding:
         if not ends:
             case.tell("ladder_exhausted", actor="worker", round=standing.rounds)
             self._alarm(case, standing)
-        ended_at, people = min(ends, default=case.now), len(standing.rungs)
-        again_at = next_round_at(self._standard.ladder, ended_at=ended_at, round_began=began, people=people)
+        ended_at = min(ends, default=case.now)
+        links = {a.staff_id for a in case.tx.attempts(case.ticket.id) if a.channel == ROBOT and a.started_at >= began}
+        again_at = next_round_at(self._standard.ladder, ended_at=ended_at, round_began=began, linked=len(links))
         return again_at if again_at > case.now else None
 
     def _alarm(self, case: Case, standing: _Standing) -> None:

@@ -76,7 +76,7 @@ def test_nobody_answers(town: Town, console: httpx.Client) -> None:
     texts = [a for a in read(town, lambda tx: tx.attempts(opened)) if a.channel == "text"]
     assert {a.phone for a in texts} == {a.phone for a in rung}, "everybody has a text, too"
     people = len({a.phone for a in rung})
-    town.wait(lambda: len(attempts(town, opened)) > people, 20)
+    town.wait(lambda: len(attempts(town, opened)) > people, 45)  # a round takes no less than one telephone rings
     again = attempts(town, opened)[people]
     told = facts(town, opened)
     # from the bottom; on a machine so busy that the butler's call is still in doubt, the timeline says that he is left for later
