@@ -327,13 +327,13 @@ class _Acts:
 
     def _accept(self, attempt_id: str) -> str:
         brief = self._rooms.alarms.accept(attempt_id)
-        return "accepted" if brief.accepted_by == brief.staff.name else "taken"
+        return "accepted" if brief.is_his else "taken"
 
     def _accept_all(self, attempt_id: str) -> str:
         """Those that the page listed, as far as they are his: what came in since he has not seen."""
         his, seen = self._order(attempt_id).alarms, request.form.getlist("alarm")
         briefs = [self._rooms.alarms.accept(alarm.attempt_id) for alarm in his if alarm.number in seen]
-        all_his = bool(briefs) and all(b.accepted_by == b.staff.name for b in briefs)
+        all_his = bool(briefs) and all(b.is_his for b in briefs)
         return "accepted_all" if all_his else "some_taken"
 
     def _pass_on(self, attempt_id: str) -> str:

@@ -29,6 +29,7 @@ class AlarmBrief:
     community_name: str  # "" if the community is not known
     still_open: bool  # nobody has accepted and the case has not ended
     accepted_by: str
+    is_his: bool  # he himself has accepted it
     to_tell: int = 1  # alarms of this call that its person has not decided about and nobody else has, this one included
     newest_id: str = ""  # the attempt that joined this call last
 
@@ -125,7 +126,8 @@ class Alarms:
             if attempt.outcome in (AttemptOutcome.ACCEPTED, AttemptOutcome.WITHDRAWN):
                 continue
             name, holder = notice.staff.name, case.ticket.acknowledged_by
-            if case.acknowledge(by=name, staff_id=notice.staff.id) or holder == name:
+            his = case.ticket.is_accepted_by(notice.staff.id, name)
+            if case.acknowledge(by=name, staff_id=notice.staff.id) or his:
                 _decide(notice, attempt, AttemptOutcome.ACCEPTED)
             elif attempt.finished_at is None:
                 _decide(notice, attempt, AttemptOutcome.WITHDRAWN)
@@ -156,6 +158,7 @@ class Alarms:
             community_name=community_name(tx, ticket),
             still_open=ticket.needs_acknowledgement,
             accepted_by=ticket.acknowledged_by,
+            is_his=ticket.is_accepted_by(notice.staff.id, notice.staff.name),
             to_tell=len(notice.to_tell()),
             newest_id=notice.attempts[-1].id,
         )

@@ -129,7 +129,7 @@ class AlarmWebhooks:
         )
 
     def _accepted(self, brief: Brief) -> Sentence:
-        if brief.accepted_by != brief.staff.name:  # somebody was faster, or the matter is over
+        if not brief.is_his:  # somebody was faster, or the matter is over
             return self._not_needed(brief)
         return self._sentence(
             "alarm.accepted", ticket=brief.ticket.number, place=one_line(self._place(brief)), phone=_phone(brief)
@@ -142,7 +142,7 @@ class AlarmWebhooks:
         return self._sentence("alarm.accepted_all", count=len(briefs), places=places[:_MOST_PLACES])
 
     def _not_needed(self, brief: Brief) -> Sentence:
-        if brief.accepted_by == brief.staff.name:
+        if brief.is_his:
             return self._accepted(brief)
         if brief.accepted_by:
             return self._sentence("alarm.taken", accepted_by=brief.accepted_by)

@@ -49,6 +49,11 @@ class Brief(Protocol):
         ...
 
     @property
+    def is_his(self) -> bool:
+        """Whoever the call is with has accepted it himself."""
+        ...
+
+    @property
     def to_tell(self) -> int:
         """Alarms of this call that are still to be decided, this one included."""
         ...

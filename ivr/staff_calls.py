@@ -226,7 +226,7 @@ class StaffWebhooks:
         match choice:
             case "accept":
                 ticket = self._orders.accept(ticket_id, staff)
-                if ticket.acknowledged_by and ticket.acknowledged_by != staff.name:
+                if ticket.acknowledged_by and not ticket.is_accepted_by(staff.id, staff.name):
                     return self._say("staff.taken", accepted_by=ticket.acknowledged_by)
                 return self._say("staff.accepted", number=ticket.number)
             case "pass_on":

@@ -65,6 +65,7 @@ def visited(store: FakeStore, console: tuple[str, Day]) -> int:
     Desk(store, STANDARD, clock).acknowledge(ticket.id, by=butler.name, staff_id=BUTLER)
     visits.arrive(ticket.id, butler, "3号楼门口")
     visits.judge(ticket.id, butler, Responsibility("inside_home", 4550, agreed=True))
+    visits.tick(ticket.id, butler, ["agreement"])
     visits.use(ticket.id, butler, Material("k", "球阀", 1, 4550), agreed=True)
     visits.measure(ticket.id, butler, Measured("CW-07", 140, -6.0, [Reading("客厅", 19.5), Reading("主卧", 16.0)]))
     visits.finish(ticket.id, butler, "")

@@ -191,6 +191,17 @@ def test_a_step_that_was_claimed_before_the_acknowledgement_calls_nobody(drill: 
     assert drill.carrier.calls == []
 
 
+def test_of_two_people_of_one_name_one_has_accepted(drill: Drill) -> None:
+    with drill.store.write() as tx:
+        tx.upsert_staff(replace(tx.staff(DEPUTY), name=tx.staff(BUTLER).name))
+    ticket = drill.open()
+    drill.run_for(seconds=61)
+    his, namesakes = drill.attempts(ticket)
+    assert drill.alarms.accept(his.id).is_his
+    told = drill.alarms.accept(namesakes.id)
+    assert (told.is_his, told.accepted_by, told.attempt.outcome) == (False, "王管家", AttemptOutcome.WITHDRAWN)
+
+
 def test_accepting_ends_the_ladder_and_a_step_that_is_left_over_calls_nobody(drill: Drill) -> None:
     ticket = drill.open()
     drill.run()

@@ -112,6 +112,10 @@ class Brief:
     to_tell: int = 1
     newest_id: str = ATTEMPT
 
+    @property
+    def is_his(self) -> bool:
+        return self.accepted_by == self.staff.name
+
 
 def a_brief() -> Brief:
     ticket = Ticket(
