@@ -283,7 +283,7 @@ def read_work_order(rooms: Rooms, tx: DialogueTx, attempt_id: str) -> WorkOrder:
 
 
 def _incident(tx: DialogueTx, ticket: Ticket) -> str:
-    belongs = None if ticket.emergency or ticket.details.get("vulnerable") == "yes" else tx.attachment_of(ticket.id)
+    belongs = None if ticket.comes_first else tx.attachment_of(ticket.id)
     incident = tx.incident(belongs.incident_id) if belongs is not None else None
     return incident.title if incident is not None and incident.is_running else ""
 

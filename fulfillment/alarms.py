@@ -114,7 +114,6 @@ class Alarms:
                 elif status in _TEXT_FAILED:
                     _finish(notice, attempt, AttemptOutcome.FAILED)
                     notice.tell(attempt, "text_failed", reason=status)
-                    notice.failed(attempt)
 
     def _accept(self, tx: FulfillmentTx, attempt_ids: Sequence[str]) -> None:
         """Tickets are locked in one order by everybody, and before their person."""

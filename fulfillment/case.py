@@ -80,7 +80,7 @@ class Case:
         """The cause is known and lies outside the home (docs/adr/0017): nobody is owed on site, everything else is. Not so in
         an emergency, nor where somebody old or ill lives (J1). What was broken by then stays broken.
         """
-        if self.ticket.emergency or self.ticket.details.get("vulnerable") == "yes":
+        if self.ticket.comes_first:
             return
         owed = [clock for clock, rule in self._running() if rule.stops is ClockEvent.ARRIVED]
         for clock in owed:

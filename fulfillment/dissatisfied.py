@@ -9,6 +9,7 @@ from datetime import datetime
 
 from fulfillment.case import Case, community_name
 from fulfillment.company import Staff, StaffRole
+from fulfillment.notice import ROBOT, TEXT
 from fulfillment.outbox import Task, TaskKind
 from fulfillment.ports import FulfillmentTx
 from fulfillment.staff_message import StaffMessages, promise_message
@@ -41,8 +42,7 @@ def promise_word(case: Case, call_id: int) -> None:
         promise_message(
             case,
             staff_id,
-            by_text=TaskKind.TELL_BY_TEXT,
-            by_robot=TaskKind.TELL_BY_ROBOT,
+            kinds={TEXT: TaskKind.TELL_BY_TEXT, ROBOT: TaskKind.TELL_BY_ROBOT},
             key=f"dissatisfied-{call_id}-{staff_id}",
         )
     if not people:

@@ -29,9 +29,7 @@ class TaskKind(StrEnum):
         "visit_by_text"  # {attempt_id, staff_id, appointment_id, news, at}: a butler hears of a visit agreed
     )
     VISIT_BY_ROBOT = "visit_by_robot"  # the same, by a chat robot
-    PLACE_BY_TEXT = (
-        "place_by_text"  # {attempt_id, staff_id, rev, at, place, is_his}: an accepted emergency is somewhere else
-    )
+    PLACE_BY_TEXT = "place_by_text"  # {attempt_id, staff_id, place, is_his}: an accepted emergency is somewhere else
     PLACE_BY_ROBOT = "place_by_robot"  # the same, by a chat robot
     CONNECT_CALLBACK = "connect_callback"  # {conversation_id, operator_id}: who was rung back is given to his operator
     ANSWER_TURN = (

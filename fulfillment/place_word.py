@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from fulfillment.case import Case, community_name
 from fulfillment.company import Staff, StaffRole
+from fulfillment.notice import ROBOT, TEXT
 from fulfillment.outbox import Rank, Task, TaskKind
 from fulfillment.ports import FulfillmentTx
 from fulfillment.staff_message import StaffMessages, promise_message
@@ -46,12 +47,10 @@ def promise_place_word(case: Case, *, butler_id: int | None) -> None:
         promise_message(
             case,
             staff_id,
-            by_text=TaskKind.PLACE_BY_TEXT,
-            by_robot=TaskKind.PLACE_BY_ROBOT,
+            kinds={TEXT: TaskKind.PLACE_BY_TEXT, ROBOT: TaskKind.PLACE_BY_ROBOT},
             key=f"place-{case.ticket.id}-{case.ticket.rev}-{staff_id}",
             rank=Rank.FURTHER,
-            rev=case.ticket.rev,
-            at=(case.now + _SETTLES_AFTER).isoformat(),
+            after=_SETTLES_AFTER,
             place=_written(case.ticket),
             is_his=is_his,
         )
@@ -64,7 +63,7 @@ class WordOfPlace(StaffMessages[PlaceWord]):
         """Never of a place that has changed again (that is promised anew), nor of a case that is over."""
         if not ticket.is_open or task.payload["place"] != _written(ticket):
             return None
-        return max(now, min(datetime.fromisoformat(task.payload["at"]), now + _SETTLES_AFTER))
+        return now
 
     def _word(self, tx: FulfillmentTx, task: Task, ticket: Ticket, staff: Staff, attempt: Attempt) -> PlaceWord:
         return PlaceWord(attempt, ticket, staff, community_name(tx, ticket), task.payload["is_his"])

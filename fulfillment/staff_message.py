@@ -40,19 +40,21 @@ def promise_message(
     case: Case,
     staff_id: int,
     *,
-    by_text: TaskKind,
-    by_robot: TaskKind,
+    kinds: Mapping[str, TaskKind],
     key: str,
     rank: Rank = Rank.ORDINARY,
+    after: timedelta = timedelta(0),
     **payload: Any,
 ) -> None:
-    """Enqueues one message for each channel that reaches the person; a repeated call with this key adds nothing."""
-    channels = {TEXT: by_text}
-    if robot_of(case.tx, case.tx.staff(staff_id)):
-        channels[ROBOT] = by_robot
-    for channel, kind in channels.items():
+    """Enqueues one message for each channel that reaches the person (`kinds`: by TEXT and ROBOT), due `after` so long; a
+    repeated call with this key adds nothing.
+    """
+    has_robot = bool(robot_of(case.tx, case.tx.staff(staff_id)))
+    for channel, kind in kinds.items():
+        if channel == ROBOT and not has_robot:
+            continue
         told = {**payload, "attempt_id": uuid4().hex, "staff_id": staff_id}
-        case.tx.enqueue(NewTask(kind, f"{key}-{channel}", case.now, told, case.ticket.id, rank=rank))
+        case.tx.enqueue(NewTask(kind, f"{key}-{channel}", case.now + after, told, case.ticket.id, rank=rank))
 
 
 W = TypeVar("W", bound=Word)

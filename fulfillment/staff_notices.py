@@ -14,6 +14,7 @@ from fulfillment.case import Case, community_name
 from fulfillment.clocks import Calendar, ClockAction, ClockRule
 from fulfillment.company import Staff, StaffRole
 from fulfillment.dispatch import is_on_duty, ladder
+from fulfillment.notice import ROBOT, TEXT
 from fulfillment.outbox import Task, TaskKind
 from fulfillment.ports import FulfillmentTx
 from fulfillment.rota import read_company
@@ -69,8 +70,7 @@ def promise_notices(case: Case, clock: TicketClock, rule: ClockRule, occasion: O
         promise_message(
             case,
             staff_id,
-            by_text=TaskKind.NOTICE_BY_TEXT,
-            by_robot=TaskKind.NOTICE_BY_ROBOT,
+            kinds={TEXT: TaskKind.NOTICE_BY_TEXT, ROBOT: TaskKind.NOTICE_BY_ROBOT},
             key=f"notice-{clock.id}-{clock.rev}-{occasion}-{staff_id}",
             clock_id=clock.id,
             rev=clock.rev,
@@ -99,8 +99,7 @@ def hand_on(case: Case) -> None:
             promise_message(
                 case,
                 staff_id,
-                by_text=TaskKind.NOTICE_BY_TEXT,
-                by_robot=TaskKind.NOTICE_BY_ROBOT,
+                kinds={TEXT: TaskKind.NOTICE_BY_TEXT, ROBOT: TaskKind.NOTICE_BY_ROBOT},
                 key=f"handed-{case.ticket.id}-{case.ticket.rev}-{staff_id}",
                 clock_id=clock.id,
                 rev=clock.rev,

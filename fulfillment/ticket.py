@@ -92,6 +92,11 @@ class Ticket:
         """Emergencies that no named human has accepted yet: the ladder goes on, the console alarms."""
         return self.emergency and self.state is TicketState.NEW
 
+    @property
+    def comes_first(self) -> bool:
+        """An emergency, or somebody old, ill or disabled lives there (J1)."""
+        return self.emergency or self.details.get("vulnerable") == "yes"
+
     def is_accepted_by(self, staff_id: int, name: str) -> bool:
         """Whether this member of staff accepted it and still has it; a name alone may be two people's."""
         return self.assignee_id == staff_id and bool(name) and self.acknowledged_by == name

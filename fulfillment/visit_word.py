@@ -11,6 +11,7 @@ from enum import StrEnum
 from fulfillment.appointment import Appointment
 from fulfillment.case import Case, community_name
 from fulfillment.company import Staff
+from fulfillment.notice import ROBOT, TEXT
 from fulfillment.outbox import Task, TaskKind
 from fulfillment.ports import FulfillmentTx
 from fulfillment.staff_message import StaffMessages, promise_message
@@ -47,8 +48,7 @@ def promise_visit_word(case: Case, appointment: Appointment, news: VisitNews) ->
     promise_message(
         case,
         appointment.staff_id,
-        by_text=TaskKind.VISIT_BY_TEXT,
-        by_robot=TaskKind.VISIT_BY_ROBOT,
+        kinds={TEXT: TaskKind.VISIT_BY_TEXT, ROBOT: TaskKind.VISIT_BY_ROBOT},
         key=f"visit-{appointment.id}-{news}",
         appointment_id=appointment.id,
         news=news.value,

@@ -91,27 +91,22 @@ class TwilioCarrier:
         return sid_of(call.sid)
 
     def text(self, *, to: str, body: str, attempt_id: str) -> str:
-        message = self._client.messages.create(
-            to=to,
-            from_=self._line.number,
-            body=body,
-            status_callback=self._line.url(f"/ivr/alarms/{attempt_id}/text-status"),
-        )
-        return sid_of(message.sid)
+        return self._send(to, body, f"/ivr/alarms/{attempt_id}/text-status")
 
     def told_text(self, *, to: str, body: str, told_id: int) -> str:
         """To a resident, about an incident; what becomes of it is reported."""
-        reports = self._line.url(f"/ivr/told/{told_id}/text-status")
-        return sid_of(
-            self._client.messages.create(to=to, from_=self._line.number, body=body, status_callback=reports).sid
-        )
+        return self._send(to, body, f"/ivr/told/{told_id}/text-status")
 
     def word_text(self, *, to: str, body: str, text_id: int) -> str:
         """To a resident, about his ticket; what becomes of it is reported."""
-        reports = self._line.url(f"/ivr/words/{text_id}/text-status")
-        return sid_of(
-            self._client.messages.create(to=to, from_=self._line.number, body=body, status_callback=reports).sid
+        return self._send(to, body, f"/ivr/words/{text_id}/text-status")
+
+    def _send(self, to: str, body: str, reports: str) -> str:
+        """A text whose delivery is reported to this path."""
+        message = self._client.messages.create(
+            to=to, from_=self._line.number, body=body, status_callback=self._line.url(reports)
         )
+        return sid_of(message.sid)
 
     def plain_text(self, *, to: str, body: str) -> str:
         """One that nobody waits to hear about: the sentinel may have no database to write a delivery report into."""

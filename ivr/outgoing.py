@@ -34,9 +34,8 @@ def text_status(reports: TakesTextReports) -> Callable[[int], Response]:
     """Answers the delivery reports of texts about incidents."""
 
     def told_status(told_id: int) -> Response:
-        form = request.form
-        status = form.get("MessageStatus") or form.get("SmsStatus", "")
-        reports.told_event(told_id, status=status, sid=form.get("MessageSid") or form.get("SmsSid", ""))
+        sid = request.form.get("MessageSid") or request.form.get("SmsSid", "")
+        reports.told_event(told_id, status=_message_status(), sid=sid)
         return Response(status=204)
 
     return told_status
@@ -46,10 +45,14 @@ def word_status(reports: TakesTextReports) -> Callable[[int], Response]:
     """Answers the delivery reports of texts about a ticket."""
 
     def status_of_word(text_id: int) -> Response:
-        reports.word_event(text_id, status=request.form.get("MessageStatus") or request.form.get("SmsStatus", ""))
+        reports.word_event(text_id, status=_message_status())
         return Response(status=204)
 
     return status_of_word
+
+
+def _message_status() -> str:
+    return request.form.get("MessageStatus") or request.form.get("SmsStatus", "")
 
 
 class OutgoingWebhooks:

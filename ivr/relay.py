@@ -17,6 +17,7 @@ from simple_websocket import ConnectionClosed
 from dialogue.conversation import Expect, Reply, Then, Turn
 from ivr.ports import AnswersTurns, Log
 from ivr.spoken import speakable, without_control
+from ivr.twiml import most_keys
 
 LONGEST_SPEECH = 1000
 _LONGEST_DIGITS = 32
@@ -30,10 +31,6 @@ _WITHIN_A_NUMBER_SECONDS = 4.0
 _SPEAKING_SECONDS = 60.0
 #: The relay sends an utterance in parts without telling which is the last one.
 _AFTER_A_PART_SECONDS = 4.0
-#: Where more than one key is an answer, # or this many end it; elsewhere one key is enough. As the Gather has it (ivr.twiml).
-_MANY_KEYS: Mapping[Expect, int] = {
-    Expect.ADDRESS: _LONGEST_DIGITS, Expect.NUMBER: 6, Expect.PHONE: 12, Expect.CARD: 20,
-}  # fmt: skip
 #: Why a session was left: # where one key is an answer; the action of <Connect> asks who it is (ivr.staff_calls).
 SIGN_IN, SIGN_IN_KEY = "sign-in", "#"
 
@@ -117,7 +114,7 @@ class RelaySession:
     def _pressed(self, digit: str) -> bool:
         if digit not in set("0123456789*#"):
             return True
-        most = 1 if self._reply.takes_one_key else _MANY_KEYS.get(self._reply.expect, 1)
+        most = 1 if self._reply.takes_one_key else most_keys(self._reply.expect) or _LONGEST_DIGITS
         if digit == SIGN_IN_KEY and most == 1:
             self._leave(SIGN_IN)
             return False

@@ -36,6 +36,14 @@ _LISTENING: dict[Expect, dict[str, Any]] = {
     # 12 digits: area code of four with a number of eight; a mobile number ends with # or after the pause.
     Expect.PHONE: {"finish_on_key": "#", "num_digits": 12, "timeout": 10, "speech_timeout": 3},
 }
+
+
+def most_keys(expect: Expect) -> int | None:
+    """How many keys end an answer before its #; None: no number of them does."""
+    most: int | None = _LISTENING[expect].get("num_digits")
+    return most
+
+
 #: While waiting for, or talking with, a person: how long one listening lasts before the log is read again.
 _HOLD_LISTENING: dict[str, Any] = {"num_digits": 1, "timeout": 3, "speech_timeout": 1}
 #: Behind music there is hardly any silence to be listened to: the music itself may be talked into.

@@ -561,7 +561,7 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeEditionTx, FakeVisitT
             return (
                 not ticket.needs_acknowledgement,
                 not ticket.is_open,
-                not (ticket.is_open and (ticket.emergency or ticket.details.get("vulnerable") == "yes")),
+                not (ticket.is_open and ticket.comes_first),
                 min(due, default=_FAR_FUTURE),
                 -ticket.opened_at.timestamp(),
             )
