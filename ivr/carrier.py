@@ -7,8 +7,11 @@ a 5xx or an answer nobody can read it may have happened: CarrierUnknown, and the
 import json
 import threading
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TooLate
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -46,13 +49,15 @@ class TwilioCarrier:
         api_base_url: str,
         clock: Clock,
         http: Callable[[], HttpClient] | None = None,
+        limit_seconds: float = LIMIT_SECONDS,
     ) -> None:
+        self._limit = limit_seconds
         self._line = line
         self._clock = clock
         self._account_sid = account_sid
         self._api_base_url = api_base_url
         # requests applies the limit to connecting and to the answer separately: half of it each.
-        self._http = http or (lambda: TwilioHttpClient(timeout=LIMIT_SECONDS / 2))
+        self._http = http or (lambda: TwilioHttpClient(timeout=limit_seconds / 2))
         # One client per thread: TwilioHttpClient hands its answer through an attribute of itself, so that two threads
         # sharing one could receive each other's SID.
         self._of_thread = threading.local()
@@ -149,7 +154,7 @@ class TwilioCarrier:
     def _client(self) -> Client:
         client: Client | None = getattr(self._of_thread, "client", None)
         if client is None:
-            self._of_thread.transport = transport = TranslatingHttpClient(self._http(), self._clock)
+            self._of_thread.transport = transport = TranslatingHttpClient(self._http, self._clock, self._limit)
             client = Client(
                 self._account_sid,
                 self._line.auth_token,
@@ -166,17 +171,22 @@ class TwilioCarrier:
 class TranslatingHttpClient(HttpClient):  # type: ignore[misc]  # the library is untyped
     """The door where foreign errors enter: raises CarrierBusy, CarrierRefused, CarrierUnknown, each with its cause."""
 
-    def __init__(self, inner: HttpClient, clock: Clock) -> None:
-        super().__init__(inner.logger, is_async=False, timeout=inner.timeout)
-        self._inner = inner
+    def __init__(self, make: Callable[[], HttpClient], clock: Clock, limit_seconds: float) -> None:
+        self._make = make
+        self._inner = make()
+        super().__init__(self._inner.logger, is_async=False, timeout=self._inner.timeout)
         self._clock = clock
+        self._limit = limit_seconds
         #: How far the carrier's clock is ahead of ours, by its last answer that told the time.
         self.ahead = timedelta(0)
 
     def request(self, method: str, uri: str, *args: Any, **kwargs: Any) -> Response:
         what = f"{method} {PurePosixPath(urlsplit(uri).path).name}"
         try:
-            response = self._inner.request(method, uri, *args, **kwargs)
+            response = _within(self._limit, partial(self._inner.request, method, uri, *args, **kwargs))
+        except TooLate as exc:
+            self._inner = self._make()  # the other one may still hand over its late answer through itself
+            raise CarrierUnknown(f"{what}: no answer in {self._limit:.0f} s") from exc
         except (RequestException, OSError) as exc:
             msg = f"{what}: {type(exc).__name__}"
             raise CarrierUnknown(msg) from exc
@@ -192,6 +202,22 @@ class TranslatingHttpClient(HttpClient):  # type: ignore[misc]  # the library is
         if not 200 <= status < 300 or not body:  # noqa: PLR2004 - whatever is not a readable success
             raise CarrierUnknown(f"{what}: {status}, {len(response.text)} characters")
         return response
+
+
+def _within(seconds: float, ask: Callable[[], Response]) -> Response:
+    """In a thread of its own, because no limit of `requests` covers a slow name server and an answer that drips. Raises
+    TooLate, and whatever `ask` raises. A daemon: nobody who wants to stop waits for it.
+    """
+    answer: Future[Response] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(ask())
+        except BaseException as exc:  # noqa: BLE001 - handed to who asked
+            answer.set_exception(exc)
+
+    threading.Thread(target=run, name="carrier", daemon=True).start()
+    return answer.result(seconds)
 
 
 def _json(text: str) -> Mapping[str, Any]:

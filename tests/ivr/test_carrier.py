@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -258,6 +258,29 @@ def test_the_default_transport_gives_up(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(CarrierUnknown):
         TwilioCarrier(LINE, account_sid=ACCOUNT, api_base_url=LOCAL, clock=FixedClock()).call_status(SID)
     assert limits == [LIMIT_SECONDS / 2]
+
+
+def test_an_answer_that_drips_is_given_up_and_its_transport_with_it() -> None:
+    """Each byte is on time for `requests`, the whole of them never."""
+    made: list[HttpClient] = []
+    dripping = Event()
+
+    def drip() -> Response:
+        dripping.wait(10)
+        return answer_with(a_call(), 201)
+
+    def transport() -> HttpClient:
+        made.append(_Bare(drip if not made else lambda: answer_with(a_call())))
+        return made[-1]
+
+    carrier = TwilioCarrier(
+        LINE, account_sid=ACCOUNT, api_base_url=LOCAL, clock=FixedClock(), http=transport, limit_seconds=0.05
+    )
+    with pytest.raises(CarrierUnknown, match="no answer"):
+        carrier.call(to=BUTLER, attempt_id=ATTEMPT)
+    assert carrier.call_status(SID) == "queued"
+    assert len(made) == 2
+    dripping.set()
 
 
 def test_each_thread_has_a_transport_of_its_own() -> None:
