@@ -50,9 +50,9 @@ bench: prerequisites ## one turn against a bare parse, callers against Rasa's ow
 	@$(PYTHON) ops/setup.py dev nlu model settings database $(if $(SCALE),system)
 	@$(VENV)/python -m $(if $(SCALE),ops.scale,ops.bench)
 
-drills: prerequisites ## breaks the product while emergencies run and counts (30 min; QUICK=1: 3 min; PROVE=1: each drill must turn red; writes docs/drills.md)
+drills: prerequisites ## breaks the product while emergencies run and counts (30 min; QUICK=1: 3 min; PROVE=1: each drill must turn red; ONLY=name: that one; writes docs/drills.md)
 	@$(PYTHON) ops/setup.py dev nlu model settings database system
-	@$(VENV)/python -m ops.drills $(if $(QUICK),--quick) $(if $(PROVE),--prove)
+	@$(VENV)/python -m ops.drills $(if $(QUICK),--quick) $(if $(PROVE),--prove) $(if $(ONLY),--only $(ONLY))
 
 attack: prerequisites ## schemathesis at the chat's API, wapiti at chat and console (8 min; writes docs/attack.md)
 	@$(PYTHON) ops/setup.py dev nlu model settings database

@@ -15,7 +15,7 @@ from types import FrameType
 
 from ops.drills.breakages import DRILLS, FULL, PROOF, QUICK, Drill, Missing, Size
 from ops.drills.ledger import Tally
-from ops.drills.page import write_report
+from ops.drills.page import write_again, write_proofs, write_report
 from ops.drills.sabotage import NOTICED_AS
 from ops.drills.stage import Outcome, Stage, Wish
 from ops.nlu_process import nlu_server
@@ -31,7 +31,9 @@ class OutOfTime(Exception):
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m ops.drills", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a look in three minutes instead of the promise")
-    parser.add_argument("--only", nargs="+", choices=sorted(DRILLS), help="these drills; no report is written")
+    parser.add_argument(
+        "--only", nargs="+", choices=sorted(DRILLS), help="these drills; their rows of the report are replaced"
+    )
     parser.add_argument("--prove", action="store_true", help="with each drill's sabotage: all of them must turn red")
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--keep", type=Path, help="leave logs and databases in this folder")
@@ -51,9 +53,12 @@ def main() -> int:
     seconds = time.monotonic() - began
     print(f"{len(outcomes)} drills in {seconds:.0f} s", flush=True)
     if chosen.prove:
+        write_proofs(outcomes)
         return int(not all(outcome.noticed for outcome in outcomes))
     if not chosen.only:
         write_report(outcomes, quick=chosen.quick, seed=chosen.seed, seconds=seconds)
+    elif not chosen.quick:
+        write_again(outcomes)
     return int(any(o.misses for o in outcomes))
 
 
@@ -89,6 +94,7 @@ def _prove(drills: list[Drill], size: Size, folder: Path, nlu_url: str, seed: in
     for drill in drills:
         for sabotage in drill.sabotage:
             outcome = _alone(drill, size, folder / f"red-{drill.name}-{sabotage}", nlu_url, seed, sabotage)
+            outcome.sabotage = sabotage
             outcome.noticed = bool(outcome.skipped) or any(NOTICED_AS[sabotage] in miss for miss in outcome.misses)
             print(f"    {sabotage}: {'noticed' if outcome.noticed else 'NOT NOTICED'}", flush=True)
             outcomes.append(outcome)

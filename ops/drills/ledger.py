@@ -106,7 +106,7 @@ class Tables:
 
     tickets: Sequence[Ticket]
     attempts: Sequence[Attempt]
-    kills: Sequence[datetime] = ()  # when the drill killed the worker
+    deaths: Sequence[tuple[datetime, datetime]] = ()  # since when, until when there was no worker
 
 
 def in_real_time(tables: Tables, clock_set: Sequence[tuple[datetime, timedelta]], now: datetime) -> Tables:
@@ -192,7 +192,7 @@ def tally(
 ) -> Tally:
     """`now`: until when was looked; a ladder that has neither run through nor had its ten minutes is not judged."""
     counted = Tally(emergencies=len(emergencies))
-    books = _Books(record, limits, duty_phone, tables.kills)
+    books = _Books(record, limits, duty_phone, tables.deaths)
     for attempt in tables.attempts:
         books.attempts_of[attempt.ticket_id].append(attempt)
     mine: list[Ticket] = []
@@ -211,7 +211,7 @@ class _Books:
     record: Record
     limits: Limits
     duty_phone: str
-    kills: Sequence[datetime]
+    deaths: Sequence[tuple[datetime, datetime]]
     attempts_of: dict[int, list[Attempt]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -253,9 +253,15 @@ def _count_one(counted: Tally, emergency: Emergency, tickets: Sequence[Ticket], 
     first = min([*rings, *messages] if books.limits.by_message else rings or messages)
     committed = min(t.opened_at for t in tickets)
     counted.rings.append((first - committed).total_seconds())
-    after = (first - max([committed, *(k for k in books.kills if k < first)])).total_seconds()
-    if after > books.limits.first_ring.total_seconds():
-        counted.late.append(f"{emergency.name}: {after:.1f} s")
+    worked = first - committed - _without_worker(books.deaths, committed, first)
+    if worked > books.limits.first_ring:
+        counted.late.append(f"{emergency.name}: {worked.total_seconds():.1f} s")
+
+
+def _without_worker(deaths: Sequence[tuple[datetime, datetime]], since: datetime, until: datetime) -> timedelta:
+    """How much of this time. Whoever is killed every second gets somewhere all the same, or has not kept ten seconds after a kill."""
+    spans = (min(end, until) - max(began, since) for began, end in deaths)
+    return sum((span for span in spans if span > timedelta(0)), timedelta(0))
 
 
 def _judge_ladder(counted: Tally, ticket: Ticket, books: _Books, now: datetime) -> None:

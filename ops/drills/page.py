@@ -35,17 +35,47 @@ _NOT_SHOWN = (
 
 
 def write_report(outcomes: Sequence[Outcome], *, quick: bool, seed: int, seconds: float) -> None:
+    """Of a whole run. What was proved before stays on the page, with its date."""
     run = {
-        "at": local(datetime.now(UTC)).isoformat(timespec="minutes"),
+        "at": _now(),
         "quick": quick,
         "seed": seed,
         "seconds": round(seconds),
         "cores": os.cpu_count(),
         "scale": SCALE,
     }
-    figures: dict[str, Any] = {"run": run, "drills": [_figures(o) for o in outcomes]}
+    _write({"run": run, "drills": [_figures(o) for o in outcomes], "proofs": _written().get("proofs", {})})
+
+
+def write_again(outcomes: Sequence[Outcome]) -> None:
+    """Of some drills that were run again alone: their rows are replaced, each with its own date."""
+    written = _written()
+    again = {o.name: _figures(o) | {"at": _now()} for o in outcomes}
+    _write(written | {"drills": [again.get(row["drill"], row) for row in written["drills"]]})
+
+
+def write_proofs(outcomes: Sequence[Outcome]) -> None:
+    """Of sabotaged drills: whether they turned red for their sabotage."""
+    written = _written()
+    proofs = written.setdefault("proofs", {})
+    for outcome in outcomes:
+        if not outcome.skipped:
+            proofs.setdefault(outcome.name, {})[outcome.sabotage] = {"noticed": outcome.noticed, "at": _now()}
+    _write(written)
+
+
+def _now() -> str:
+    return local(datetime.now(UTC)).isoformat(timespec="minutes")
+
+
+def _written() -> dict[str, Any]:
+    figures: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
+    return figures
+
+
+def _write(figures: dict[str, Any]) -> None:
     FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    PAGE.write_text(_page(run, outcomes), encoding="utf-8")
+    PAGE.write_text(_page(figures), encoding="utf-8")
 
 
 def _figures(outcome: Outcome) -> dict[str, Any]:
@@ -74,14 +104,17 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
 
 
-def _page(run: dict[str, Any], outcomes: Sequence[Outcome]) -> str:
-    red = [o for o in outcomes if o.misses]
-    skipped = [o for o in outcomes if o.skipped]
+def _page(figures: dict[str, Any]) -> str:
+    run, rows, proofs = figures["run"], figures["drills"], figures.get("proofs", {})
+    red = [row for row in rows if row["misses"]]
+    skipped = [row["drill"] for row in rows if row["skipped"]]
+    again = [f"{row['drill']} ({row['at']})" for row in rows if row.get("at")]
     verdict = "All targets met." if not red else f"**Targets missed in {len(red)} drills.**"
     lines = [
         "# Drills",
         "",
         f"`make drills{' QUICK=1' if run['quick'] else ''}`, {run['at']}, {run['cores']} cores, seed {run['seed']}, {run['seconds']} s. {verdict}",
+        *([f"Run again alone since: {', '.join(again)}."] if again else []),
         "",
         _METHOD,
         "",
@@ -89,34 +122,39 @@ def _page(run: dict[str, Any], outcomes: Sequence[Outcome]) -> str:
         "",
         "| drill | emergencies | calls | lost | double | late | after ack. | ladder > 10 min | first ring p50 | p99 | |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
-        *[_row(o) for o in outcomes],
+        *[_row(row) for row in rows],
         "",
         "- **lost**: nobody was rung or texted. A resident who reached only the duty phone (fault instructions) is not lost.",
         "- **double**: two calls for one attempt, two people in one step, or two alarmed tickets for one leak.",
-        "- **late**: first ring later than 10 s after the turn's commit or, if that is later, the worker's last kill before it (30 s for the full disk). Calm: 2 s at p99.",
+        "- **late**: first ring later than 10 s after the turn's commit, the time in which a killed worker was not yet back left out (30 s for the full disk). Calm: 2 s at p99.",
         f"- **after ack.**: a call placed after the case was accepted; {IN_FLIGHT.total_seconds():g} s are allowed to a request that was under way.",
         "- **ladder > 10 min**: nobody accepted, and not all rungs had been rung by (scaled) minute 10, the last one by minute 8.",
         "",
     ]
-    for outcome in outcomes:
-        found = [*outcome.misses, *outcome.notes]
-        if outcome.skipped:
-            found.append(f"skipped: {outcome.skipped}")
-        only_duty = outcome.tally.duty_phone_only
-        if only_duty:
-            found.append(f"{only_duty} residents were put through to the duty phone by the fault instructions")
+    for row in rows:
+        found = [*row["misses"], *row["notes"]]
+        if row["skipped"]:
+            found.append(f"skipped: {row['skipped']}")
+        if row["by_duty_phone_only"]:
+            found.append(
+                f"{row['by_duty_phone_only']} residents were put through to the duty phone by the fault instructions"
+            )
         if found:
-            lines += [f"**{outcome.name}** ({outcome.what}): {'; '.join(found)}.", ""]
+            lines += [f"**{row['drill']}** ({DRILLS[row['drill']].what}): {'; '.join(found)}.", ""]
     if skipped:
-        lines += [f"Skipped on this machine: {', '.join(o.name for o in skipped)}.", ""]
+        lines += [f"Skipped on this machine: {', '.join(skipped)}.", ""]
     lines += [
         "## Each of them can fail",
         "",
         "`make drills PROVE=1` takes one safeguard out of the product (`ops/drills/sabotage.py`) and demands that the drill turns red:",
         "",
-        "| drill | what is broken | safeguard taken out |",
-        "| --- | --- | --- |",
-        *[f"| {d.name} | {d.what} | {', '.join(f'`{s}`' for s in d.sabotage)} |" for d in DRILLS.values()],
+        "| drill | what is broken | safeguard taken out | the drill turned red for it |",
+        "| --- | --- | --- | --- |",
+        *[
+            f"| {d.name} | {d.what} | `{s}` | {_proved(proofs, d.name, s)} |"
+            for d in DRILLS.values()
+            for s in d.sabotage
+        ],
         "",
         "## What the drills do not show",
         "",
@@ -126,10 +164,18 @@ def _page(run: dict[str, Any], outcomes: Sequence[Outcome]) -> str:
     return "\n".join(lines)
 
 
-def _row(outcome: Outcome) -> str:
-    t = outcome.tally
-    if outcome.skipped:
-        return f"| {outcome.name} | skipped |" + " |" * 9
-    cells = [t.emergencies, t.calls, len(t.lost), len(t.double), len(t.late), len(t.after), len(t.unfinished)]
-    times = [f"{v:.2f} s" if v is not None else "-" for v in (t.median, t.quantile(0.99))]
-    return f"| {outcome.name} | {' | '.join(map(str, cells))} | {' | '.join(times)} | {'**red**' if outcome.misses else 'green'} |"
+def _row(row: dict[str, Any]) -> str:
+    if row["skipped"]:
+        return f"| {row['drill']} | skipped |" + " |" * 9
+    counted = ("emergencies", "calls", "lost", "double", "late", "after_acknowledgement", "unfinished")
+    cells = [str(row[name]) for name in counted]
+    rings = [row["first_ring_p50"], row["first_ring_p99"]]
+    cells += ["-" if seconds is None else f"{seconds:.2f} s" for seconds in rings]
+    return f"| {row['drill']} | {' | '.join(cells)} | {'**red**' if row['misses'] else 'green'} |"
+
+
+def _proved(proofs: dict[str, Any], drill: str, sabotage: str) -> str:
+    proof = proofs.get(drill, {}).get(sabotage)
+    if proof is None:
+        return "not tried"
+    return str(proof["at"]) if proof["noticed"] else f"**no** ({proof['at']})"

@@ -52,7 +52,9 @@ def no_reread() -> None:
     """Nobody looks again whether the case was accepted, and accepting cancels nothing."""
     from fulfillment.case import Case  # noqa: PLC0415
     from fulfillment.ticket import Ticket  # noqa: PLC0415
+    from storage.tickets import TicketRows  # noqa: PLC0415
 
+    _replace(TicketRows, "unaccepted", lambda _tx, ticket_ids: frozenset(ticket_ids))
     _replace(Ticket, "needs_acknowledgement", property(lambda ticket: ticket.emergency))
     _replace(Case, "stop_ladder", lambda _case: None)
 

@@ -59,7 +59,8 @@ class Stage:
         self.random = random.Random(seed)
         self.notes: list[str] = []
         self.complaints: list[str] = []
-        self.kills: list[datetime] = []
+        self.deaths: list[tuple[datetime, datetime]] = []
+        self._killed_at: datetime | None = None
         self._clock_set: list[tuple[datetime, timedelta]] = []
         self.clock_file = self.folder / "clock"
         self.set_clock(0)
@@ -120,7 +121,7 @@ class Stage:
         self.set_clock(0)
         self.staff.accepting = self.wish.accepting
         self.residents.everybody = []
-        self.notes, self.complaints, self.kills = [], [], []
+        self.notes, self.complaints, self.deaths = [], [], []
 
     def complain(self, what: str) -> None:
         """A target of this drill only was missed."""
@@ -151,12 +152,15 @@ class Stage:
             self._the_nursery.start(instance)
         if not self.wait(lambda: self._workers_started() > before, _STARTS_WITHIN_SECONDS):
             raise TimeoutError(self.town.logs())
+        if self._killed_at is not None:
+            self.deaths.append((self._killed_at, datetime.now(UTC)))
+            self._killed_at = None
 
     def _workers_started(self) -> int:
         return sum(f.read_bytes().count(b"worker_started") for f in self.folder.glob("worker*.log"))
 
     def kill_worker(self, instance: str = "1") -> None:
-        self.kills.append(datetime.now(UTC))
+        self._killed_at = datetime.now(UTC)
         if f"worker-{instance}" in self.town.processes:
             self.town.kill(f"worker-{instance}")
         else:
@@ -200,7 +204,7 @@ class Stage:
                     tickets = [t for t in tx.tickets(limit=_MOST_TICKETS) if t.emergency]
                     attempts = [a for t in tickets for a in tx.attempts(t.id)]
                     return in_real_time(
-                        Tables(tickets, attempts, tuple(self.kills)), self._clock_set, datetime.now(UTC)
+                        Tables(tickets, attempts, tuple(self.deaths)), self._clock_set, datetime.now(UTC)
                     )
             except HotlineError:
                 if time.monotonic() > until:
@@ -323,4 +327,5 @@ class Outcome:
     misses: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     skipped: str = ""
+    sabotage: str = ""  # the safeguard that was taken out of the product
     noticed: bool = False  # the sabotage, when there was one

@@ -89,12 +89,13 @@ def test_late() -> None:
     assert slow.misses(replace(LIMITS, first_ring_p99=timedelta(seconds=2)))
 
 
-def test_late_is_counted_from_the_last_kill_before_the_ring() -> None:
+def test_late_leaves_out_the_time_without_a_worker() -> None:
     calls = (replace(CALL, rang_at=after(14)),)
-    for kills, late in (((), 1), ((after(3),), 1), ((after(3), after(5)), 0), ((after(15),), 1)):
-        tables = Tables((TICKET,), (ATTEMPT,), kills)
+    for down, late in (((), 1), (((3, 6),), 1), (((3, 8),), 0), (((1, 4), (5, 7)), 0), (((-5, 3), (15, 30)), 1)):
+        deaths = tuple((after(began), after(ended)) for began, ended in down)
+        tables = Tables((TICKET,), (ATTEMPT,), deaths)
         found = tally([Emergency(number=RESIDENT)], tables, Record(calls, ()), LIMITS, duty_phone=DUTY, now=LATER)
-        assert (len(found.late), found.rings) == (late, [14.0]), kills
+        assert (len(found.late), found.rings) == (late, [14.0]), down
 
 
 def test_a_call_after_the_acceptance() -> None:
