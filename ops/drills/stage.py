@@ -18,7 +18,7 @@ import httpx
 import psutil
 import yaml
 
-from fulfillment.ticket import Ticket
+from fulfillment.ticket import AttemptOutcome, Ticket
 from kernel.errors import HotlineError
 from ops.drills.ledger import Call, Limits, Record, Tables, Tally, calls_of, in_real_time, tally
 from ops.drills.people import Residents, Staff
@@ -214,6 +214,10 @@ class Stage:
     def mine(self) -> list[Ticket]:
         """Tickets of this drill's emergencies."""
         return [t for t in self.tables().tickets if any(e.is_told_by(t) for e in self.residents.everybody)]
+
+    def is_asking_the_carrier(self) -> bool:
+        """Somebody is being dialled, and what became of it is not written down yet."""
+        return any(a.outcome is AttemptOutcome.DIALLING for a in self.tables().attempts)
 
     def calls_for(self, ticket_id: int) -> list[Call]:
         return calls_of([a for a in self.tables().attempts if a.ticket_id == ticket_id], self.record())
