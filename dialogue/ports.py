@@ -10,6 +10,7 @@ from dialogue.chat import Picture, Rating, Receipt, Side
 from dialogue.conversation import Author, Channel, Conversation, Floor, Message
 from dialogue.leg import Leg
 from dialogue.private_note import PrivateNote
+from fulfillment.look import Look
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
 
 
@@ -94,6 +95,14 @@ class DialogueTx(FulfillmentTx, Protocol):
 
     def private_notes(self, conversation_id: str) -> Sequence[PrivateNote]:
         """As they were written."""
+        ...
+
+    def add_look(self, look: Look) -> None:
+        """Stores a look whose id is 0. Wakes no live page."""
+        ...
+
+    def looks(self, *, who: str = "", subject: str = "", before: int | None = None, limit: int = 100) -> Sequence[Look]:
+        """The newest first; `who`, `subject`: "" = all; `before`: only those with a smaller id."""
         ...
 
     def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None:

@@ -44,6 +44,12 @@ class Household:
     area_m2: float = 0.0
     paid: bool = True
     vulnerable: bool = False  # old, ill or disabled: comes first (J1)
+    usage: str = "residential"  # residential | other: not a home, ours ends at the entry valve well (Y1)
+    arrears_fen: int = 0  # of earlier seasons (Y3)
+
+    @property
+    def is_residential(self) -> bool:
+        return self.usage == "residential"
 
 
 class StaffRole(StrEnum):

@@ -214,6 +214,34 @@ class CallCount:
     longest_wait: timedelta | None
 
 
+@dataclass(frozen=True, slots=True)
+class LinesUsed:
+    """How many calls there were at one time at most, and since when; `bought`: how many the carrier lets in, 0 = not known."""
+
+    most: int
+    since: datetime | None
+    bought: int = 0
+    few_from: float = 1.0
+
+    @property
+    def are_few(self) -> bool:
+        return 0 < self.bought * self.few_from <= self.most
+
+
+def count_lines(
+    calls: Sequence[tuple[datetime, datetime | None]], now: datetime, *, bought: int, few_from: float
+) -> LinesUsed:
+    """Each call from when to when, None: it is still there. One that ends as another begins was not beside it."""
+    ends = [(ended or now, -1) for _, ended in calls]
+    most, there = 0, 0
+    since: datetime | None = None
+    for at, change in sorted([*ends, *((began, 1) for began, _ in calls)]):
+        there += change
+        if there > most:
+            most, since = there, at
+    return LinesUsed(most, since, bought, few_from)
+
+
 def count_calls(
     conversations: Mapping[str, int], rings: Sequence[timedelta | None], waits: Sequence[Wait], three_rings: timedelta
 ) -> CallCount:

@@ -33,6 +33,10 @@ class ReportTx(Protocol):
         """By channel."""
         ...
 
+    def calls_begun(self, period: Period) -> Sequence[tuple[datetime, datetime | None]]:
+        """Each call with a resident, in or out, in this order: from when to when; None: it is not over."""
+        ...
+
     def operators_rung(self, period: Period) -> Sequence[timedelta | None]:
         """How long each telephone of an operator rang until it was answered; None: it was not."""
         ...

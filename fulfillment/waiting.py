@@ -67,6 +67,8 @@ class QueueRules:
     open_assigned_within: timedelta
     assign_again_after: timedelta
     three_rings: timedelta
+    lines: int | None
+    few_lines_from: float
     look_back: timedelta
     enough_waits: int
     longest_told_minutes: int

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import distinct, func, select
 
+from dialogue.conversation import Channel, Floor
 from dialogue.leg import LegRole
 from fulfillment.incident import Incident
 from fulfillment.report import Answers, KindCount, Outcome, OwnerCount, Period, PromiseCount, Reported
@@ -108,6 +109,17 @@ class ReportRows(Rows):
             .group_by(conversation.channel)
         )
         return {str(row["channel"]): row["opened"] for row in self._all(statement)}
+
+    def calls_begun(self, period: Period) -> Sequence[tuple[datetime, datetime | None]]:
+        conversation = schema.conversation.c
+        statement = (
+            select(conversation.opened_at, conversation.last_at, conversation.floor)
+            .where(within(conversation.opened_at, period), conversation.channel == Channel.PHONE)
+            .order_by(conversation.opened_at, conversation.id)
+        )
+        return [
+            (row["opened_at"], row["last_at"] if row["floor"] == Floor.ENDED else None) for row in self._all(statement)
+        ]
 
     def operators_rung(self, period: Period) -> Sequence[timedelta | None]:
         leg = schema.conference_leg.c

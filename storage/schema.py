@@ -29,6 +29,7 @@ from fulfillment.appointment import AppointmentState
 from fulfillment.company import OperatorRole, StaffRole
 from fulfillment.incident import IncidentState, Recheck
 from fulfillment.incident_news import Occasion, ToldState
+from fulfillment.look import LookedAt
 from fulfillment.outbox import Lane
 from fulfillment.pin_tries import PinVerdict
 from fulfillment.recording import RecordingKind, RecordingState
@@ -140,6 +141,8 @@ household = Table(
     Column("area_m2", Float, nullable=False),
     Column("paid", Boolean, nullable=False),
     Column("vulnerable", Boolean, nullable=False),
+    Column("usage", Words, nullable=False, server_default="residential"),
+    Column("arrears_fen", Integer, nullable=False, server_default="0"),
     Index(None, "community_id", "building", "unit", "room"),
 )
 
@@ -773,6 +776,16 @@ Index(
 )
 Index("ix_outbox_leased", outbox.c.lane, outbox.c.lease_until, sqlite_where=IS_LEASED, postgresql_where=IS_LEASED)
 Index("ix_outbox_dead", outbox.c.due_at, sqlite_where=IS_DEAD, postgresql_where=IS_DEAD)
+
+look = Table(
+    "look",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("who", Words, nullable=False),
+    Column("what", words_of(LookedAt), nullable=False),
+    Column("subject", Words, nullable=False, index=True),
+)
 
 #: Lanes whose turns are counted: one row a lane, shared by all workers. No turn before `free_at`.
 lane_turn = Table(

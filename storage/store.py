@@ -30,6 +30,7 @@ from storage.conversations import ConversationRows
 from storage.door import translated
 from storage.editions import EditionRows
 from storage.incidents import IncidentRows
+from storage.looks import LookRows
 from storage.outbox import OutboxRows
 from storage.private_notes import PrivateNoteRows
 from storage.profiles import ProfileRows
@@ -45,6 +46,7 @@ class Tx(
     ConferenceRows,
     ConversationRows,
     EditionRows,
+    LookRows,
     TicketRows,
     OutboxRows,
     PrivateNoteRows,

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from dialogue.conversation import Channel, Floor
 from dialogue.leg import LegRole
 from fulfillment.incident import Incident
 from fulfillment.report import Answers, KindCount, Outcome, OwnerCount, Period, PromiseCount, Reported, outcome_of
@@ -96,6 +97,11 @@ class FakeReportTx:
 
     def conversations_opened(self, period: Period) -> Mapping[str, int]:
         return dict(Counter(str(c.channel) for c in self._t.conversations.values() if period.has(c.opened_at)))
+
+    def calls_begun(self, period: Period) -> Sequence[tuple[datetime, datetime | None]]:
+        calls = [c for c in self._t.conversations.values() if c.channel is Channel.PHONE and period.has(c.opened_at)]
+        calls.sort(key=lambda c: (c.opened_at, c.id))
+        return [(c.opened_at, c.last_at if c.floor is Floor.ENDED else None) for c in calls]
 
     def operators_rung(self, period: Period) -> Sequence[timedelta | None]:
         legs = [leg for leg in self._t.legs.values() if leg.role is LegRole.OPERATOR and period.has(leg.started_at)]

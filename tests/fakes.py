@@ -23,6 +23,7 @@ from dialogue.leg import Leg, LegMode
 from dialogue.private_note import PrivateNote
 from fulfillment.announcement import Announcement
 from fulfillment.company import Community, Duty, Household, Operator, OperatorRole, Staff, StaffRole, Station
+from fulfillment.look import Look
 from fulfillment.outbox import FARTHEST, Lane, NewTask, Rank, Task, is_due, lane_of
 from fulfillment.profile import ProfileChoice
 from fulfillment.recording import Recording, RecordingState
@@ -226,6 +227,7 @@ class _Tables:
     operators: dict[int, Operator] = field(default_factory=dict)
     announcements: dict[int, Announcement] = field(default_factory=dict)
     private_notes: list[PrivateNote] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
     tickets: dict[int, Ticket] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     clocks: dict[int, TicketClock] = field(default_factory=dict)
@@ -995,6 +997,15 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeEditionTx, FakeVisitT
 
     def private_notes(self, conversation_id: str) -> Sequence[PrivateNote]:
         return [n for n in self._t.private_notes if n.conversation_id == conversation_id]
+
+    def add_look(self, look: Look) -> None:
+        assert look.id == 0
+        looks = self._writing().looks
+        looks.append(replace(look, id=len(looks) + 1))
+
+    def looks(self, *, who: str = "", subject: str = "", before: int | None = None, limit: int = 100) -> Sequence[Look]:
+        found = [k for k in self._t.looks if who in ("", k.who) and subject in ("", k.subject)]
+        return [k for k in reversed(found) if before is None or k.id < before][:limit]
 
     def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None:
         return self._t.replies.get((conversation_id, key))

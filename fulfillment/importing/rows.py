@@ -20,6 +20,7 @@ CompanyObject = Station | Staff | Community | Duty | Household | Operator
 
 _NAME_LIMIT, _TEXT_LIMIT, _KEY_LIMIT, _PLACE_LIMIT = 40, 120, 32, 8
 _LARGEST_HOME_M2 = 100_000.0  # whole public buildings are households too
+_LARGEST_ARREARS = 10_000_000.0  # yuan
 _SHOWN = 40  # characters of a bad value that are repeated in the message
 _KEY = re.compile(r"[0-9A-Za-z._-]+")
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?E\+?\d+", re.IGNORECASE)
@@ -302,6 +303,8 @@ def _household(row: RowReader, known: Known, words: Words) -> Household:
         area_m2=row.number("area_m2", _LARGEST_HOME_M2),
         paid=row.flag("paid", default=True),
         vulnerable=row.flag("vulnerable", default=False),
+        usage=row.choice("usage", words.usages, "residential"),
+        arrears_fen=round(row.number("arrears", _LARGEST_ARREARS) * 100),
     )
 
 

@@ -48,6 +48,7 @@ class Words:
     empty: frozenset[str]
     flags: Mapping[str, bool]
     installations: Mapping[str, str]
+    usages: Mapping[str, str]
     duty_roles: Mapping[str, str]
     operator_roles: Mapping[str, str]
     decoration: Mapping[str, tuple[str, ...]]  # longest first
@@ -96,6 +97,7 @@ def load_words(file: Path) -> Words:
             empty=frozenset({""} | {folded(word) for word in raw["empty"]}),
             flags={folded(w): True for w in raw["yes_words"]} | {folded(w): False for w in raw["no_words"]},
             installations=_synonyms(raw["installations"]),
+            usages=_synonyms(raw["usages"]),
             duty_roles=_synonyms(raw["duty_roles"]),
             operator_roles=_synonyms(raw["operator_roles"]),
             decoration={

@@ -37,6 +37,24 @@ def test_a_row_becomes_a_household(company: FakeStore, words: Words, csv_file: W
 
 
 @pytest.mark.parametrize(
+    ("cells", "stored"),
+    [("居民,", (True, 0)), (",0", (True, 0)), ("非居民,1860.50", (False, 186050)), ("商铺,300", (False, 30000))],
+)
+def test_what_a_home_is_used_for_and_owes(
+    cells: str, stored: tuple[bool, int], company: FakeStore, words: Words, csv_file: Write
+) -> None:
+    table = f"卡号,小区,楼号,房号,用热性质,往年欠费\n1,翠湖花园,3,501,{cells}\n"
+    report = _import(company, words, csv_file("households.csv", table))
+    assert report.problems == []
+    assert (_home(company, "1").is_residential, _home(company, "1").arrears_fen) == stored
+
+
+def test_a_debt_that_is_no_number_is_said(company: FakeStore, words: Words, csv_file: Write) -> None:
+    report = _import(company, words, csv_file("households.csv", "卡号,小区,楼号,房号,往年欠费\n1,翠湖花园,3,501,有\n"))
+    assert [problem.column for problem in report.problems] == ["往年欠费"]
+
+
+@pytest.mark.parametrize(
     ("said", "stored"),
     [
         ("3", "3"),

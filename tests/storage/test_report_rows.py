@@ -19,6 +19,7 @@ from fulfillment.report import (
     PromiseCount,
     by_clause,
     count_calls,
+    count_lines,
     day_period,
     outcome_of,
 )
@@ -168,6 +169,28 @@ def test_calls_chats_rings_and_waits(store: DialogueStore) -> None:
     assert (count.rings, count.answered, count.in_three_rings) == (3, 2, 1)
     assert (count.waited, count.taken, count.left, count.called_back) == (3, 2, 1, 0)
     assert (count.median_wait, count.longest_wait) == (timedelta(minutes=3), timedelta(minutes=4))
+
+
+def test_calls_at_one_time(store: DialogueStore) -> None:
+    """W6d: chats hold no line, a call that ends as another begins was not beside it, an open one goes on."""
+    minutes = [(0, 10), (5, 20), (10, 12), (11, None), (30, 31)]
+    with store.write() as tx:
+        for n, (began, ended) in enumerate(minutes):
+            floor = Floor.BOT if ended is None else Floor.ENDED
+            last_at = NOW + timedelta(minutes=ended or 12)
+            opened_at = NOW + timedelta(minutes=began)
+            tx.add_conversation(a_conversation(f"p{n}", opened_at=opened_at, last_at=last_at, floor=floor))
+        tx.add_conversation(a_conversation("chat", channel=Channel.CHAT, opened_at=NOW + timedelta(minutes=11)))
+        tx.add_conversation(a_conversation("old", opened_at=datetime(2026, 10, 1, tzinfo=UTC)))
+    with store.read() as tx:
+        calls = tx.calls_begun(NOVEMBER)
+    assert len(calls) == len(minutes)
+    assert [ended is None for _, ended in calls] == [False, False, False, True, False]
+    used = count_lines(calls, NOW + HOUR, bought=4, few_from=0.75)
+    assert (used.most, used.since, used.are_few) == (3, NOW + timedelta(minutes=11), True)
+    assert not count_lines(calls, NOW + HOUR, bought=0, few_from=0.75).are_few, "nobody knows how many there are"
+    assert not count_lines(calls, NOW + HOUR, bought=5, few_from=0.75).are_few
+    assert count_lines([], NOW, bought=1, few_from=0.8).most == 0
 
 
 def test_incidents_belong_to_the_month_in_which_homes_went_cold(store: DialogueStore) -> None:

@@ -11,6 +11,7 @@ from dialogue.ports import DialogueStore
 from dialogue.private_note import PrivateNote
 from fulfillment.announcement import Announcement, Scope
 from fulfillment.company import Duty, Household, Operator, OperatorRole, Staff, StaffRole
+from fulfillment.look import Look, LookedAt
 from fulfillment.outbox import Lane, NewTask, Rank, Task, TaskKind
 from fulfillment.ticket import Address, AttemptOutcome, ClockState, TicketState, TimelineEntry
 from fulfillment.ticket_filter import Standing, TicketFilter
@@ -117,6 +118,31 @@ class TestCompany:
             assert list(tx.households_by_phone("")) == []
             assert tx.operator_by_login("admin") == tx.operator(3)
             assert tx.operator_by_login("ADMIN") is None
+
+    def test_who_looked_at_what_is_read_newest_first(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            for n, (who, subject) in enumerate((("op1", "ticket:1"), ("op2", "ticket:1"), ("op1", "ticket:2"))):
+                tx.add_look(Look(0, NOW + n * MINUTE, who, LookedAt.TICKET, subject))
+        with store.read() as tx:
+            everything = tx.looks()
+            assert [(k.who, k.subject) for k in everything] == [
+                ("op1", "ticket:2"), ("op2", "ticket:1"), ("op1", "ticket:1"),
+            ]  # fmt: skip
+            assert everything[0].at == NOW + 2 * MINUTE
+            assert everything[0].what is LookedAt.TICKET
+            assert [k.subject for k in tx.looks(who="op1")] == ["ticket:2", "ticket:1"]
+            assert [k.who for k in tx.looks(subject="ticket:1")] == ["op2", "op1"]
+            assert list(tx.looks(before=everything[1].id)) == [everything[2]]
+            assert list(tx.looks(limit=1)) == [everything[0]]
+        with pytest.raises((HotlineError, AssertionError)), store.read() as tx:
+            tx.add_look(Look(0, NOW, "op1", LookedAt.TICKET, "ticket:1"))
+
+    def test_what_a_home_is_used_for_and_owes_is_kept(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            assert (tx.household(1).is_residential, tx.household(1).arrears_fen) == (True, 0)
+            tx.upsert_household(replace(tx.household(1), usage="other", arrears_fen=186050))
+        with store.read() as tx:
+            assert (tx.household(1).is_residential, tx.household(1).arrears_fen) == (False, 186050)
 
     def test_homes_at_an_address_as_far_as_it_is_known(self, store: DialogueStore) -> None:
         with store.read() as tx:

@@ -1,0 +1,29 @@
+"""Who looked at which resident's data (N17, X1). Append-only: nothing changes or deletes one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class LookedAt(StrEnum):
+    """TICKET, CONVERSATION, INCIDENT: the whole page; NUMBER: one telephone number in full; SHEET: on paper, number included."""
+
+    TICKET = "ticket"
+    CONVERSATION = "conversation"
+    NUMBER = "number"
+    SHEET = "sheet"
+    PICTURE = "picture"
+    RECORDING = "recording"
+    INCIDENT = "incident"
+    EXPORT = "export"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """`subject`: what a page's address calls it ("ticket:12", "household:5"); of an export what was asked for."""
+
+    id: int
+    at: datetime
+    who: str  # login of the operator
+    what: LookedAt
+    subject: str
