@@ -137,7 +137,7 @@ class VisitActs:
     def _judge(self, ticket_id: int, staff: Staff) -> str:
         form = request.form
         try:
-            judged = Responsibility(form.get("ground", ""), _fen(), agreed="agreed" in form)
+            judged = Responsibility(form.get("ground", ""), _fen(), agreed="agreed" in form, settled="settled" in form)
             self._visits.judge(ticket_id, staff, judged)
         except BadInput:
             return "bad_judged"

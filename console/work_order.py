@@ -5,7 +5,7 @@ foreign form knows it, and no page sends it on as a referrer. It names one perso
 A GET changes nothing, ever: chat programs open links by themselves to show a preview.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -123,7 +123,9 @@ class WorkOrder:
     pictures: Sequence[VisitPicture]
     appointment: Appointment | None
     slots: Sequence[datetime]  # his free ones, for a case that gets an appointment
-    before_leaving: Sequence[str]  # what is known of this home and is to be settled first (Y1, Y3): keys of its words
+    before_leaving: Sequence[
+        tuple[str, Mapping[str, str]]
+    ]  # what is known of this home (Y1, Y3): words and their blanks
     incident: str  # its title while the cause outside is being put right: no visit is owed to this home; else ""
     warranty: Warranty | None  # an earlier repair of the same fault that still holds (H5)
     alarms: Sequence[OpenAlarm]  # all his open ones, this one included

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.understanding import EMERGENCIES, Intent, Source
 from dialogue.conversation import Channel, Expect, QuickReply, Then
@@ -42,7 +43,7 @@ class Asking(KnownCases):
             return self.next_urgent("another matter in an emergency")
         if self.state.matter != kind:
             self.put_aside()
-        self.set(matter=kind, symptom=self.symptom_of_new_matter(), asked="", tries=0, silences=0)
+        self.set(matter=kind, symptom=self.symptom_of_new_matter(), asked="", tries=0, silences=0, told_minutes=None)
         self.tell("hearing.noting_down")
         if self.doubtful:
             return self.confirm_community()
@@ -84,7 +85,7 @@ class Asking(KnownCases):
             return self.next_urgent(reason)
         if not self.state.matter:
             return self.anything_else(reason)
-        for item in self.tables.kinds[self.state.matter].asks:
+        for item in (*self.tables.kinds[self.state.matter].asks, "told"):
             question = self.ask_address(reason) if item == "address" else self.ask_detail(item, reason)
             if question is not None:
                 return question
@@ -100,6 +101,8 @@ class Asking(KnownCases):
 
     def ask_detail(self, item: str, reason: str) -> Decision | None:
         slots = self.state.slots
+        if item == "told":
+            return self.ask_told(reason)
         if item == "contact_phone" and (slots.phone or self.facts.peer or self.asked == "contact_phone"):
             return None
         if item == "what_happened" and (slots.story or len(self.state.symptom) >= TOLD_ENOUGH):
@@ -109,6 +112,25 @@ class Asking(KnownCases):
         if QUESTIONS[item].optional and (self.detail(item) or not self.ask_once(item)):
             return None
         return self.ask(item, reason)
+
+    def ask_told(self, reason: str) -> Decision | None:
+        """Of a member of staff who reports an ordinary case: when the resident told him, once a case (G7g)."""
+        case = f"told-{self.state.matter}-{len(self.state.ticket_ids)}"
+        if not self.state.reported_by or self.state.matter == "callback" or not self.ask_once(case):
+            return None
+        minutes = self.facts.told_by_key
+        options = tuple(QuickReply(f"told:{m}", str(m), str(n)) for n, m in enumerate(minutes, 1))
+        return self.ask("told", reason, options=(*options, HUMAN), minutes=minutes)
+
+    def answer_told(self) -> Decision | None:
+        """By key, or in words ("half an hour ago"); what says nothing of it is asked once more and then left open."""
+        offered = {f"told:{m}": timedelta(minutes=m) for m in self.facts.told_by_key}
+        ago = offered.get(self.chosen, self.tables.phrases.told_ago(self.heard.text))
+        if ago is None:
+            return None
+        self.set(told_minutes=round(ago.total_seconds() / 60))
+        self.set_slots(visit_time=self.before.slots.visit_time)  # "this morning" was no time for a visit
+        return self.next_step("told when")
 
     def ask_first_slot(self, reason: str) -> Decision | None:
         """G9, then the times; a single free time in what he has said already needs no question."""
@@ -247,11 +269,29 @@ class Asking(KnownCases):
             return self.ask("read_back", reason, symptom=symptom, visit_time=visit_time, address="")
         return self.ask("read_back", reason, symptom=symptom, visit_time=visit_time)
 
+    @property
+    def home_itself(self) -> Home | None:
+        """The home that surely asks: card and name were right, or its registered number calls."""
+        if self.facts.proven_home is not None:
+            return self.facts.proven_home
+        home = self.home
+        return home if home is not None and self.is_phone and home in self.facts.caller_homes else None
+
+    def tell_whose_part(self, kind: TicketKind) -> None:
+        """Y1 to whom it concerns; Y3 to the home itself and nobody else (N17). The case is opened all the same."""
+        home, itself = self.home, self.home_itself
+        if "Y1" in kind.clauses and home is not None and not home.is_residential:
+            self.tell("ticket.entry_valve_well")
+        if "Y3" in kind.clauses and self.tables.phrases.speaks_of_changes(self.state.symptom):
+            self.tell("ticket.changes_first")
+        if "Y3" in kind.clauses and home is not None and itself is not None and home.id == itself.id and home.arrears:
+            self.tell("ticket.arrears_first", yuan=home.arrears)
+
     def open_matter(self, reason: str) -> Decision:
         if self.gets_slot(self.state.matter) and self.state.slot and self.slot_chosen is None:
             self.tell("ask.slot_taken")
             return self.ask_slot("taken meanwhile")
-        self.commands.append(OpenTicket(self.state.matter, self.state.symptom))
+        self.commands.append(open_case(self.state))
         if self.slot_chosen is not None and self.gets_slot(self.state.matter):
             self.commands.append(BookVisit(None, self.slot_chosen.at))
         if self.state.matter == "question" and self.state.slots.community_id is not None:
@@ -259,11 +299,12 @@ class Asking(KnownCases):
         elif "N12" in self.tables.kinds[self.state.matter].clauses:
             self.tell("ticket.answer_later")
         self.tell("ticket.opened")
+        self.tell_whose_part(self.tables.kinds[self.state.matter])
         if self.slot_chosen is None and "visit_time" in self.tables.kinds[self.state.matter].asks:
             self.tell_visiting_hours()
         if self.slot_chosen is not None:
             self.set_slots(visit_time="")  # the ticket knows it better: "tomorrow" is another day tomorrow
-        self.set(matter="", symptom="", asked="", tries=0, silences=0, slot="")
+        self.set(matter="", symptom="", asked="", tries=0, silences=0, slot="", told_minutes=None)
         return self.resume_or_more(reason)
 
     def tell_visiting_hours(self) -> None:
@@ -334,6 +375,12 @@ class Asking(KnownCases):
         return self.ask("menu", reason)
 
 
+def open_case(state: DialogueState) -> OpenTicket:
+    """The ticket of the open matter."""
+    told = None if state.told_minutes is None else timedelta(minutes=state.told_minutes)
+    return OpenTicket(state.matter, state.symptom, told)
+
+
 def on_hang_up(state: DialogueState, *, waiting: bool, reachable: bool) -> tuple[Command, ...]:
     """The caller is gone: what is known becomes a ticket. Nothing is made of a call in which nothing was said.
 
@@ -343,10 +390,11 @@ def on_hang_up(state: DialogueState, *, waiting: bool, reachable: bool) -> tuple
         return (OpenTicket(Intent.LEAK_INSIDE.value, state.suspect),)
     if not (reachable or state.slots.address.is_findable or state.slots.phone):
         return ()
-    unfinished = [*state.suspended, (state.matter, state.symptom)] if state.matter else list(state.suspended)
     commands: list[Command] = [
-        OpenTicket(matter, symptom) for matter, symptom in unfinished if matter not in EMERGENCIES
+        OpenTicket(matter, symptom) for matter, symptom in state.suspended if matter not in EMERGENCIES
     ]
+    if state.matter and state.matter not in EMERGENCIES:
+        commands.append(open_case(state))
     if waiting and not commands:
         commands.append(OpenTicket("callback", state.symptom))
     return tuple(commands)

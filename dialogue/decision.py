@@ -1,7 +1,7 @@
 """What the policy decides: sentences by key, commands in the imperative, the next state. Pure data."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dialogue.conversation import Expect, QuickReply, Then
 from dialogue.state import DialogueState
@@ -18,10 +18,14 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class OpenTicket:
-    """A ticket of this kind with what the slots hold; an open one of the same kind and home is nudged instead."""
+    """A ticket of this kind with what the slots hold; an open one of the same kind and home is nudged instead.
+
+    `told_ago`: how long before a member of staff reports it the resident told him (G7g); None: nobody has said.
+    """
 
     kind: str
     symptom: str
+    told_ago: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

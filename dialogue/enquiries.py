@@ -16,14 +16,6 @@ _CARD_NUMBER = "card_number"
 class Enquiries(Asking):
     """Asking that knows who may hear about an account."""
 
-    @property
-    def home_itself(self) -> Home | None:
-        """The home that surely asks: card and name were right, or its registered number calls."""
-        if self.facts.proven_home is not None:
-            return self.facts.proven_home
-        home = self.home
-        return home if home is not None and self.is_phone and home in self.facts.caller_homes else None
-
     def account(self, matter: Matter) -> Decision:
         """Card number, butler, arrears; a card number without the registered number is a person's to tell (N12)."""
         home = self.home_itself
@@ -43,6 +35,8 @@ class Enquiries(Asking):
             self.tell("ticket.account_butler", **home.butler)
         else:
             self.tell("ticket.account_paid" if home.paid else "ticket.account_unpaid")
+            if home.arrears:
+                self.tell("ticket.account_arrears", yuan=home.arrears)
         self.set(enquiry=Enquiry(), asked="", tries=0, silences=0)
         return self.resume_or_more("told to the home itself")
 

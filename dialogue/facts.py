@@ -37,6 +37,8 @@ class Home:
     name: str = ""
     phone: str = ""
     paid: bool = True
+    is_residential: bool = True
+    arrears: str = ""  # yuan owed of earlier seasons, "" = none
     installation: str = ""
     butler: Mapping[str, str] = field(default_factory=dict)  # butler, agent, butler_phone, station
 
@@ -97,6 +99,7 @@ class Facts:
     wished: tuple[Slot, ...] = ()  # those of them within the time that was said in this turn
     other_hours: Both | None = None  # the visiting hours in words (H3), where the time he named is beside them
     overtime: str = ""  # what such a visit costs, in words
+    told_by_key: tuple[int, ...] = ()  # minutes that a member of staff chooses from, key 1 first (G7g)
     not_accepted: Mapping[str, tuple[str, str]] = field(
         default_factory=dict
     )  # kind → first and last day of its season, in words

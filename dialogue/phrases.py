@@ -6,7 +6,7 @@ Nothing here may quiet an alarm: the policy asks for danger first.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 _MARKS = " 。,,!!??、…~."
@@ -29,6 +29,8 @@ _PARTS = (
     "card_number",
     "no_card",
     "owner",
+    "told_ago",
+    "changed_pipes",
 )
 
 
@@ -94,6 +96,24 @@ class Phrases:
         """Which of the things offered is named: `1` for "the first one"; "" if the utterance is something else."""
         found = self.parts["ordinal"].search(text.strip(_MARKS))
         return self.read_number(found["number"]) if found else ""
+
+    def speaks_of_changes(self, text: str) -> bool:
+        """That pipes were changed at home, or water was drained; nobody is blamed for it (Y3)."""
+        return self.parts["changed_pipes"].search(text) is not None
+
+    def told_ago(self, text: str) -> timedelta | None:
+        """How long ago somebody was told, as far as the words say it; days are one day. None: they say nothing of it."""
+        found = self.parts["told_ago"].search(text)
+        if found is None or found["now"]:
+            return None if found is None else timedelta(0)
+        if found["days"]:
+            return timedelta(days=1)
+        hours, quarters, minutes = (self._count(found[name]) for name in ("hours", "quarters", "minutes"))
+        halves = bool(found["half"]) + bool(found["and_half"])
+        return timedelta(hours=hours, minutes=30 * halves + 15 * quarters + minutes + self._count(found["rest"]))
+
+    def _count(self, said: str | None) -> int:
+        return int(self.read_number(said)) if said else 0
 
     def means_all(self, text: str) -> bool:
         return self.parts["all_of_them"].search(text) is not None

@@ -619,6 +619,7 @@ ANSWERS: Mapping[str, _Rule] = {
     "temperature": _Turn.answer_detail,
     "slot": _Turn.answer_slot,
     "visit_time": _Turn.answer_visit_time,
+    "told": _Turn.answer_told,
     "what_happened": _Turn.answer_what_happened,
     "read_back": _Turn.answer_read_back,
     "what_is_wrong": _Turn.answer_what_is_wrong,

@@ -61,6 +61,7 @@ QUESTIONS: Mapping[str, Question] = {
     "call_off": _yes_no("ask.call_off_visit"),
     "visit_time": Question("ask.visit_time", answered_by=frozenset({EntityKind.TIME}), optional=True),
     "what_happened": Question("ask.what_happened", again="ask.what_happened_again", free_text=True),
+    "told": Question("staff.told", free_text=True, optional=True),
     "read_back": replace(_yes_no("ask.read_back", about_address=True), again="ask.read_back_again"),
     "what_is_wrong": Question("ask.what_is_wrong", free_text=True, answered_by=ADDRESS_KINDS),
     "mean": _yes_no("hearing.did_you_mean"),

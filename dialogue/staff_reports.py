@@ -1,5 +1,7 @@
 """A butler reports a case that a resident told him of: an ordinary one within the hour (G7g), an emergency at once (G7e).
 
+From his page here; by telephone in the resident's dialogue (dialogue.our_calls), which notes it in the same way.
+
 The ticket, its clocks, an emergency's first ring and the mark that the form was taken are one commit. Raises NotFound,
 BadInput, StoreBusy.
 """
@@ -32,6 +34,20 @@ class Report:
     known: Learned
     told_ago: timedelta
     takes_it: bool
+
+
+def note_reported(case: Case, *, by: str, told_ago: timedelta | None, is_new: bool) -> None:
+    """Who brought it is on record, and of an ordinary case whether within the hour; an emergency's clock is the ten minutes.
+
+    `told_ago` None: he has not said when he was told. No clock is made up for that.
+    """
+    minutes = None if told_ago is None else round(told_ago.total_seconds() / 60)
+    case.tell("reported", actor=by, name=by, minutes=minutes)
+    if told_ago is None or not is_new or case.ticket.emergency:
+        return
+    rule = case.standard.rule(_RULE)
+    clock = case.tx.add_clock(rule.begin(case.ticket.id, case.now - told_ago, case.standard.calendar))
+    case.tx.save_clock(stopped(clock, case.now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +88,7 @@ class StaffReports:
         if tx.keep_answer(kept_as, str(ticket.id), now) != str(ticket.id):
             raise Conflict("the same form was faster")
         case = Case(tx, ticket, standard=self.standard, now=now)
-        case.tell("reported", actor=staff.name, name=staff.name, minutes=round(report.told_ago.total_seconds() / 60))
-        if new and not ticket.emergency:
-            rule = self.standard.rule(_RULE)
-            clock = tx.add_clock(rule.begin(ticket.id, now - report.told_ago, self.standard.calendar))
-            tx.save_clock(stopped(clock, now))
+        note_reported(case, by=staff.name, told_ago=report.told_ago, is_new=new)
         if report.takes_it:
             case.acknowledge(by=staff.name, staff_id=staff.id)
         return case.ticket

@@ -91,6 +91,9 @@ class DialogueState:
     our_call_id: int | None = None  # ResidentCall.id: we have called the resident
     our_question: str = ""  # what our call asks and is not answered yet (dialogue.outgoing)
     reported_by: str = ""  # name of the member of staff who reports on a resident's behalf (G7e)
+    told_minutes: int | None = (
+        None  # how long before that the resident told him of the open matter (G7g); None: not said
+    )
     enquiry: Enquiry = field(default_factory=Enquiry)
     identity_tries: int = 0  # wrong entries of card and name
     is_refused: bool = False  # too many of them: a person looks at it

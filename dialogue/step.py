@@ -40,6 +40,7 @@ from dialogue.phone_number import as_said, to_e164
 from dialogue.phrasing import Phrasing
 from dialogue.ports import DialogueTx
 from dialogue.recordings import LeftMessage
+from dialogue.staff_reports import note_reported
 from dialogue.state import DialogueState, merge
 from dialogue.visit_facts import VisitFacts
 from dialogue.wording import Wording
@@ -264,6 +265,7 @@ class Step:
             wished=of_visits.within(self.kit.policy.time_said(heard, self.now), slots),
             other_hours=of_visits.beside(self.kit.policy.interval(merged.slots.visit_time, self.now)),
             overtime=self.kit.standard.visit.visiting_hours.overtime,
+            told_by_key=self.kit.standard.visit.told_by_key,
             not_accepted=of_visits.not_accepted(),
             notices=tuple(self._notice(a) for a in told_to(tx, concerned, self.now)),
         )
@@ -285,6 +287,8 @@ class Step:
             name=household.name,
             phone=household.phone,
             paid=household.paid,
+            is_residential=household.is_residential,
+            arrears=_yuan(household.arrears_fen),
             installation=household.installation,
             butler={
                 "butler": butler.name,
@@ -309,7 +313,10 @@ class Step:
                     conversation_id=self.conversation.id,
                     known=self._known(state, command.kind),
                 )
-                self.ticket, _ = open_ticket(tx, request, standard=standard, now=now)
+                self.ticket, is_new = open_ticket(tx, request, standard=standard, now=now)
+                if state.reported_by:
+                    case = Case(tx, self.ticket, standard=standard, now=now)
+                    note_reported(case, by=state.reported_by, told_ago=command.told_ago, is_new=is_new)
                 tickets = tuple(dict.fromkeys((*state.ticket_ids, self.ticket.id)))
                 state = replace(state, ticket_ids=tickets)
                 return replace(state, emergency_ticket_id=self.ticket.id) if self.ticket.emergency else state
@@ -446,6 +453,11 @@ class Step:
         )  # fmt: skip
         tx.store_reply(conversation.id, key, reply.to_json())
         return reply
+
+
+def _yuan(fen: int) -> str:
+    """As it is said: "300", "86.5"; "" for nothing."""
+    return f"{fen / 100:.2f}".rstrip("0").rstrip(".") if fen else ""
 
 
 def household_address(household: Household) -> Address:

@@ -46,11 +46,14 @@ class TemperatureRecord:
 
 @dataclass(frozen=True, slots=True)
 class Responsibility:
-    """Whose the fault is (K4). `price_fen`: what the resident was told that his own part would cost him, before the work."""
+    """Whose the fault is (K4). `price_fen`: what the resident was told that his own part would cost him, before the work.
+    `settled`: what comes first (Y3) was put right or paid, or a day was agreed for it.
+    """
 
     ground: str  # key of data/visit.yml
     price_fen: int = 0
     agreed: bool = True
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

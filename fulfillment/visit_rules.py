@@ -57,6 +57,7 @@ class Ground:
     title: str
     tell: str
     signed: bool = False  # what was explained is signed by the resident
+    first: bool = False  # it is settled before the work, or a day is agreed for it (Y3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ class VisitRules:
     warranty: WarrantyRules
     reported_kinds: tuple[str, ...]
     told_minutes: tuple[int, ...]
+    told_by_key: tuple[int, ...]
     appointments: SlotRules
     visiting_hours: VisitingHours
 

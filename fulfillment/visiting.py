@@ -128,7 +128,8 @@ class Visits:
         ground = self._standard.visit.ground(judged.ground)
         if ground is None or not 0 <= judged.price_fen <= MOST_FEN:
             raise BadInput(f"ground {judged.ground[:20]} at {judged.price_fen} fen")
-        said = judged if ground.duty is Duty.OWN else Responsibility(ground.key)  # ours costs nobody anything
+        said = replace(judged, settled=judged.settled and ground.first)
+        said = said if ground.duty is Duty.OWN else Responsibility(ground.key)  # ours costs nobody anything
         with self._case(ticket_id, staff) as case:
             visit = _open_visit(case, staff)
             if visit.responsibility == said:
@@ -136,7 +137,8 @@ class Visits:
             case.tx.save_visit(replace(visit, responsibility=said))
             facts = {"title": ground.title, "clause": ground.clause, "own": ground.duty is Duty.OWN}
             price = f"{said.price_fen / 100:.2f}" if said.price_fen else ""
-            case.tell("visit_judged", actor=staff.name, **facts, price=price, agreed=said.agreed)
+            first = {"settled": said.settled} if ground.first else {}
+            case.tell("visit_judged", actor=staff.name, **facts, price=price, agreed=said.agreed, **first)
 
     def measure(self, ticket_id: int, staff: Staff, measured: Measured) -> None:
         """The record of a temperature test; the last one stands. Raises BadInput."""
@@ -227,6 +229,8 @@ class Visits:
             ]
             ground = self._standard.visit.ground(visit.responsibility.ground) if visit.responsibility else None
             if ground is not None and ground.signed and PictureKind.DAMAGE not in signed:
+                missing.append(ground.clause)
+            if ground is not None and ground.first and not (visit.responsibility and visit.responsibility.settled):
                 missing.append(ground.clause)
             if visit.test is None:
                 promise_copy(case, visit, staff, signed=PictureKind.SIGNATURE in signed)

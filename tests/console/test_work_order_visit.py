@@ -339,3 +339,12 @@ def test_what_is_known_of_a_home_is_told_before_somebody_leaves(scene: Scene, ph
     assert "以前上门时记录过管道改动或放水" in page
     assert "往年热费未结清。" not in page
     assert "上门前请知道" not in Telephone(scene.app, phone.token).open().text, "behind the PIN"
+    with scene.store.write() as tx:
+        home = tx.household(ticket.household_id)
+        tx.upsert_household(replace(home, usage="other", arrears_fen=186050))
+        visit = tx.visits(earlier.id)[-1]
+        tx.save_visit(replace(visit, responsibility=Responsibility("changed", settled=True)))
+    page = phone.open().text
+    assert "公司维护到入户阀门井" in page
+    assert "往年热费还有 1860.50 元没有结清" in page
+    assert "以前上门时记录过管道改动或放水" not in page, "it was put right then"

@@ -1,6 +1,7 @@
 """Calls of ours to residents, and staff who report: the real dialogue over fake rooms, the carrier a fake."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -13,7 +14,7 @@ from fulfillment.desk import Desk
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import Task, TaskKind, lane_of
 from fulfillment.resident_calls import CallResult, CallState, Purpose, ResidentCall, ResidentTry, TryOutcome
-from fulfillment.ticket import Address, Ticket, TicketState
+from fulfillment.ticket import Address, ClockState, Ticket, TicketClock, TicketState
 from fulfillment.worker import LEASE
 from kernel.errors import CallImpossible
 from tests.dialogue.talk import BOOK, STANDARD, Talk
@@ -396,6 +397,73 @@ def test_a_butler_reports_a_leak_for_a_resident() -> None:
     assert ticket.details["reported_by"] == "王管家"
     opened = next(e for e in talk.store.tables.timeline if e.key == "opened")
     assert opened.actor == "王管家"
+
+
+def reports_a_cold_home() -> Talk:
+    """A butler has said everything about an ordinary case, up to when he was told."""
+    talk = Talk(call="CA-another")
+    butler = Staff(1, "01", "王管家", "+8613900000001", 1)
+    conversation, talk.reply = OurCalls(talk.hotline, talk.store, STANDARD, talk.clock).report("CA-butler", butler)
+    talk.id = conversation.id
+    talk.says("阳光花园三号楼二单元五零三暖气一直不热", Intent.NO_HEAT, community=1, building="3", unit="2", room="503")
+    talk.says("暖气片", Intent.INFORM, part="radiator")
+    talk.says("13811112222", Intent.INFORM, phone="13811112222")
+    talk.says("王女士", Intent.INFORM)
+    talk.says("明天下午", Intent.INFORM, time="明天下午")
+    assert talk.scripts == ["staff.told"]
+    return talk
+
+
+def hour_of(talk: Talk) -> TicketClock | None:
+    return next((c for c in talk.store.tables.clocks.values() if c.clause == "G7g"), None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "minutes", "state"),
+    [("1", 0, ClockState.KEPT), ("2", 30, ClockState.KEPT), ("4", 120, ClockState.BROKEN), ("四十分钟以前", 40, ClockState.KEPT)],
+)  # fmt: skip
+def test_an_ordinary_case_by_telephone_has_its_hour_on_record(answer: str, minutes: int, state: ClockState) -> None:
+    """G7g: from when the resident told the butler until his ticket stands."""
+    talk = reports_a_cold_home()
+    if answer.isdecimal():
+        talk.presses(answer)
+    else:
+        talk.says(answer, Intent.NO_HEAT)  # whatever the model makes of it
+    assert talk.scripts == ["ask.read_back"]
+    assert "明天下午" in talk.voice
+    talk.says("对", Intent.AFFIRM)
+    [ticket] = talk.tickets
+    assert (ticket.kind, ticket.details["reported_by"]) == ("no_heat", "王管家")
+    hour = hour_of(talk)
+    assert hour is not None
+    assert (hour.state, hour.ticket_id, hour.started_at) == (
+        state,
+        ticket.id,
+        talk.clock.now() - timedelta(minutes=minutes),
+    )
+    told = next(e for e in talk.store.tables.timeline if e.key == "reported")
+    assert (told.actor, told.params["minutes"]) == ("王管家", minutes)
+
+
+def test_who_does_not_say_when_he_was_told_is_not_kept_and_no_clock_is_made_up() -> None:
+    talk = reports_a_cold_home()
+    for _ in range(2):
+        talk.says("说不上来", Intent.FALLBACK, confidence=0.2)
+    assert talk.scripts == ["ask.read_back"]
+    talk.says("对", Intent.AFFIRM)
+    assert len(talk.tickets) == 1
+    assert hour_of(talk) is None
+    assert next(e for e in talk.store.tables.timeline if e.key == "reported").params["minutes"] is None
+
+
+def test_a_resident_is_never_asked_when_he_told_somebody() -> None:
+    talk = Talk(peer=PHONE)
+    talk.says("暖气一直不热", Intent.NO_HEAT)
+    talk.says("对", Intent.AFFIRM)
+    assert talk.scripts == ["ask.visit_time"]
+    talk.says("明天下午", Intent.INFORM, time="明天下午")
+    assert len(talk.tickets) == 1
+    assert "reported" not in [e.key for e in talk.store.tables.timeline]
 
 
 def test_reporting_after_the_greeting_is_the_same_call() -> None:

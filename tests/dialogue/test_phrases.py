@@ -1,5 +1,6 @@
 """Words that need no model: each table on what it must find and what it must leave alone."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,26 @@ def test_names(text: str, name: str) -> None:
 )  # fmt: skip
 def test_a_number_alone(text: str, number: str) -> None:
     assert PHRASES.bare_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        ("刚刚", 0), ("刚才跟我说的", 0), ("二十分钟以前", 20), ("20分钟前", 20), ("刚才,大概十分钟前", 10), ("半个小时", 30), ("半小时前", 30),
+        ("一刻钟", 15), ("一个小时", 60), ("一个半小时", 90), ("两个多小时了", 120), ("一小时二十分钟", 80), ("昨天晚上", 1440), ("一百二十分钟", 120),
+        ("记不清了", None), ("住户姓王", None), ("对", None),
+    ],
+)  # fmt: skip
+def test_how_long_ago(text: str, minutes: int | None) -> None:
+    assert PHRASES.told_ago(text) == (None if minutes is None else timedelta(minutes=minutes))
+
+
+@pytest.mark.parametrize(
+    ("text", "speaks"),
+    [
+        ("装修改过暖气管以后就不热", True), ("自己拆了一组暖气片", True), ("地暖是后来改的", True), ("加装了循环泵还是不热", True), ("之前放过暖气里的水", True),
+        ("暖气水放掉了一些", True), ("家里一直不热", False), ("放了气还是不热", False), ("改天再说", False), ("暖气片不热", False), ("移动公司的电话", False),
+    ],
+)  # fmt: skip
+def test_changes_at_home(text: str, speaks: bool) -> None:
+    assert PHRASES.speaks_of_changes(text) is speaks

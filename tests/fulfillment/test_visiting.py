@@ -281,3 +281,28 @@ def test_whose_the_fault_is_is_told_with_its_price_and_never_costs_what_is_ours(
     for wrong in (Responsibility("nobody"), Responsibility("inside_home", -1)):
         with pytest.raises(BadInput):
             day.visits.judge(day.id, day.butler, wrong)
+
+
+@pytest.mark.parametrize("ground", ["changed", "arrears"])
+def test_what_comes_first_is_settled_or_the_record_says_that_it_is_not(day: Day, ground: str) -> None:
+    """Y3: put right, or paid, before the work; nobody is refused for want of a tick."""
+    day.visits.arrive(day.id, day.butler, "")
+    day.visits.tick(day.id, day.butler, [check.key for check in standard().visit.checklist])
+    day.visits.judge(day.id, day.butler, Responsibility(ground))
+    day.visits.finish(day.id, day.butler, "等恢复后调试")
+    done = next(e for e in day.drill.store.tables.timeline if e.key == "visit_done")
+    assert done.params["missing"] == ["Y3"]
+
+
+def test_what_was_settled_is_on_record_and_only_of_what_comes_first(day: Day) -> None:
+    day.visits.arrive(day.id, day.butler, "")
+    day.visits.tick(day.id, day.butler, [check.key for check in standard().visit.checklist])
+    day.visits.judge(day.id, day.butler, Responsibility("nobody_maintains", settled=True))
+    assert day.visit.responsibility == Responsibility("nobody_maintains"), "there was nothing to settle"
+    day.visits.judge(day.id, day.butler, Responsibility("changed", settled=True))
+    assert day.visit.responsibility == Responsibility("changed", settled=True)
+    told = [e for e in day.drill.store.tables.timeline if e.key == "visit_judged"]
+    assert ["settled" in e.params for e in told] == [False, True]
+    day.visits.finish(day.id, day.butler, "恢复好了")
+    done = next(e for e in day.drill.store.tables.timeline if e.key == "visit_done")
+    assert done.params["missing"] == []

@@ -17,7 +17,7 @@ from fulfillment.desk import Desk
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.resident_calls import CallResult, CallState, Purpose, ResidentCall, ResidentTry, TryOutcome
 from fulfillment.standard import Standard
-from fulfillment.ticket import Ticket, TicketState
+from fulfillment.ticket import ClockState, Ticket, TicketState
 from kernel.clock import SystemClock, local
 from ops.town import HOME, Town
 from simulator.play import Player, read_script
@@ -251,6 +251,17 @@ def test_he_reports_for_a_resident(town: Town) -> None:
         leak = max(tx.tickets(kind="leak_inside"), key=lambda t: t.id)
     assert (leak.address.room, leak.contact_phone) == ("502", "+8613811112222")
     assert leak.details["reported_by"] == "王建军"
+
+
+def test_he_reports_an_ordinary_case_and_when_he_was_told(town: Town) -> None:
+    heard = play(town, (HERE / "staff" / "no_heat.txt").read_text(encoding="utf-8"), BUTLER)
+    with Store(town.database_url) as store, store.read() as tx:
+        case = max(tx.tickets(kind="no_heat"), key=lambda t: t.id)
+        [hour] = [clock for clock in tx.clocks([case.id])[case.id] if clock.clause == "G7g"]
+    assert (case.details["reported_by"], case.contact_phone) == ("王建军", "+8613811112222"), heard
+    assert hour.state is ClockState.KEPT
+    assert hour.stopped_at is not None
+    assert hour.stopped_at - hour.started_at == timedelta(minutes=20)
 
 
 def test_from_another_number_with_the_right_and_a_wrong_pin(town: Town) -> None:
