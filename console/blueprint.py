@@ -14,6 +14,7 @@ from console import (
     business_days,
     calls,
     canned_page,
+    complaints,
     conversations,
     directory,
     editions,
@@ -22,6 +23,7 @@ from console import (
     incident_actions,
     ladder,
     live,
+    looks,
     pages,
     passing,
     private_notes,
@@ -149,6 +151,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     waiting.add_routes(blueprint, rooms)
     conversations.add_routes(blueprint, rooms)
     supervision.add_routes(blueprint, rooms)
+    looks.add_routes(blueprint, rooms)
     reports.add_routes(blueprint, rooms)
     today.add_routes(blueprint, rooms)
     profiles.add_routes(blueprint, rooms)
@@ -158,6 +161,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     ticket_list.add_routes(blueprint, rooms)
     ticket_export.add_routes(blueprint, rooms)
     tickets.add_routes(blueprint, rooms)
+    complaints.add_routes(blueprint, rooms)
     resident_calls.add_routes(blueprint, rooms)
     administration.add_routes(blueprint, rooms)
     rota.add_routes(blueprint, rooms)

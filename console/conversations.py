@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 from console import board, call_board
 from console.canned import Canned, canned_replies, held_back
 from console.gate import allow, me
+from console.looks import on_record
 from console.ports import Rooms
 from console.private_notes import by_message
 from dialogue.chat import Receipt, Side
@@ -18,6 +19,7 @@ from dialogue.ports import DialogueTx
 from dialogue.private_note import PrivateNote
 from dialogue.typing_mark import typing_topic
 from fulfillment.company import OperatorRole
+from fulfillment.look import LookedAt
 from kernel.errors import BadInput, Conflict, StaleEpoch
 
 log = structlog.get_logger()
@@ -49,6 +51,7 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
         with rooms.store.read() as tx:
             rating = tx.rating(conversation_id)
         log.info("audit.conversation_opened", operator=me().login, operator_id=me().id, conversation=conversation_id)
+        on_record(rooms, LookedAt.CONVERSATION, f"conversation:{conversation_id}")
         return render_template(
             "console/conversation.html",
             board=board.read_bars(rooms),

@@ -9,8 +9,10 @@ from flask.typing import ResponseReturnValue
 from console.gate import allow, me
 from console.incident_forms import facts_from_form, form_context, number_from_form, refusal, saved_notice
 from console.incident_page import read_incident_page
+from console.looks import on_record
 from console.ports import Rooms
 from fulfillment.company import OperatorRole
+from fulfillment.look import LookedAt
 from fulfillment.ticket_filter import Standing, TicketFilter
 from kernel.errors import BadInput, Conflict, IncidentRefused, NotFound
 
@@ -32,7 +34,9 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.OPERATOR)
     def incident(incident_id: int) -> ResponseReturnValue:
         log.info("audit.incident_opened", operator=me().login, operator_id=me().id, incident=incident_id)
-        return page(incident_id, typed=None, action="")
+        shown = page(incident_id, typed=None, action="")
+        on_record(rooms, LookedAt.INCIDENT, f"incident:{incident_id}")
+        return shown
 
     @blueprint.get("/incidents/<int:incident_id>/course")
     @allow(OperatorRole.OPERATOR)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from console.complaints import CATEGORY, WRITTEN, is_serious, lacks_writing
 from console.ports import Rooms
 from dialogue.ports import DialogueTx
 from fulfillment.clause import Clause
@@ -14,6 +15,7 @@ from fulfillment.report import (
     Answers,
     CallCount,
     KindCount,
+    LinesUsed,
     Month,
     Outcome,
     OwnerCount,
@@ -22,6 +24,7 @@ from fulfillment.report import (
     Reported,
     by_clause,
     count_calls,
+    count_lines,
     outcome_of,
 )
 from fulfillment.ticket import Ticket
@@ -66,6 +69,20 @@ class ComplaintRow:
         """What was said, with every number in it masked: it leaves the house (N17)."""
         return mask_text(self.ticket.symptom)
 
+    @property
+    def is_serious(self) -> bool:
+        return is_serious(self.ticket)
+
+    @property
+    def lacks_writing(self) -> bool:
+        return lacks_writing(self.ticket)
+
+    @property
+    def written(self) -> Mapping[str, str]:
+        """What was found, put right, answered, and what the assessment says, masked like the words; what is not known is left out."""
+        details = self.ticket.details
+        return {name: mask_text(details[name]) for name in WRITTEN if details.get(name)}
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -79,6 +96,7 @@ class Report:
     owners: tuple[tuple[str, OwnerCount], ...]  # with the operator's name, "" for nobody
     answers: Answers
     calls: CallCount
+    lines: LinesUsed
     days: tuple[tuple[date, int], ...]  # tickets opened on each day of the month
     complaints: tuple[ComplaintRow, ...]  # at most MOST_COMPLAINTS
     incidents: tuple[IncidentRow, ...]  # whose outage began in the month; what was dismissed or merged is left out
@@ -124,6 +142,7 @@ def read_report(rooms: Rooms, month: Month) -> Report:
         conversations, rings, waits = (
             tx.conversations_opened(period), tx.operators_rung(period), tx.waits_begun(period),
         )  # fmt: skip
+        begun_calls = tx.calls_begun(period)
         reported = tx.reported(period)
         begun = tx.incidents_begun(period)
         complaints = _complaints(rooms, tx, period, now)
@@ -142,6 +161,7 @@ def read_report(rooms: Rooms, month: Month) -> Report:
         owners=tuple((names.get(count.owner_id or 0, ""), count) for count in owners),
         answers=answers,
         calls=count_calls(conversations, rings, waits, standard.queue.three_rings),
+        lines=count_lines(begun_calls, now, bought=standard.queue.lines or 0, few_from=standard.queue.few_lines_from),
         days=_days(month, reported),
         complaints=complaints,
         incidents=incidents,
@@ -150,7 +170,7 @@ def read_report(rooms: Rooms, month: Month) -> Report:
 
 def _complaints(rooms: Rooms, tx: DialogueTx, period: Period, now: datetime) -> tuple[ComplaintRow, ...]:
     """In the order in which they came in."""
-    kinds = {key: kind.title for key, kind in rooms.standard.kinds.items() if kind.category == "complaint"}
+    kinds = {key: kind.title for key, kind in rooms.standard.kinds.items() if kind.category == CATEGORY}
     found: list[Ticket] = []
     for kind in kinds:
         wanted = TicketFilter(Standing.ALL, kind, opened_from=period.since, opened_until=period.until)

@@ -8,10 +8,12 @@ from flask.typing import ResponseReturnValue
 
 from console import board
 from console.gate import allow, me
+from console.looks import on_record
 from console.ports import Rooms
 from console.ticket_list import Asked
 from console.workbook import XLSX, csv_of, workbook_of
 from fulfillment.company import OperatorRole
+from fulfillment.look import LookedAt
 from kernel.clock import local
 
 log = structlog.get_logger()
@@ -36,6 +38,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
             return redirect(f"{url_for('console.tickets')}?{query}", 303)
         log.info("audit.tickets_exported", operator=me().login, operator_id=me().id, form=form, count=len(rows),
                  asked=sorted(set(asked.words) - {"search"}), searched=bool(asked.search))  # fmt: skip
+        on_record(rooms, LookedAt.EXPORT, f"tickets:{len(rows)}")
         text = render_template("console/tickets.tsv", rows=rows)
         answer = (
             Response(csv_of(text), mimetype="text/csv")

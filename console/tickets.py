@@ -9,7 +9,9 @@ from flask import Blueprint, flash, redirect, render_template, request, send_fil
 from flask.typing import ResponseReturnValue
 
 from console.board import read_ticket_page
+from console.complaints import is_complaint, lacks_writing
 from console.gate import allow, me
+from console.looks import on_record
 from console.photographs import is_preview
 from console.ports import Rooms
 from fulfillment.appointment import slot_of
@@ -17,6 +19,7 @@ from fulfillment.appointments import SlotTaken
 from fulfillment.clocks import ClockEvent
 from fulfillment.company import OperatorRole
 from fulfillment.desk import MILESTONES
+from fulfillment.look import LookedAt
 from fulfillment.open_ticket import Learned
 from fulfillment.ticket import NEXT_STATES, OPEN_STATES, TicketState
 from kernel.clock import local
@@ -35,7 +38,9 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.OPERATOR)
     def ticket(ticket_id: int) -> ResponseReturnValue:
         log.info("audit.ticket_opened", operator=me().login, operator_id=me().id, ticket=ticket_id)
-        return render_template("console/ticket.html", **_page(rooms, ticket_id))
+        page = _page(rooms, ticket_id)
+        on_record(rooms, LookedAt.TICKET, f"ticket:{ticket_id}")
+        return render_template("console/ticket.html", **page)
 
     @blueprint.get("/tickets/<int:ticket_id>/<any(steps, facts):part>")
     @allow(OperatorRole.OPERATOR)
@@ -47,9 +52,11 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     def ticket_sheet(ticket_id: int) -> ResponseReturnValue:
         """To be printed: whoever goes there needs the full number, so that it is on record who had it (N17)."""
         log.info("audit.number_revealed", operator=me().login, operator_id=me().id, what="ticket", subject=ticket_id)
+        page = _page(rooms, ticket_id)
+        on_record(rooms, LookedAt.SHEET, f"ticket:{ticket_id}")
         return render_template(
             "console/sheet.html",
-            **_page(rooms, ticket_id),
+            **page,
             at_the_door=rooms.book.say("work_order.at_the_door").chat,
             before_a_visit=rooms.book.say("work_order.before_a_visit").chat,
             now=f"{local(rooms.clock.now()):%Y-%m-%d %H:%M}",
@@ -61,6 +68,8 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         """What a butler photographed in a home, or its resident signed: who looked is on record (N17)."""
         path = rooms.visit_pictures.file(ticket_id, picture_id, small=is_preview())
         log.info("audit.visit_picture", operator=me().login, operator_id=me().id, ticket=ticket_id, picture=picture_id)
+        if not is_preview():
+            on_record(rooms, LookedAt.PICTURE, f"ticket:{ticket_id}")
         return send_file(path, mimetype="image/jpeg", max_age=0)
 
     @blueprint.post("/tickets/<int:ticket_id>/<action>")
@@ -84,6 +93,8 @@ def _page(rooms: Rooms, ticket_id: int) -> dict[str, object]:
         "next_states": NEXT_STATES[state],
         "is_open": state in OPEN_STATES,
         "can_be_transferred": _can_be_transferred(rooms, page.row.ticket.kind),
+        "is_complaint": is_complaint(rooms, page.row.ticket.kind),
+        "lacks_writing": lacks_writing(page.row.ticket),
         "milestones": sorted((MILESTONES - {ClockEvent.CONTACTED}) & awaited),
     }
 

@@ -12,7 +12,16 @@ from flask.typing import ResponseReturnValue
 from console.gate import allow
 from console.ports import Rooms
 from fulfillment.company import Community, OperatorRole, Station
-from fulfillment.report import CallCount, PromiseCount, Reported, by_clause, count_calls, day_period
+from fulfillment.report import (
+    CallCount,
+    LinesUsed,
+    PromiseCount,
+    Reported,
+    by_clause,
+    count_calls,
+    count_lines,
+    day_period,
+)
 from fulfillment.waiting import Wait, WaitKind, WaitState
 from kernel.clock import local
 
@@ -56,6 +65,7 @@ class Today:
     opened: tuple[tuple[int, int, int], ...]  # of each hour: cold, leaks, everything else
     waits: tuple[tuple[int, int], ...]  # stays in the line that began in each hour: taken or still waiting, given up
     calls: CallCount
+    lines: LinesUsed
     waiting: int
     present: int
     promises: tuple[PromiseCount, ...]  # one a clause, the most broken first
@@ -72,22 +82,24 @@ class Today:
 
 def read_today(rooms: Rooms) -> Today:
     """In one transaction."""
-    now = rooms.clock.now()
+    now, rules = rooms.clock.now(), rooms.standard.queue
     day = local(now).date()
     period = day_period(day)
     with rooms.store.read() as tx:
         reported, waits = tx.reported(period), tx.waits_begun(period)
         promises = by_clause(tx.promise_counts(period, now)).values()
         conversations, rings = tx.conversations_opened(period), tx.operators_rung(period)
+        begun_calls = tx.calls_begun(period)
         stations, communities = tx.stations(), tx.communities()
         waiting = len(tx.waiting_line())
-        present = len(tx.present_operators(now - rooms.standard.queue.present_within))
+        present = len(tx.present_operators(now - rules.present_within))
     return Today(
         day=day,
         now=now,
         opened=_by_hour(rooms, reported),
         waits=_waits_by_hour(waits),
-        calls=count_calls(conversations, rings, waits, rooms.standard.queue.three_rings),
+        calls=count_calls(conversations, rings, waits, rules.three_rings),
+        lines=count_lines(begun_calls, now, bought=rules.lines or 0, few_from=rules.few_lines_from),
         waiting=waiting,
         present=present,
         promises=tuple(sorted(promises, key=lambda count: (-count.broken, -count.all, count.clause))),

@@ -5,9 +5,11 @@ from flask import Blueprint, flash, redirect, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from console.gate import allow, me
+from console.looks import on_record
 from console.photographs import is_preview
 from console.ports import Rooms
 from fulfillment.company import OperatorRole
+from fulfillment.look import LookedAt
 
 log = structlog.get_logger()
 
@@ -31,13 +33,16 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         begins = request.range is None or request.range.ranges[0][0] == 0
         if begins:
             log.info("audit.recording_played", operator=me().login, operator_id=me().id, recording=recording_id)
+            on_record(rooms, LookedAt.RECORDING, f"recording:{recording_id}")
         return send_file(path, mimetype="audio/wav", conditional=True, max_age=0)
 
     @blueprint.get("/pictures/<picture_id>")
     @allow(OperatorRole.OPERATOR)
     def picture(picture_id: str) -> ResponseReturnValue:
-        """A resident's photograph. Who opened the conversation that shows it is on record already."""
+        """A resident's photograph: in full it is on record, the small one with the conversation that shows it."""
         _, path = rooms.pictures.file(picture_id, small=is_preview())
+        if not is_preview():
+            on_record(rooms, LookedAt.PICTURE, f"picture:{picture_id}")
         return send_file(path, mimetype="image/jpeg", max_age=0)
 
     @blueprint.post("/recordings/<recording_id>/delete")

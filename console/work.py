@@ -6,8 +6,10 @@ from flask.typing import ResponseReturnValue
 
 from console.board import read_bars, read_board
 from console.gate import allow, me
+from console.looks import on_record
 from console.ports import Rooms
 from fulfillment.company import OperatorRole
+from fulfillment.look import LookedAt
 from kernel.errors import BadInput, NotFound
 
 log = structlog.get_logger()
@@ -50,6 +52,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         """A full number, for whoever needs to dial it. Who looked at whose is on record (N17)."""
         number = _number_of(rooms, what, subject)
         log.info("audit.number_revealed", operator=me().login, operator_id=me().id, what=what, subject=subject)
+        on_record(rooms, LookedAt.NUMBER, f"{what}:{subject}")
         return render_template("console/parts/number.html", number=number)
 
 

@@ -33,6 +33,7 @@ CONSOLE = {
     "zhuguan": [
         "conversations/{held}", "conversations", "supervision", "supervision/today", "announcements", "incidents", "incidents/new",
         "reports", "reports/2026-11/print", "tickets/{cold}/sheet", "nowhere",
+        "tickets/{complaint}", "tickets/{complaint}/complaint", "looks",
     ],
     "admin": ["administration", "profiles", "imports", "rota", "ladder", "calendar", "directory", "scripts", "scripts/greeting.incoming", "canned"],
 }  # fmt: skip
@@ -143,7 +144,10 @@ def test_a_page_of_the_console(people: dict[str, Page], console: tuple[str, Day]
     address, day = console
     page = people[login]
     page.goto(
-        address + path.format(**{name: getattr(day, name) for name in ("leak", "cold", "waiting", "held", "phone")})
+        address
+        + path.format(
+            **{name: getattr(day, name) for name in ("leak", "cold", "waiting", "held", "phone", "complaint")}
+        )
     )
     expect(page.locator("h1").first).to_be_attached()
     is_fit_for_all(page)

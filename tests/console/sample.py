@@ -150,6 +150,7 @@ class Day:
     held: str
     bot: str
     phone: str
+    complaint: int
 
 
 def sample_day(store: FakeStore, now: datetime) -> Day:  # noqa: PLR0915 - a day is a list of what happened
@@ -294,7 +295,7 @@ def sample_day(store: FakeStore, now: datetime) -> Day:  # noqa: PLR0915 - a day
         done = ticket("leak_inside", TicketState.RESOLVED, 1500, 3, "阀门滴水", acknowledged_by="李管家",
                       acknowledged_at=ago(minutes=1498))  # fmt: skip
         clock(done, "leak_on_site", "F16", 40, state=ClockState.KEPT, stopped_at=ago(minutes=1470))
-    return Day(leak.id, cold.id, waiting, held, bot, phone)
+    return Day(leak.id, cold.id, waiting, held, bot, phone, angry.id)
 
 
 def _more_operators(store: FakeStore) -> None:

@@ -117,6 +117,10 @@ def test_the_workbook_says_what_the_page_says(
     assert summary["超时"] == sum(broken for _, broken, _ in expected.values())
     assert ("小李", 1, 0, 0, 0, 1) in rows_of(book, "首问负责")
     assert dict(rows_of(book, "住户评价"))["在线会话 4 星"] == 1
+    at_once = dict(rows_of(book, "电话和在线"))["同时通话最多"]
+    assert at_once > 0
+    for where in ("/reports", f"/reports/{MONTH}/print"):
+        assert f"同时通话最多 {at_once} 路" in zhuguan.get(where).text
     assert [row[0] for row in rows_of(book, "服务标准登记册")] == list(STANDARD.clauses)
     on_screen = re.findall(r'<tr class="of-clause"><td data-name="条款"><b>(\w+)</b>', zhuguan.get("/reports").text)
     on_paper = zhuguan.get(f"/reports/{MONTH}/print").text
