@@ -29,8 +29,8 @@ KEYWORDS = HERE / "keywords.yml"
 REPORT_LOCK = HOME / "bot" / "requirements-report.txt"
 EXTRA = KEPT / "packages"
 PARSES = 300
-#: All peers, the product's pipeline among them, learn the same so many sentences, drawn at random: DIET takes an hour and more over all of them.
-LEARN = 4_000
+#: All peers, the product's pipeline among them, learn the same so many sentences, drawn at random: DIET takes hours over all of them.
+LEARN = 1_500
 _WARM_UP = 20
 
 
