@@ -24,8 +24,8 @@ FROM_THE_HOME = {
     "address", "which_home", "place", "community", "key_building", "key_unit", "key_room", "contact_phone", "contact_name",
     "card", "owner",
 }  # fmt: skip
-#: Only asked of who answers in a way that nobody of the month does.
-NEVER_REACHED = {"coordinate", "menu", "fee_menu"}
+#: Only asked of who answers in a way that nobody of the month does, and of staff.
+NEVER_REACHED = {"coordinate", "menu", "fee_menu", "told"}
 MONDAY = datetime(2025, 12, 1, 8, 0, tzinfo=UTC)
 
 
