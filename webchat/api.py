@@ -9,7 +9,7 @@
     POST /chat/api/rating     {conversation, stars, words, after} -> the same; once the chat has ended
     POST /chat/api/receipts   {conversation, delivered, read} -> {}: up to which seq messages have reached the page, and eyes
     POST /chat/api/typing     {conversation}          -> {}: the resident writes; kept nowhere
-    GET  /chat/api/events     ?key=&after=N           -> events "message" (id: seq), "state" and "typing"
+    GET  /chat/api/events     ?key=&after=N           -> events "message" (id: seq), "state", "typing" and "beat"
 
 The token goes as `Authorization: Bearer`, or as the cookie where a browser keeps no local storage. `level` is the seq
 up to which the answer is complete: ask again with after=level while `more`.
@@ -44,6 +44,7 @@ TOO_LONG = "hearing.too_long"
 _RETRY_STREAM_SECONDS = 30
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_MOST = 999_999_999  # no log is that long
 _CHOICE = re.compile(r"[\w.:-]{1,64}")
 
 log = structlog.get_logger()
@@ -142,7 +143,7 @@ class ChatApi:
     def messages(self) -> Response:
         with self._store.read() as tx:
             conversation = self._own(tx, request.args.get("conversation"), self._visitor())
-            answer = self._since(tx, conversation.id, _whole_number(request.args.get("after", "0")))
+            answer = self._since(tx, conversation.id, _number_in(request.args.get("after", "0")))
             answer["previous"] = self._previous(tx, conversation)
         return _json(answer)
 
@@ -172,7 +173,7 @@ class ChatApi:
         visitor = self._visitor()
         wish = request.args
         client_id = wish.get("client_id", "")
-        after = _whole_number(wish.get("after", "0"))
+        after = _number_in(request.args.get("after", "0"))
         if not _CLIENT_ID.fullmatch(client_id):
             raise BadInput("client_id has a wrong form")
         with self._store.read() as tx:
@@ -249,7 +250,7 @@ class ChatApi:
         key = self._identity.opened_stream_key(request.args.get("key", ""))
         if key is None:
             raise Unknown("stream key")
-        after = _whole_number(request.headers.get("Last-Event-ID") or request.args.get("after", "0"))
+        after = _number_in(request.headers.get("Last-Event-ID") or request.args.get("after", "0"))
         with self._store.read() as tx:
             self._own(tx, key.conversation_id, key.visitor)
         if not self._seats.take():
@@ -391,13 +392,17 @@ def refusals(blueprint: Blueprint, words: dict[str, str]) -> None:
 
 
 def _whole_number(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    if isinstance(value, float) and value.is_integer() and value >= 0:  # JSON has one kind of number: 7.0 is 7
+    """Of a JSON body, which has one kind of number: 7.0 is 7."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= _MOST and value == int(value):
         return int(value)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004 - no log is that long
-        return int(value)
-    raise BadInput("after is not a whole number")
+    raise BadInput("not a whole number")
+
+
+def _number_in(text: str) -> int:
+    """Of an address or a header."""
+    if text.isascii() and text.isdigit() and len(text) <= len(str(_MOST)):
+        return int(text)
+    raise BadInput("not a whole number")
 
 
 def _json(body: JsonObject, status: int = 200) -> Response:

@@ -132,7 +132,7 @@ def _followed(
             return  # as above
         seen, heard = nap.seen, nap.heard
         if time.monotonic() >= silent_until:
-            yield ": still here\n\n"
+            yield _event("beat", {})  # not a comment, which a page cannot hear
 
 
 @dataclass(slots=True)

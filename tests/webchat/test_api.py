@@ -335,9 +335,9 @@ class TestStream:
         body = self.open(visitor).get_data(as_text=True)
         assert body.count("\nevent: state\n") == 1
 
-    def test_silence_is_filled_with_comments_and_ends_in_time(self, place: Site, visitor: Visitor) -> None:
+    def test_silence_is_filled_with_beats_and_ends_in_time(self, place: Site, visitor: Visitor) -> None:
         lines = list(follow(place.store, visitor.conversation, 1, Pace(keep_alive=0.02, longest=0.1)))
-        assert lines.count(": still here\n\n") >= 2
+        assert lines.count("event: beat\ndata: {}\n\n") >= 2
 
     def test_a_foreign_or_old_key_opens_nothing(self) -> None:
         clock = FixedClock()

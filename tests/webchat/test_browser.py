@@ -135,7 +135,7 @@ def test_a_message_without_network_waits_visibly_and_is_sent_once(page: Page, ad
     page.route("**/api/**", lambda route: route.abort())
     say(page, "阀门关不上")
     expect(page.locator(".row_pending")).to_contain_text("等待网络")
-    expect(page.locator("#status")).to_contain_text("网络已断开")
+    expect(page.locator("#status")).to_contain_text("连接已断开")
     page.reload()
     expect(page.locator(".row_pending")).to_contain_text("阀门关不上")
     assert stored(place) == []
@@ -219,7 +219,7 @@ def test_after_a_cut_of_the_network_three_hundred_missed_messages_are_there_once
 ) -> None:
     greet(page, address)
     page.context.set_offline(True)
-    expect(page.locator("#status")).to_contain_text("网络已断开")
+    expect(page.locator("#status")).to_contain_text("连接已断开")
     say(page, "第一条")
     say(page, "第二条")
     expect(page.locator(".row_pending")).to_have_count(2)

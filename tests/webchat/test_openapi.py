@@ -81,7 +81,8 @@ def test_refusals_are_as_they_are_described(place: Site) -> None:
     ask.headers = {"Authorization": f"Bearer {session['token']}"}
     mine = session["conversation"]["id"]
     ask("GET", "messages", 404, query_string={"conversation": "x"})
-    ask("POST", "messages", 400, json={"conversation": mine, "client_id": ID, "text": "\u202e"})
+    nothing = {"conversation": mine, "client_id": ID, "text": "\u202e"}
+    ask("POST", "messages", 400, request_is_wrong=True, json=nothing)
     ask(
         "POST",
         "pictures",

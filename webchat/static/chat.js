@@ -11,6 +11,8 @@ import { fill } from "./words.js";
 const RETRY = [1000, 2000, 4000, 8000, 15000]; // ms between tries of a send
 const POLL = 4000; // ms between looks while no stream is to be had
 const STREAM_AGAIN = 30000;
+const PATIENCE = 3000; // a stream that ends of age is back sooner than this
+const SILENT = 40000; // the server gives a sign every 15 s: a stream without one is cut, whatever the browser believes
 const KEY_FRESH = 3600 * 1000; // the server takes a stream key for two hours
 const TYPING_AFTER = 300;
 const TYPED_LASTS = 6000; // how long a person's mark stands
@@ -38,6 +40,7 @@ const chat = {
   previous: null,
   source: null,
   lost: false, // the last request found no network
+  unsure: false, // the stream broke off, and nothing has been heard since
   tries: 0,
   sending: false,
   started: false,
@@ -54,7 +57,7 @@ function status() {
   if (chat.lost || navigator.onLine === false) {
     kind = "offline";
     text = strings.status_offline;
-  } else if (chat.conversation) {
+  } else if (chat.conversation && !chat.unsure) {
     kind = chat.conversation.floor;
     const name = chat.conversation.operator;
     const line = chat.conversation.waiting;
@@ -233,10 +236,35 @@ function tellTyping() {
 
 /* ---- what happens ---- */
 
+let doubts = 0;
+let silence = 0;
+
+/* A request or the stream has told: the server is there, or it is not. */
 function network(gone) {
+  clearTimeout(doubts);
+  doubts = 0;
+  chat.unsure = false;
+  if (chat.lost && !gone && wake) wake(); // what waits is sent now
   chat.lost = gone;
   for (const entry of outbox.waiting()) view.offline(entry.client_id, gone);
   status();
+}
+
+/* The stream is not what it was: nothing is promised until a look at the log tells. */
+function doubt() {
+  doubts = 0;
+  chat.unsure = true;
+  status();
+  look();
+}
+
+function watch(sign) {
+  clearTimeout(silence);
+  silence = setTimeout(() => {
+    listen();
+    doubt();
+  }, SILENT);
+  if (sign && (chat.lost || chat.unsure || doubts)) network(false);
 }
 
 function take(answer) {
@@ -391,6 +419,7 @@ let pollTimer = 0;
 let streamTimer = 0;
 function listen() {
   clearTimeout(streamTimer);
+  clearTimeout(silence);
   clearInterval(pollTimer);
   if (chat.source) chat.source.close();
   chat.source = null;
@@ -398,7 +427,8 @@ function listen() {
   const id = chat.conversation.id;
   const source = api.events(chat.streamKey, chat.level);
   chat.source = source;
-  source.addEventListener("open", () => network(false));
+  watch(null);
+  for (const sign of ["open", "message", "state", "typing", "beat"]) source.addEventListener(sign, watch);
   source.addEventListener("message", (event) => {
     if (chat.conversation.id === id) showMessages([JSON.parse(event.data)]);
   });
@@ -407,6 +437,7 @@ function listen() {
     if (chat.conversation.id !== state.id) return;
     showState(state);
     if (state.floor === "ended") {
+      clearTimeout(silence);
       source.close();
       chat.source = null;
     }
@@ -415,7 +446,12 @@ function listen() {
     if (chat.conversation.id === id && chat.conversation.floor === "operator") typed(true);
   });
   source.addEventListener("error", () => {
-    if (source.readyState !== EventSource.CLOSED || chat.source !== source) return; // the browser tries again by itself
+    if (chat.source !== source) return;
+    if (source.readyState !== EventSource.CLOSED) { // the browser tries again by itself
+      if (!doubts && !chat.lost) doubts = setTimeout(doubt, PATIENCE);
+      return;
+    }
+    clearTimeout(silence);
     chat.source = null; // refused: no seat, or the key is too old
     pollTimer = setInterval(look, POLL);
     streamTimer = setTimeout(() => (Date.now() - chat.keyAt < KEY_FRESH ? listen() : start()), STREAM_AGAIN);

@@ -60,6 +60,7 @@ export class View {
     this.log = log;
     this.strings = strings;
     this.images = images;
+    this.faces = ["resident", "operator"].map((who) => Object.assign(new Image(), { src: `${images}${who}.svg` })); // at hand when the network is gone
     this.pending = new Map(); // client_id -> row
     this.tickets = new Map(); // number -> the ticket as it is now; a card shows that, whatever it was when it was said
   }
