@@ -28,31 +28,8 @@ function note() {
   button.textContent = noting ? button.dataset.noted : button.dataset.spoken;
 }
 
-// What is open and half filled in (whom to give the call to) survives the bar's own refreshes.
-const kept = new Map();
-
-function keep(event) {
-  if (event.detail.target?.id !== "call-bar") return;
-  for (const part of event.detail.target.querySelectorAll("[data-keep]")) {
-    if (!part.open) continue;
-    kept.set(part.dataset.keep, [...part.querySelectorAll("select, input:not([type=hidden])")].map((field) => field.value));
-  }
-}
-
-function giveBack() {
-  for (const part of document.querySelectorAll(".call-bar [data-keep]")) {
-    const values = kept.get(part.dataset.keep);
-    if (!values) continue;
-    part.open = true;
-    part.querySelectorAll("select, input:not([type=hidden])").forEach((field, index) => { field.value = values[index]; });
-  }
-  kept.clear();
-}
-
 export function startCallBar() {
   document.addEventListener("keydown", onKey);
-  document.body.addEventListener("htmx:beforeSwap", keep);
-  document.body.addEventListener("htmx:afterSettle", giveBack);
   for (const refresh of [pop, note]) {
     document.body.addEventListener("htmx:afterSettle", refresh);
     refresh();

@@ -3,6 +3,7 @@ import { startAlarm } from "./alarm.js";
 import { startCallBar } from "./call_bar.js";
 import { startCanned } from "./canned.js";
 import { startClocks } from "./clocks.js";
+import { startKeeping } from "./keeping.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
 import { startSoftphone } from "./softphone.js";
@@ -12,6 +13,7 @@ import { startTypingMarks } from "./typing_marks.js";
 startClocks();
 startKeys();
 if (document.body.dataset.events) {
+  startKeeping();
   startAlarm();
   startTranscript();
   startTypingMarks();
