@@ -75,6 +75,7 @@ from fulfillment.importing import ImportReport, RobotAddress, import_company
 from fulfillment.incident_notices import IncidentNotices
 from fulfillment.incident_watch import IncidentWatch
 from fulfillment.incidents import Incidents
+from fulfillment.limits import OwnLimits
 from fulfillment.outbox import Lane, Task, TaskKind
 from fulfillment.pins import Pins
 from fulfillment.place_word import WordOfPlace
@@ -187,7 +188,7 @@ class Rooms:
         return Editions(
             self.store,
             self.clock,
-            {**tables, "script": self.book, "canned": self.canned},
+            {**tables, "limits": OwnLimits(self.standard.rules), "script": self.book, "canned": self.canned},
             {"ladder": self.rota.demand_fits, "script": own_wording, "canned": own_replies},
         )
 

@@ -36,6 +36,7 @@ from console import (
     ticket_export,
     ticket_list,
     tickets,
+    time_limits,
     today,
     waiting,
     work,
@@ -166,6 +167,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     administration.add_routes(blueprint, rooms)
     rota.add_routes(blueprint, rooms)
     ladder.add_routes(blueprint, rooms)
+    time_limits.add_routes(blueprint, rooms)
     business_days.add_routes(blueprint, rooms)
     directory.add_routes(blueprint, rooms)
     scripts.add_routes(blueprint, rooms)

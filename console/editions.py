@@ -93,6 +93,7 @@ def page_of(part: str) -> str:
     kind, _, key = part.partition(".")
     pages = {
         "ladder": "console.ladder",
+        "limits": "console.limits",
         "calendar": "console.business_days",
         "directory": "console.directory",
         "canned": "console.canned",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from dialogue.ports import DialogueStore
 from dialogue.script_book import ScriptBook
 from fulfillment.appointment import Appointment
 from fulfillment.clause import Clause
-from fulfillment.clocks import ClockEvent
+from fulfillment.clocks import ClockEvent, ClockRule
 from fulfillment.dispatch import LadderPlan
 from fulfillment.editions import Editions
 from fulfillment.importing import RobotAddress
@@ -118,21 +118,6 @@ class Kind(Named, Protocol):
     def clocks(self) -> Sequence[str]: ...
 
 
-class Rule(Named, Protocol):
-    """A promise of the standard; `stops` is the event that fulfils it, `profile` is theme.choice or ""."""
-
-    @property
-    def stops(self) -> ClockEvent: ...
-    @property
-    def clause(self) -> str: ...
-    @property
-    def profile(self) -> str: ...
-    @property
-    def within(self) -> timedelta: ...
-    @property
-    def only_if(self) -> Mapping[str, str]: ...
-
-
 class Standard(Protocol):
     """The part of the service standard that is shown."""
 
@@ -163,7 +148,11 @@ class Standard(Protocol):
     @property
     def kinds(self) -> Mapping[str, Kind]: ...
     @property
-    def rules(self) -> Mapping[str, Rule]: ...
+    def rules(self) -> Mapping[str, ClockRule]: ...
+    def rules_of(self, kind: str, chosen: Mapping[str, str] | None = None) -> Sequence[ClockRule]:
+        """Of a kind of ticket, under the profiles that the company has chosen. Raises NotFound."""
+        ...
+
     @property
     def visit(self) -> VisitRules: ...
     @property

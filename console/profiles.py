@@ -9,7 +9,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from console.gate import allow, me
-from console.ports import Rooms, Rule
+from console.ports import Rooms
+from fulfillment.clocks import ClockRule
 from fulfillment.company import OperatorRole
 from fulfillment.profile import ProfileChoice, in_force
 from fulfillment.profiles import Profiles
@@ -25,7 +26,7 @@ class Theme:
 
     key: str
     kinds: tuple[str, ...]
-    offered: tuple[tuple[str, tuple[Rule, ...]], ...]  # choice, with the clocks that run under it
+    offered: tuple[tuple[str, tuple[ClockRule, ...]], ...]  # choice, with the clocks that run under it
     default: str
     holds: str
     made: Sequence[ProfileChoice]  # the newest first
@@ -100,7 +101,7 @@ def read_themes(rooms: Rooms) -> list[Theme]:
     ]
 
 
-def _rules(rooms: Rooms, profile: str) -> tuple[Rule, ...]:
+def _rules(rooms: Rooms, profile: str) -> tuple[ClockRule, ...]:
     return tuple(rule for rule in rooms.standard.rules.values() if rule.profile == profile)
 
 

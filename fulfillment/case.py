@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from fulfillment.clocks import (
@@ -14,6 +15,9 @@ from fulfillment.clocks import (
     stops,
     voided,
 )
+from fulfillment.edition import content_at
+from fulfillment.limits import PART as LIMITS
+from fulfillment.limits import with_own_limit
 from fulfillment.outbox import NewTask, Rank, TaskKind
 from fulfillment.plan_call import plan_call
 from fulfillment.ports import FulfillmentTx
@@ -180,14 +184,22 @@ class Case:
         self.tx.cancel_tasks(self.ticket.id, [TaskKind.FORWARD_EMERGENCY])
 
     def _rules(self) -> tuple[ClockRule, ...]:
-        """Under the profiles that held when the ticket was opened, however late it is reopened.
+        """Under the profiles and limits that held when the ticket was opened, however late it is reopened.
 
         None for a kind that the tables have dropped since: an old ticket must still be accepted and closed.
         """
         if self.ticket.kind not in self.standard.kinds:
             return ()
         chosen = in_force(self.tx.profile_choices(), self.ticket.opened_at)
-        return self.standard.rules_of(self.ticket.kind, chosen)
+        return tuple(self._as_kept(rule) for rule in self.standard.rules_of(self.ticket.kind, chosen))
+
+    def _as_kept(self, rule: ClockRule) -> ClockRule:
+        """With the company's own limits of that day."""
+        return with_own_limit(rule, self._own_limits)
+
+    @cached_property
+    def _own_limits(self) -> Any:
+        return content_at(self.tx.editions(LIMITS), LIMITS, self.ticket.opened_at)
 
     def _running(self) -> list[tuple[TicketClock, ClockRule]]:
         running = []
@@ -198,7 +210,7 @@ class Case:
             if rule is None:  # the tables have dropped the promise since
                 self.tx.save_clock(voided(clock, self.now))
             else:
-                running.append((clock, rule))
+                running.append((clock, self._as_kept(rule)))
         return running
 
     def _start(self, rules: list[ClockRule], since: datetime | None = None) -> None:

@@ -35,7 +35,7 @@ CONSOLE = {
         "reports", "reports/2026-11/print", "tickets/{cold}/sheet", "nowhere",
         "tickets/{complaint}", "tickets/{complaint}/complaint", "looks",
     ],
-    "admin": ["administration", "profiles", "imports", "rota", "ladder", "calendar", "directory", "scripts", "scripts/greeting.incoming", "canned"],
+    "admin": ["administration", "profiles", "imports", "rota", "ladder", "limits", "calendar", "directory", "scripts", "scripts/greeting.incoming", "canned"],
 }  # fmt: skip
 PLACES = [(login, path) for login, paths in CONSOLE.items() for path in paths]
 

@@ -25,6 +25,7 @@ from fulfillment.appointments import Appointments
 from fulfillment.desk import Desk
 from fulfillment.editions import Editions
 from fulfillment.incidents import Incidents
+from fulfillment.limits import OwnLimits
 from fulfillment.pins import Pins
 from fulfillment.rota import Rota
 from fulfillment.standard import EDITABLE, Standard
@@ -324,7 +325,12 @@ def build_app(store: FakeStore, clock: Clock, **more: Any) -> Flask:
     rota, own = Rota(store, STANDARD, clock), OwnWording(BOOK, quoted, STANDARD.never_said)
     # Not refreshed: what a test saves does not reach the tables that all tests share.
     canned, replies = CannedReplies(BOOK, STANDARD.clauses), OwnReplies(STANDARD.never_said)
-    keepers = {**dict.fromkeys(EDITABLE, STANDARD), "script": BOOK, "canned": canned}
+    keepers = {
+        **dict.fromkeys(EDITABLE, STANDARD),
+        "limits": OwnLimits(STANDARD.rules),
+        "script": BOOK,
+        "canned": canned,
+    }
     demands = {"ladder": rota.demand_fits, "script": own, "canned": replies}
     app.extensions["editions"] = editions = Editions(store, clock, keepers, demands)
     settings = {
