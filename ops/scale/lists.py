@@ -37,6 +37,7 @@ QUESTIONS: Mapping[str, dict[str, str]] = {
     "search: that word, page 100": {"state": "all", "search": "漏水", "page": "100"},
     "search: that word and a telephone's end": {"state": "all", "search": "漏水 {digits}"},
     "search: a word of one character": {"state": "all", "search": "阀"},
+    "search: one that one ticket in fifty thousand has": {"state": "all", "search": "锈"},
     "search: words that nobody has": {"state": "all", "search": "外星人来访"},
 }
 _TIMES, _AT_MOST_SECONDS = 120, 1.5

@@ -20,7 +20,7 @@ from fulfillment.importing import import_company, load_words
 from kernel.clock import local
 from kernel.settings import HOME
 from storage import Store
-from storage.ticket_search import pairs_of
+from storage.ticket_search import cuts_of
 
 #: As many as a big company has open in a cold spell; all others are over.
 OPEN = 3_000
@@ -32,6 +32,8 @@ _SYMPTOMS = (
     "家里暖气一直不热", "屋里只有十五度", "交了费没有开阀", "暖气片漏水滴到楼下", "客厅地暖不热卧室还行", "师傅约了没有来",
     "想测一下室温", "阀门拧不动", "立管整个楼道都是凉的", "发票抬头开错了",
 )  # fmt: skip
+#: Said by one in so many; 锈 is in no other ticket.
+_RARE, _ONE_IN = "阀门锈死了", 50_000
 _TICKET = (
     "id",
     "number",
@@ -99,7 +101,7 @@ def _fill_sqlite(path: str, tickets: int) -> None:
         connection.executemany(insert("ticket", _TICKET), batch)
         connection.executemany(insert("clock", _CLOCK), clocks)
         connection.executemany(
-            "INSERT INTO ticket_search (rowid, pairs) VALUES (?, ?)", ((t[0], " ".join(_pairs(t))) for t in batch)
+            "INSERT INTO ticket_search (rowid, pairs) VALUES (?, ?)", ((t[0], " ".join(_cuts(t))) for t in batch)
         )
         connection.execute("COMMIT")
     connection.execute("ANALYZE")
@@ -110,7 +112,7 @@ def _fill_postgres(address: str, tickets: int) -> None:
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute("DROP INDEX ix_ticket_search_pairs")  # built at once it costs a fraction
         for batch, clocks in _batches(tickets, lambda instant: instant):
-            searched = [(t[0], _pairs(t)) for t in batch]
+            searched = [(t[0], _cuts(t)) for t in batch]
             for table, columns, rows in (
                 ("ticket", _TICKET, batch), ("clock", _CLOCK, clocks), ("ticket_search", ("ticket_id", "pairs"), searched),
             ):  # fmt: skip
@@ -150,7 +152,8 @@ def _ticket(chance: random.Random, ticket_id: int, number: str, at: datetime, *,
     return (
         ticket_id, number, kind, state, kind == "leak_inside", at, chance.randint(1, 40), str(chance.randint(1, 30)),
         str(chance.randint(1, 4)), f"{chance.randint(1, 18)}0{chance.randint(1, 3)}", "", name,
-        f"+86138{chance.randrange(10**8):08}", chance.choice(_SYMPTOMS), json.dumps(details), 1, 1,
+        f"+86138{chance.randrange(10**8):08}",
+        _RARE if ticket_id % _ONE_IN == 1 else chance.choice(_SYMPTOMS), json.dumps(details), 1, 1,
         None if state == "new" else at + timedelta(minutes=9), "" if state == "new" else "王建军", 0, 3,
     )  # fmt: skip
 
@@ -164,12 +167,11 @@ def _clocks(chance: random.Random, ticket_id: int, at: datetime, *, is_open: boo
         yield ticket_id * 3 + n, ticket_id, rule, "B6", at, due, state, stopped, 1
 
 
-def _pairs(row: Sequence[Any]) -> list[str]:
-    number, address, name, phone, symptom = (row[_TICKET.index(c)] for c in _SEARCHED)
-    return list(dict.fromkeys(pair for text in (number, name, phone, symptom, address) for pair in pairs_of(text)))
+def _cuts(row: Sequence[Any]) -> list[str]:
+    return cuts_of(*(row[_TICKET.index(column)] for column in _SEARCHED))
 
 
-_SEARCHED = ("number", "address_text", "contact_name", "contact_phone", "symptom")
+_SEARCHED = ("number", "contact_name", "contact_phone", "symptom", "address_text")
 
 
 def _as_text(instant: datetime) -> str:

@@ -171,5 +171,5 @@ def test_tickets_from_before_the_search_are_found(empty_url: str) -> None:
     engine.dispose()
     migrate.upgrade(url)
     with Store(empty_url) as store, store.read() as tx:
-        hits = {word: [t.number for t in tx.tickets(search=word)] for word in ("漏水", "0105-0001", "陈静", "水漏")}
-    assert hits == {"漏水": ["0105-0001"], "0105-0001": ["0105-0001"], "陈静": ["0105-0001"], "水漏": []}
+        hits = {word: [t.number for t in tx.tickets(search=word)] for word in ("漏水", "0105-0001", "静", "水漏")}
+    assert hits == {"漏水": ["0105-0001"], "0105-0001": ["0105-0001"], "静": ["0105-0001"], "水漏": []}
