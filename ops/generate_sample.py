@@ -16,11 +16,12 @@ from kernel.settings import HOME
 SEED = 20261115
 HOUSEHOLDS = 500
 SECOND_HOME_EVERY, NO_PHONE_EVERY = 50, 33
+SHOP_EVERY, ARREARS = 100, "1860.50"  # of a hundred homes the second is a shop, and owes this much of earlier winters
 FLOOR_HEATING, UNPAID, VULNERABLE = 0.6, 0.08, 0.06  # shares of all homes
 TOWERS_IN = frozenset(range(7, 40, 8))  # positions in communities.csv
 FIELDS = (
     "card_number", "community", "building", "unit", "room", "name",
-    "phone", "installation", "area_m2", "paid", "vulnerable",
+    "phone", "installation", "area_m2", "paid", "vulnerable", "usage", "arrears",
 )  # fmt: skip
 #: The home that the scripts use as their example: building, unit, room.
 EXAMPLE_HOME = ("3", "2", "501")
@@ -35,6 +36,7 @@ def main(target: Path | None = None) -> None:
         communities = [row[titles[TableKind.COMMUNITIES]["name"]] for row in csv.DictReader(file)]
     yes, no = words.raw["yes_words"][0], words.raw["no_words"][0]
     installations = [words.raw["installations"][key][0] for key in ("radiator", "floor_heating")]
+    usages = [words.raw["usages"][key][0] for key in ("residential", "other")]
     chance = random.Random(SEED)
 
     rows: list[list[object]] = []
@@ -60,6 +62,8 @@ def main(target: Path | None = None) -> None:
                 f"{chance.uniform(42, 168):.2f}",
                 no if chance.random() < UNPAID else yes,
                 yes if chance.random() < VULNERABLE else no,
+                usages[serial % SHOP_EVERY == 1],
+                ARREARS if serial % SHOP_EVERY == 1 else "",
             ]
         )
     _write(target or folder / "households.csv", [titles[TableKind.HOUSEHOLDS][field] for field in FIELDS], rows)

@@ -18,7 +18,7 @@ from storage import Store
 from tests.journeys.chatting import Chat
 
 HERE = Path(__file__).parent
-KNOWN, STRANGER = "+8619911000001", "+8619955559999"
+KNOWN, STRANGER, SHOP = "+8619911000001", "+8619955559999", "+8619911000002"
 BUTLERS = ("+8619900000011", "+8619900000021")
 
 #: What each journey leaves behind: the kind of its newest ticket, "" = none.
@@ -27,7 +27,7 @@ LEAVES = {
     "billing": "", "out_of_scope": "", "human": "callback", "message": "callback", "complaint": "complaint",
     "keys_stranger": "no_heat", "leak_again": "leak_inside", "leak_never_mind": "leak_inside", "never_mind": "", "outage": "outage",
     "cut_off": "leak_inside", "invoice": "invoice", "refund": "refund", "suspend": "suspend", "area_check": "area_check", "name_transfer": "name_transfer", "resume": "resume",
-    "valve_not_opened": "valve_not_opened", "question": "question", "question_stranger": "question", "no_heat": "no_heat", "coordination": "other_unit",
+    "valve_not_opened": "valve_not_opened", "question": "question", "question_stranger": "question", "no_heat": "no_heat", "no_heat_shop": "no_heat", "coordination": "other_unit",
     "new_connection": "new_connection", "new_connection_building": "new_connection_building", "new_connection_estate": "new_connection_estate",
     "manhole_cover": "manhole_cover", "leak_street": "leak_street", "valve_damaged": "valve_damaged", "suggestion": "suggestion", "silent": "callback", "story_to_a_person": "complaint", "what_if": "", "butler_stranger": "", "arrears": "",
 }  # fmt: skip
@@ -65,7 +65,7 @@ def newest(town: Town) -> Ticket | None:
 @pytest.mark.parametrize("script", sorted((HERE / "phone").glob("*.txt")), ids=lambda p: p.stem)
 def test_on_the_phone(town: Town, script: Path) -> None:
     heard: list[str] = []
-    caller = STRANGER if "stranger" in script.stem else KNOWN
+    caller = STRANGER if "stranger" in script.stem else SHOP if "shop" in script.stem else KNOWN
     player = Player(town.network, caller, heard.append, limit_seconds=30)
     try:
         player.play(read_script(script.read_text(encoding="utf-8").splitlines()))
