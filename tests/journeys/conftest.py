@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from dialogue.conversation import Floor
 from fulfillment.ticket import TicketState
+from kernel.clock import SystemClock
 from ops.town import HOME, Town
 from storage import Store
 from tests.journeys.browsers import PATIENCE_MS
@@ -47,6 +49,8 @@ def _nobody_stays_on_duty(town: Town) -> Iterator[None]:
     with Store(town.database_url) as store, store.write() as tx:
         for operator in tx.operators():
             tx.operator_left(operator.id)
+        for talk in tx.live_conversations():  # whoever holds one is given the next one later
+            tx.move_floor(talk.id, to=Floor.ENDED, operator_id=None, epoch=talk.epoch, at=SystemClock().now())
         for ticket in tx.tickets(only_open=True):
             tx.cancel_tasks(ticket.id, ["forward_emergency"])
             tx.save_ticket(replace(ticket, state=TicketState.CANCELLED))

@@ -27,8 +27,8 @@ def test_both_screens_are_level_again_after_three_hundred_messages_and_ten_minut
     for page in (operator, chat):
         page.clock.install()
     says(chat, "转人工")
-    town.wait(lambda: "op1" in held(town))
-    talk = held(town)["op1"].id
+    talk = str(chat.evaluate("localStorage.getItem('webchat.conversation')"))
+    town.wait(lambda: talk in {one.id for one in held(town).values()})
     operator.goto(f"{town.web}/console/conversations/{talk}")
     chat.reload()
     expect(chat.locator("#status")).to_contain_text("为您服务")
