@@ -7,7 +7,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dialogue.conversation import Author, Channel, Conversation, Floor
-from fulfillment.ticket import TimelineEntry
+from fulfillment.ticket import TicketState, TimelineEntry
 from kernel.clock import SystemClock
 from tests.console.sample import Day
 from tests.console.test_console_browser import browser, lively, serving, sign_in, write
@@ -161,4 +161,25 @@ def test_reading_back_in_a_conversation_is_not_interrupted(
         expect(box).to_be_focused()
         expect(box).to_have_value("师傅马上到")
         assert box.evaluate("box => box.selectionStart") == 2
+    assert faults == []
+
+
+def test_whom_a_call_shall_go_to_is_not_forgotten(browser: Browser, lively: tuple[FakeStore, Day, Flask]) -> None:
+    store, day, app = lively
+    faults: list[str] = []
+    with serving(app) as server:
+        page = sign_in(browser, server.server_port, "xiaoli", faults)
+        page.locator(f"#talk-{day.phone}").click()
+        page.get_by_role("button", name="接手会话").click()
+        page.locator("#give summary").click()
+        number = page.get_by_label("或号码")
+        number.fill("0311-555")
+        bar = page.locator("#call-bar")
+        before = version(bar)
+        with store.write() as tx:
+            tx.save_ticket(replace(tx.ticket(day.leak), state=TicketState.ACKNOWLEDGED, acknowledged_by="王管家"))
+        expect(bar).not_to_have_attribute("data-version", before)
+        expect(number).to_be_visible()
+        expect(number).to_be_focused()
+        expect(number).to_have_value("0311-555")
     assert faults == []
