@@ -39,6 +39,7 @@ MOST_NAMES = 4
 #: Questions that prove who asks.
 IDENTITY = frozenset({"card", "owner"})
 LONGEST_PLACE = 200
+_COMMUNITY_UNKNOWN = "ask.community_unknown"
 LONGEST_TIME = 60
 #: What is said between announcements and the greeting (N6); in the season's daytime nothing is.
 OPENINGS: Mapping[Moment, str] = {
@@ -417,23 +418,39 @@ class _Turn(Visits):
     def answer_address(self) -> Decision | None:
         """Any part of an address helps; after one failed try the words themselves are taken, a person will read them."""
         if heard_address(self.heard):
-            if self.doubtful and not self.is_urgent:
-                return self.confirm_community()
-            if self.asked == "place":  # "East Wind Road, at the gate of ...": the community alone is not the spot
-                self.set_slots(place=self.heard.text[:LONGEST_PLACE])
-            self.learn_urgent_address()
-            return self.next_step("address heard")
+            return self.take_address()
         no_place = self.heard.source is Source.CHOICE or self.names_who_comes_first
         if no_place or self.heard.intent in (Intent.DENY, Intent.AFFIRM, Intent.GREET):
             return None
-        if self.before.tries == 0 and self.asked != "place":
+        if self.before.tries == 0 and self.asked != "place" and self.before.asked_in != _COMMUNITY_UNKNOWN:
             if self.state.slots.community_id is not None:
                 return None  # the rest of a known community: asked again, then by keys
-            return self.ask("address", "community unknown", script="ask.community_unknown")
-        self.set_slots(place=self.heard.text[:LONGEST_PLACE])
+            return self.ask("address", "community unknown", script=_COMMUNITY_UNKNOWN)
+        earlier = self.before.slots.place if self.asked == "address" else ""
+        self.set_slots(place=f"{earlier} {self.heard.text}".strip()[:LONGEST_PLACE])
         if self.is_urgent:
             self.learn_address()
         return self.next_step("address as words")
+
+    def take_address(self) -> Decision:
+        if self.doubtful and not self.is_urgent:
+            return self.confirm_community()
+        if self.asked == "address" and self.state.slots.community_id is None:
+            return self.place_in_words()
+        if self.asked == "place":  # "East Wind Road, at the gate of ...": the community alone is not the spot
+            self.set_slots(place=self.heard.text[:LONGEST_PLACE])
+        self.learn_urgent_address()
+        return self.next_step("address heard")
+
+    def place_in_words(self) -> Decision:
+        """A building of no community that we know: whoever is rung has the words at once, the resident is asked once more."""
+        is_again = self.before.asked_in == _COMMUNITY_UNKNOWN
+        if not self.before.slots.place:
+            self.set_slots(place=self.heard.text[:LONGEST_PLACE])
+        self.learn_urgent_address()
+        if is_again:
+            return self.next_step("address as words")
+        return self.ask("address", "community unknown", script=_COMMUNITY_UNKNOWN)
 
     def answer_keyed(self) -> Decision | None:
         if not heard_address(self.heard):

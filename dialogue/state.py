@@ -148,7 +148,7 @@ class Merged:
 def merge(slots: Slots, heard: Understanding) -> Merged:
     """New words win over old ones, part by part ("no, unit three" changes the unit alone).
 
-    A different community makes the old building, unit and room meaningless unless they are said again.
+    A different community makes the old building, unit and room meaningless unless they are said again; the first one does not.
     """
     doubtful: tuple[int, ...] = ()
     communities = [e for e in heard.entities if e.kind is EntityKind.COMMUNITY]
@@ -165,7 +165,8 @@ def merge(slots: Slots, heard: Understanding) -> Merged:
             doubtful = rivals[:2]
         chosen = int(best.value)
         if chosen != slots.community_id:
-            slots = replace(slots, community_id=chosen, building="", unit="", room="", place="")
+            slots = slots if slots.community_id is None else replace(slots, building="", unit="", room="")
+            slots = replace(slots, community_id=chosen, place="")
     changes: dict[str, Any] = {}
     for entity in heard.entities:
         name = _SLOT_OF.get(entity.kind)

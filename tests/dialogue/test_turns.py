@@ -480,6 +480,35 @@ def test_an_unknown_community_is_asked_once_more_and_then_taken_as_words() -> No
     assert talk.scripts == ["ask.part"]
 
 
+def test_a_building_of_an_unknown_community_is_not_asked_for_in_the_same_words() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("家里不热", Intent.NO_HEAT)
+    talk.says("芙蓉里小区3号楼2单元501", Intent.INFORM, building="3", unit="2", room="501")
+    assert talk.scripts == ["ask.community_unknown"]
+    talk.says("芙蓉里小区3号楼2单元501啊", Intent.INFORM, building="3", unit="2", room="501")
+    assert talk.store_state()["slots"]["place"] == "芙蓉里小区3号楼2单元501"
+    assert talk.scripts == ["ask.part"], "never a trap"
+
+
+def test_words_of_an_unknown_community_are_forgotten_when_it_is_known() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("家里不热", Intent.NO_HEAT)
+    talk.says("朝阳花苑3号楼2单元501", Intent.INFORM, building="3", unit="2", room="501")
+    talk.says("阳光花园", Intent.INFORM, community="1")
+    slots = talk.store_state()["slots"]
+    assert (slots["community_id"], slots["building"], slots["room"], slots["place"]) == (1, "3", "501", "")
+
+
+def test_whoever_is_rung_has_the_words_of_an_unknown_community_at_once() -> None:
+    talk = Talk(peer=STRANGER)
+    talk.says("暖气爆了", Intent.LEAK_INSIDE)
+    talk.says("芙蓉里小区3号楼2单元501", Intent.INFORM, building="3", unit="2", room="501")
+    assert talk.tickets[0].address.text == "芙蓉里小区3号楼2单元501"
+    assert "ask.community_unknown" in talk.scripts, "and is asked once more"
+    talk.says("就是芙蓉里", Intent.FALLBACK)
+    assert talk.tickets[0].address.text == "芙蓉里小区3号楼2单元501 就是芙蓉里"
+
+
 def test_repeat_says_the_last_reply_again() -> None:
     talk = Talk(peer=STRANGER)
     talk.says("怎么交费", Intent.BILL_PAY)
