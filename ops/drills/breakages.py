@@ -112,7 +112,7 @@ def calm(stage: Stage, size: Size) -> None:
 
 @_drill(
     "kill -9 of the worker at random instants, a quarter of them while the carrier is being asked, restarted at once; the carrier takes 1.5 s over a request and loses nine of ten callbacks",
-    sabotage=("no_look_up", "keeps_leases"),
+    sabotage=("no_look_up",),
     bound_seconds=800,
 )
 def worker_killed(stage: Stage, size: Size) -> None:
@@ -208,7 +208,7 @@ def _on_postgres(_folder: Path) -> Iterator[Wish]:
 
 @_drill(
     "kill -9 of PostgreSQL's postmaster, started again after a moment",
-    sabotage=("no_look_up",),
+    sabotage=("no_alarm",),
     bound_seconds=180,
     own_town=_on_postgres,
     in_quick=False,
@@ -249,7 +249,7 @@ def _on_a_small_disk(folder: Path) -> Iterator[Wish]:
 
 @_drill(
     "the disk is full: database and logs on a tmpfs of 48 MB filled to the last byte, room again in crumbs, then all of it",
-    sabotage=("no_transactions",),
+    sabotage=("no_alarm",),
     limits=Limits(SCALE, first_ring=timedelta(seconds=30)),
     bound_seconds=120,
     own_town=_on_a_small_disk,

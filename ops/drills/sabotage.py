@@ -8,7 +8,10 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fulfillment.outbox import Task
 
 SABOTAGE: dict[str, Callable[[], None]] = {}
 #: What the drill must say about it; a drill that is red for another reason has not noticed it.
@@ -89,15 +92,21 @@ def first_rung_only() -> None:
 
 @_noticed_as("ladders unfinished")
 def callbacks_only() -> None:
-    """The next step waits for the carrier's callback for ever instead of for its own time."""
+    """The next step waits for the carrier's callback for ever instead of for its own time, and nobody asks what became of a call."""
     from fulfillment.case import Case  # noqa: PLC0415
+    from fulfillment.telling import Telling  # noqa: PLC0415
 
     forward = Case.forward
 
     def patient(case: Case, step: int, due_at: datetime) -> None:
         forward(case, step, due_at if step == 1 else due_at + timedelta(hours=1))
 
+    def never_looks(telling: Telling, task: "Task") -> None:
+        with telling._store.write() as tx:  # noqa: SLF001 - sabotage
+            tx.task_done(task)
+
     _replace(Case, "forward", patient)
+    _replace(Telling, "watch", never_looks)
 
 
 @_noticed_as("double")
@@ -122,30 +131,9 @@ def slow_hands() -> None:
     _replace(Telling, "_carry_out", slowly)
 
 
-@_noticed_as("late")
-def keeps_leases() -> None:
-    """What a killed worker held stays held until the lease runs out."""
-    from storage import Store  # noqa: PLC0415
-
-    _replace(Store, "release_leases", lambda *_: 0)
-
-
 @_noticed_as("answered differently")
 def no_replay() -> None:
     """A webhook that was delivered before is answered anew."""
     from storage.conversations import ConversationRows  # noqa: PLC0415
 
     _replace(ConversationRows, "stored_reply", lambda *_: None)
-
-
-@_noticed_as("half written")
-def no_transactions() -> None:
-    """Every statement is committed by itself."""
-    from storage import engines  # noqa: PLC0415
-
-    sqlite = engines._sqlite  # noqa: SLF001 - sabotage
-
-    def without(*arguments: Any, begin: str, **options: Any) -> Any:
-        return sqlite(*arguments, begin="SELECT 1" if begin == "BEGIN IMMEDIATE" else begin, **options)
-
-    _replace(engines, "_sqlite", without)

@@ -30,6 +30,7 @@ from storage import Store
 #: Ten minutes of the standard are 40 seconds of a drill: ladder.yml and the network's own waiting are divided by it.
 SCALE = 15.0
 DUTY_PHONE = "+8619900000051"
+_LOOKS_ON_SECONDS = 6.0  # a scaled step of the ladder and the way to the carrier
 _SETTLES_WITHIN_SECONDS = 75.0
 #: A real carrier's answer takes about as long.
 _USUAL_LATENCY = 0.2
@@ -236,13 +237,16 @@ class Stage:
         return True
 
     def settle(self) -> None:
-        """Everybody answers from now on; until every emergency is accepted, or its time is over."""
+        """Everybody answers from now on; until every emergency is accepted, or its time is over, and a rung longer: whoever was
+        to be rung next is not.
+        """
         self.residents.wait(60)
         self.staff.accepting = 1.0
         # With a sabotage it is enough that ten minutes of the standard are over.
         ten_minutes = 600 / self.wish.scale + 4
         patience = ten_minutes if self.wish.sabotage else max(ten_minutes, _SETTLES_WITHIN_SECONDS)
         self.wait(lambda: not self.unaccepted(), patience, every=0.5)
+        time.sleep(_LOOKS_ON_SECONDS)
 
     def unaccepted(self) -> list[str]:
         return [t.number for t in self.tables().tickets if t.needs_acknowledgement]
