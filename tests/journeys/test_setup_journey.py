@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from fulfillment.company import StaffRole
 from fulfillment.ticket import Attempt, TicketState
 from ops.town import PASSWORD, Town
 from simulator.play import Player, read_script
 from storage import Store
+from tests.journeys.browsers import PATIENCE_MS
 
 pytestmark = [pytest.mark.nlu, pytest.mark.browser]
 RESIDENT = "+8619911000005"
@@ -20,27 +21,22 @@ ORDER = ("duty_chief", "butler", "deputy", "station_duty", "supervisor")
 
 
 @pytest.fixture
-def page(town: Town) -> Iterator[Page]:
+def page(town: Town, browser: Browser) -> Iterator[Page]:
     """The supervisor's; the company is as shipped afterwards."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_context(locale="zh-CN").new_page()
-        page.set_default_timeout(15000)
-        page.goto(f"{town.web}/console/")
-        page.get_by_label("登录名").fill("lead")
-        page.get_by_label("密码").fill(PASSWORD)
-        page.get_by_role("button", name="登录").click()
-        page.wait_for_selector("body[data-ready]")
-        yield page
-        for path in ("scripts/safety.leak_inside", "ladder"):
-            page.goto(f"{town.web}/console/{path}")
-            back = page.get_by_role("button", name="恢复标准版")
-            if back.count():  # not if the test failed before
-                back.click()
-                expect(page.get_by_text("已恢复标准版")).to_be_visible()
-        browser.close()
+    page = browser.new_context(locale="zh-CN").new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"{town.web}/console/")
+    page.get_by_label("登录名").fill("lead")
+    page.get_by_label("密码").fill(PASSWORD)
+    page.get_by_role("button", name="登录").click()
+    page.wait_for_selector("body[data-ready]")
+    yield page
+    for path in ("scripts/safety.leak_inside", "ladder"):
+        page.goto(f"{town.web}/console/{path}")
+        back = page.get_by_role("button", name="恢复标准版")
+        if back.count():  # not if the test failed before
+            back.click()
+            expect(page.get_by_text("已恢复标准版")).to_be_visible()
 
 
 def call(town: Town, words: str) -> Attempt:

@@ -65,6 +65,7 @@ def greet(page: Page, address: str) -> None:
 
 def say(page: Page, text: str) -> None:
     page.fill("#text", text)
+    expect(page.locator("#send")).to_be_enabled()  # the page's scripts are there: before, Enter is a new line
     page.press("#text", "Enter")
 
 
