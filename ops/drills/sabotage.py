@@ -99,7 +99,9 @@ def callbacks_only() -> None:
     forward = Case.forward
 
     def patient(case: Case, step: int, due_at: datetime) -> None:
-        forward(case, step, due_at if step == 1 else due_at + timedelta(hours=1))
+        forward(
+            case, step, due_at if step == 1 else due_at + timedelta(minutes=5)
+        )  # longer, and it is taken for a wrong clock's
 
     def never_looks(telling: Telling, task: "Task") -> None:
         with telling._store.write() as tx:  # noqa: SLF001 - sabotage
