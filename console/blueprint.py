@@ -144,7 +144,7 @@ def build_console(  # noqa: PLR0913 - the composition root names each part once;
     blueprint.record_once(set_up)
     gate.guard(blueprint)
     presence.watch(blueprint)
-    gate.add_routes(blueprint, rooms, limits, signed_out=presence.left)
+    gate.add_routes(blueprint, rooms, limits, signed_in=presence.arrived, signed_out=presence.left)
     pages.add_filters(blueprint, rooms)
     pages.add_error_pages(blueprint)
     live.add_routes(blueprint, rooms, live.Streams(max_streams), presence)

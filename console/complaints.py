@@ -1,6 +1,5 @@
 """What a complaint came to, in writing (J2): verified, put right, answered, assessed; and the sheet that is signed and filed."""
 
-import structlog
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -14,8 +13,6 @@ from fulfillment.open_ticket import Learned
 from fulfillment.ticket import Ticket
 from kernel.clock import local
 from kernel.errors import BadInput
-
-log = structlog.get_logger()
 
 CATEGORY = "complaint"
 #: Details of the ticket, in the order of the sheet. A serious complaint is in writing when it has the first three.
@@ -42,7 +39,6 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         """To be signed and filed, with the full number: it is on record who had it (N17)."""
         page = read_ticket_page(rooms, ticket_id)
         _demand_complaint(rooms, page.row.ticket)
-        log.info("audit.number_revealed", operator=me().login, operator_id=me().id, what="ticket", subject=ticket_id)
         on_record(rooms, LookedAt.SHEET, f"ticket:{ticket_id}")
         now = f"{local(rooms.clock.now()):%Y-%m-%d %H:%M}"
         company = rooms.book.company

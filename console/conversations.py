@@ -50,7 +50,6 @@ def _add_pages(blueprint: Blueprint, rooms: Rooms) -> None:
         known = board.read_known(rooms, row.conversation)
         with rooms.store.read() as tx:
             rating = tx.rating(conversation_id)
-        log.info("audit.conversation_opened", operator=me().login, operator_id=me().id, conversation=conversation_id)
         on_record(rooms, LookedAt.CONVERSATION, f"conversation:{conversation_id}")
         return render_template(
             "console/conversation.html",

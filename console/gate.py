@@ -158,7 +158,14 @@ def _strict_headers(response: Response) -> Response:
     return response
 
 
-def add_routes(blueprint: Blueprint, rooms: Rooms, limiter: Limiter, *, signed_out: Callable[[int], None]) -> None:
+def add_routes(
+    blueprint: Blueprint,
+    rooms: Rooms,
+    limiter: Limiter,
+    *,
+    signed_in: Callable[[int], None],
+    signed_out: Callable[[int], None],
+) -> None:
     """/login and /logout."""
 
     @limiter.limit(ATTEMPTS_PER_ADDRESS, key_func=caller_address, methods=["POST"])
@@ -176,6 +183,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms, limiter: Limiter, *, signed_o
         session.clear()  # nothing planted before the login survives it
         session.permanent = True
         login_user(Account(operator))
+        signed_in(operator.id)
         log.info("console.login", operator=operator.login)
         return redirect(_wished_page(), 303)
 

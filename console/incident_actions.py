@@ -33,7 +33,6 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.get("/incidents/<int:incident_id>")
     @allow(OperatorRole.OPERATOR)
     def incident(incident_id: int) -> ResponseReturnValue:
-        log.info("audit.incident_opened", operator=me().login, operator_id=me().id, incident=incident_id)
         shown = page(incident_id, typed=None, action="")
         on_record(rooms, LookedAt.INCIDENT, f"incident:{incident_id}")
         return shown

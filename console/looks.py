@@ -16,8 +16,11 @@ _PAGE = 100
 _TICKET = "ticket:"
 
 
-def on_record(rooms: Rooms, what: LookedAt, subject: str) -> None:
-    """This operator looks at it now. A database that is busy keeps nobody from an emergency: the caller's log line has it."""
+def on_record(rooms: Rooms, what: LookedAt, subject: str, **facts: object) -> None:
+    """This operator looks at it now; `facts` are for the log alone. A busy database keeps nobody from an emergency: then the
+    log line is all there is.
+    """
+    log.info("audit.looked", operator=me().login, operator_id=me().id, what=what.value, subject=subject, **facts)
     try:
         with rooms.store.write() as tx:
             tx.add_look(Look(0, rooms.clock.now(), me().login, what, subject))

@@ -44,6 +44,11 @@ class Presence:
         except StoreBusy:
             log.warning("console.presence_not_written", operator_id=operator_id)
 
+    def arrived(self, operator_id: int) -> None:
+        """Signed in: the first page counts at once, also when another process, or this one, wrote "gone" just now."""
+        with self._lock:
+            self._told.pop(operator_id, None)
+
     def left(self, operator_id: int) -> None:
         """Signed out."""
         with self._lock:

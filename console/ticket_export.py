@@ -2,7 +2,6 @@
 
 from urllib.parse import urlencode
 
-import structlog
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -15,8 +14,6 @@ from console.workbook import XLSX, csv_of, workbook_of
 from fulfillment.company import OperatorRole
 from fulfillment.look import LookedAt
 from kernel.clock import local
-
-log = structlog.get_logger()
 
 #: More would hold a thread, and its memory, for longer than a page may take.
 MOST = 5_000
@@ -36,9 +33,8 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
             flash("too_many_to_export", "bad")
             query = urlencode(asked.words)
             return redirect(f"{url_for('console.tickets')}?{query}", 303)
-        log.info("audit.tickets_exported", operator=me().login, operator_id=me().id, form=form, count=len(rows),
-                 asked=sorted(set(asked.words) - {"search"}), searched=bool(asked.search))  # fmt: skip
-        on_record(rooms, LookedAt.EXPORT, f"tickets:{len(rows)}")
+        words = sorted(set(asked.words) - {"search"})
+        on_record(rooms, LookedAt.EXPORT, f"tickets:{len(rows)}", form=form, asked=words, searched=bool(asked.search))
         text = render_template("console/tickets.tsv", rows=rows)
         answer = (
             Response(csv_of(text), mimetype="text/csv")

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from datetime import date
 from functools import partial
 
-import structlog
 from flask import Blueprint, flash, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 
 from console.board import read_ticket_page
-from console.complaints import is_complaint, lacks_writing
+from console.complaints import WRITTEN, is_complaint, lacks_writing
 from console.gate import allow, me
 from console.looks import on_record
 from console.photographs import is_preview
@@ -25,8 +24,6 @@ from fulfillment.ticket import NEXT_STATES, OPEN_STATES, TicketState
 from kernel.clock import local
 from kernel.errors import BadInput
 
-log = structlog.get_logger()
-
 _LONGEST_TEXT = 2000
 
 
@@ -37,7 +34,6 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.get("/tickets/<int:ticket_id>")
     @allow(OperatorRole.OPERATOR)
     def ticket(ticket_id: int) -> ResponseReturnValue:
-        log.info("audit.ticket_opened", operator=me().login, operator_id=me().id, ticket=ticket_id)
         page = _page(rooms, ticket_id)
         on_record(rooms, LookedAt.TICKET, f"ticket:{ticket_id}")
         return render_template("console/ticket.html", **page)
@@ -51,7 +47,6 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     @allow(OperatorRole.OPERATOR)
     def ticket_sheet(ticket_id: int) -> ResponseReturnValue:
         """To be printed: whoever goes there needs the full number, so that it is on record who had it (N17)."""
-        log.info("audit.number_revealed", operator=me().login, operator_id=me().id, what="ticket", subject=ticket_id)
         page = _page(rooms, ticket_id)
         on_record(rooms, LookedAt.SHEET, f"ticket:{ticket_id}")
         return render_template(
@@ -67,9 +62,8 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     def visit_picture(ticket_id: int, picture_id: str) -> ResponseReturnValue:
         """What a butler photographed in a home, or its resident signed: who looked is on record (N17)."""
         path = rooms.visit_pictures.file(ticket_id, picture_id, small=is_preview())
-        log.info("audit.visit_picture", operator=me().login, operator_id=me().id, ticket=ticket_id, picture=picture_id)
         if not is_preview():
-            on_record(rooms, LookedAt.PICTURE, f"ticket:{ticket_id}")
+            on_record(rooms, LookedAt.PICTURE, f"ticket:{ticket_id}", picture=picture_id)
         return send_file(path, mimetype="image/jpeg", max_age=0)
 
     @blueprint.post("/tickets/<int:ticket_id>/<action>")
@@ -95,6 +89,7 @@ def _page(rooms: Rooms, ticket_id: int) -> dict[str, object]:
         "can_be_transferred": _can_be_transferred(rooms, page.row.ticket.kind),
         "is_complaint": is_complaint(rooms, page.row.ticket.kind),
         "lacks_writing": lacks_writing(page.row.ticket),
+        "written": WRITTEN,
         "milestones": sorted((MILESTONES - {ClockEvent.CONTACTED}) & awaited),
     }
 

@@ -70,10 +70,9 @@ def _rows(rooms: Rooms, content: Mapping[str, Any]) -> list[Row]:
     now = rooms.clock.now()
     calendar: BusinessCalendar = rooms.standard.read_edition("calendar", content_shown(rooms, "calendar"))
     found = []
-    for rule, kinds in _promises(rooms, now).items():
-        unit = unit_of(rooms.standard.rules[rule])
-        promised = rooms.standard.rules[rule]
-        own = with_own_limit(promised, content)
+    for key, kinds in _promises(rooms, now).items():
+        promised = rooms.standard.rules[key]
+        unit, own = unit_of(promised), with_own_limit(promised, content)
         found.append(Row(promised, kinds, unit, promised.within // unit, own.within // unit, own.due_by(now, calendar)))
     return found
 

@@ -32,7 +32,6 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         path = rooms.recordings.file(recording_id)
         begins = request.range is None or request.range.ranges[0][0] == 0
         if begins:
-            log.info("audit.recording_played", operator=me().login, operator_id=me().id, recording=recording_id)
             on_record(rooms, LookedAt.RECORDING, f"recording:{recording_id}")
         return send_file(path, mimetype="audio/wav", conditional=True, max_age=0)
 

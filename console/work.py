@@ -1,18 +1,15 @@
 """The work page: who waits, what burns, which clocks run; and the parts of it that refresh themselves."""
 
-import structlog
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from console.board import read_bars, read_board
-from console.gate import allow, me
+from console.gate import allow
 from console.looks import on_record
 from console.ports import Rooms
 from fulfillment.company import OperatorRole
 from fulfillment.look import LookedAt
 from kernel.errors import BadInput, NotFound
-
-log = structlog.get_logger()
 
 _OF_BARS = ("queue", "alarms", "incidents", "calls_for_me")
 
@@ -51,7 +48,6 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
     def reveal(what: str, subject: str) -> ResponseReturnValue:
         """A full number, for whoever needs to dial it. Who looked at whose is on record (N17)."""
         number = _number_of(rooms, what, subject)
-        log.info("audit.number_revealed", operator=me().login, operator_id=me().id, what=what, subject=subject)
         on_record(rooms, LookedAt.NUMBER, f"{what}:{subject}")
         return render_template("console/parts/number.html", number=number)
 

@@ -123,9 +123,7 @@ class WorkOrder:
     pictures: Sequence[VisitPicture]
     appointment: Appointment | None
     slots: Sequence[datetime]  # his free ones, for a case that gets an appointment
-    before_leaving: Sequence[
-        tuple[str, Mapping[str, str]]
-    ]  # what is known of this home (Y1, Y3): words and their blanks
+    before_leaving: Sequence[tuple[str, Mapping[str, str]]]  # what is known of this home (Y1, Y3): words, their blanks
     incident: str  # its title while the cause outside is being put right: no visit is owed to this home; else ""
     warranty: Warranty | None  # an earlier repair of the same fault that still holds (H5)
     alarms: Sequence[OpenAlarm]  # all his open ones, this one included

@@ -7,8 +7,6 @@ a 5xx or an answer nobody can read it may have happened: CarrierUnknown, and the
 import json
 import threading
 from collections.abc import Callable, Collection, Mapping
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as TooLate
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -25,6 +23,7 @@ from twilio.rest import Client
 
 from fulfillment.ports import Rung
 from ivr.line import PhoneLine
+from ivr.within import TooLate, within
 from kernel.clock import Clock
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown
 
@@ -183,7 +182,7 @@ class TranslatingHttpClient(HttpClient):  # type: ignore[misc]  # the library is
     def request(self, method: str, uri: str, *args: Any, **kwargs: Any) -> Response:
         what = f"{method} {PurePosixPath(urlsplit(uri).path).name}"
         try:
-            response = _within(self._limit, partial(self._inner.request, method, uri, *args, **kwargs))
+            response = within(self._limit, partial(self._inner.request, method, uri, *args, **kwargs), name="carrier")
         except TooLate as exc:
             self._inner = self._make()  # the other one may still hand over its late answer through itself
             raise CarrierUnknown(f"{what}: no answer in {self._limit:.0f} s") from exc
@@ -202,22 +201,6 @@ class TranslatingHttpClient(HttpClient):  # type: ignore[misc]  # the library is
         if not 200 <= status < 300 or not body:  # noqa: PLR2004 - whatever is not a readable success
             raise CarrierUnknown(f"{what}: {status}, {len(response.text)} characters")
         return response
-
-
-def _within(seconds: float, ask: Callable[[], Response]) -> Response:
-    """In a thread of its own, because no limit of `requests` covers a slow name server and an answer that drips. Raises
-    TooLate, and whatever `ask` raises. A daemon: nobody who wants to stop waits for it.
-    """
-    answer: Future[Response] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(ask())
-        except BaseException as exc:  # noqa: BLE001 - handed to who asked
-            answer.set_exception(exc)
-
-    threading.Thread(target=run, name="carrier", daemon=True).start()
-    return answer.result(seconds)
 
 
 def _json(text: str) -> Mapping[str, Any]:

@@ -9,21 +9,19 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TooLate
+from functools import partial
 from types import ModuleType
 from typing import Any
 
 import apprise
 import requests
 
+from ivr.within import TooLate, within
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown
 
 LIMIT_SECONDS = 10.0
 #: For connecting and for each piece of the answer; together with the name look-up it stays within the limit.
 _SOCKET_SECONDS = 4.0
-#: A message is one request: ten robots that hang hold up the eleventh message until one of them is given up.
-_AT_ONCE = 10
 _SOLD_OUT = 429
 _SERVER_ERROR = 500
 
@@ -55,22 +53,17 @@ class ChatRobots:
 
     def __init__(self, *, limit_seconds: float = LIMIT_SECONDS) -> None:
         self._limit = limit_seconds
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="robot")
         # `apprise` finds and loads its plugins when the first address is read, half a second of it: not in an emergency.
         robot_address("json://localhost")
 
     def send(self, *, address: str, body: str) -> None:
-        """Returns when the robot has taken the message; in a thread of its own, because no library's own limit covers
-        a slow name server and an answer that drips. Raises CarrierBusy, CarrierRefused, CarrierUnknown.
-        """
+        """Returns when the robot has taken the message. Raises CarrierBusy, CarrierRefused, CarrierUnknown."""
         plugin = _plugin(address)
         if plugin is None:
             raise CarrierRefused("not a robot's address")
-        sending = self._threads.submit(_send, plugin, body)
         try:
-            sending.result(self._limit)
+            within(self._limit, partial(_send, plugin, body), name="robot")
         except TooLate as exc:
-            sending.cancel()
             raise CarrierUnknown(f"{_name(plugin)}: no answer in {self._limit:.0f} s") from exc
 
 

@@ -173,7 +173,7 @@ class ChatApi:
         visitor = self._visitor()
         wish = request.args
         client_id = wish.get("client_id", "")
-        after = _number_in(request.args.get("after", "0"))
+        after = _number_in(wish.get("after", "0"))
         if not _CLIENT_ID.fullmatch(client_id):
             raise BadInput("client_id has a wrong form")
         with self._store.read() as tx:

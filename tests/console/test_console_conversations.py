@@ -209,8 +209,8 @@ def test_numbers_are_masked_and_looking_is_on_record(xiaoli: Person, day: Day) -
     with logged() as lines:
         answer = xiaoli.post("/reveal/household/1", live=True)
     assert "138 0000 0001" in answer.text
-    [line] = [line for line in lines if line["event"] == "audit.number_revealed"]
-    assert (line["operator"], line["what"], line["subject"]) == ("xiaoli", "household", "1")
+    [line] = [line for line in lines if line["event"] == "audit.looked"]
+    assert (line["operator"], line["what"], line["subject"]) == ("xiaoli", "number", "household:1")
     assert "13800000001" not in str(lines)
 
 

@@ -15,7 +15,7 @@ from fulfillment.resident_calls import Purpose
 from fulfillment.ticket import Address, Ticket, TicketState
 from fulfillment.waiting import Wait, WaitState
 from kernel.clock import Clock
-from tests.console.conftest import Person
+from tests.console.conftest import Person, sign_in
 from tests.console.sample import Day
 from tests.fakes import FakeStore, FixedClock
 
@@ -116,9 +116,8 @@ def test_a_recording_is_heard_in_ranges_by_those_who_may_and_that_is_on_record(
     assert sizes == [8044, 1000]
     assert (whole.status_code, whole.mimetype) == (200, "audio/wav")
     assert (part.status_code, part.headers["Content-Range"]) == (206, "bytes 4000-4999/8044")
-    assert [e["recording"] for e in logs if e["event"] == "audit.recording_played"] == [SOUND], (
-        "seeking is not listening anew"
-    )
+    looked = [e["subject"] for e in logs if e["event"] == "audit.looked"]
+    assert looked == [f"recording:{SOUND}"], "seeking is not listening anew"
     assert "media-src 'self'" in whole.headers["Content-Security-Policy"]
     assert whole.headers["Cache-Control"] == "no-store"
     assert app.test_client().get(f"/console{address}").status_code == 302
@@ -151,3 +150,11 @@ def test_an_open_page_is_presence_and_signing_out_ends_it(xiaoli: Person, store:
     assert present() == frozenset()
     xiaoli.post("/logout")
     assert store.tables.presence == {}
+
+
+def test_who_signs_in_again_is_there_with_the_first_page(app: Flask, xiaoli: Person, store: FakeStore) -> None:
+    xiaoli.get("/")
+    with store.write() as tx:
+        tx.operator_left(1)  # as a second web process does it, whose page he signed out on
+    sign_in(app, "xiaoli").get("/")
+    assert set(store.tables.presence) == {1}

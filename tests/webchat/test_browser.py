@@ -124,7 +124,8 @@ def test_words_are_words(page: Page, address: str) -> None:
 def test_nothing_is_sent_when_nothing_is_typed(page: Page, address: str, place: Site) -> None:
     greet(page, address)
     expect(page.locator("#send")).to_be_disabled()
-    say(page, "  \n ")
+    page.fill("#text", "  \n ")
+    page.press("#text", "Enter")
     say(page, "真的")
     expect(page.locator("#log")).to_contain_text("收到:真的")
     expect(page.locator(".row_me")).to_have_count(1)
