@@ -16,6 +16,8 @@ from webchat.shown import Beside, messages_json, state_json
 
 _PAGE = 100
 NOTHING_BESIDE = Beside()
+#: How often the watch looks for what is no change of the tables, or not of the log.
+TICK_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,13 @@ class Seats:
 
 
 class Looks:
-    """What all streams of a process share, so that a thousand of them do not each read their whole conversation whenever
-    anybody writes: one query a change says whose log has grown or whose floor has moved, and they look at once. What
-    changes beside the log (a place in line, a ticket's card, a read mark) the others look for in turn.
+    """What all streams of a process share, so that a thousand of them are not all woken, nor read their whole conversation,
+    whenever anybody writes: one thread waits for changes, asks with one query whose log has grown or whose floor has
+    moved, and wakes those. What changes beside the log (a place in line, a ticket's card, a read mark) the others look
+    for in turn.
 
     Price: such a change is late by the square of the number of streams: a fifth of a second with 100, 20 s with 1,000.
+    It and typing marks are late by `TICK_SECONDS` besides.
     """
 
     _LATE_BY = 20e-6  # seconds, times the square of the streams
@@ -55,10 +59,16 @@ class Looks:
         self._change = -1
         self._tops: Mapping[str, tuple[int, int]] = {}
         self._streams = 0
+        self._asleep: set[Nap] = set()
+        self._is_watched = False
 
     def enter(self) -> None:
         with self._lock:
             self._streams += 1
+            if self._is_watched:
+                return
+            self._is_watched = True
+        threading.Thread(target=self._watch, name="chat-looks", daemon=True).start()
 
     def leave(self) -> None:
         with self._lock:
@@ -77,6 +87,38 @@ class Looks:
                     self._tops = tx.live_tops()
                 self._change = change
             return self._tops.get(conversation.id) != (conversation.last_seq, conversation.epoch)
+
+    def lie_down(self, nap: "Nap") -> None:
+        """It is woken for what happens from now on, and at once for what happened since it looked. Raises StoreBusy."""
+        with self._lock:
+            self._asleep.add(nap)
+        nap.notice(self._store.wait_for_change(nap.seen, 0))
+
+    def get_up(self, nap: "Nap") -> None:
+        with self._lock:
+            self._asleep.discard(nap)
+
+    def _watch(self) -> None:
+        """While there are streams. Should it ever die, they look at each keep-alive, and the next stream starts another."""
+        change = -1
+        try:
+            while True:
+                now = self._store.wait_for_change(change, TICK_SECONDS)
+                with self._lock:
+                    if not self._streams:
+                        self._is_watched = False
+                        return
+                    asleep = tuple(self._asleep)
+                try:
+                    for nap in asleep:
+                        nap.notice(now)
+                except StoreBusy:
+                    time.sleep(TICK_SECONDS)
+                else:
+                    change = now
+        except BaseException:
+            self._is_watched = False
+            raise
 
 
 def follow(
@@ -125,7 +167,7 @@ def _followed(
         if conversation.floor is Floor.ENDED or left <= 0:
             return
         silent_until = time.monotonic() + min(pace.keep_alive, left)
-        nap = _Nap(store, looks, conversation, seen, heard, silent_until)
+        nap = Nap(store, looks, conversation, seen, heard, silent_until)
         try:
             yield from nap.typing_marks()
         except StoreBusy:
@@ -135,8 +177,8 @@ def _followed(
             yield _event("beat", {})  # not a comment, which a page cannot hear
 
 
-@dataclass(slots=True)
-class _Nap:
+@dataclass(slots=True, eq=False)
+class Nap:
     """A stream between two looks at its log."""
 
     store: ChatStore
@@ -146,21 +188,35 @@ class _Nap:
     heard: float
     until: float
     asleep_since: float = field(default_factory=time.monotonic)
+    is_due: bool = False
+    _topic: str = field(init=False)
+    _woken: threading.Event = field(default_factory=threading.Event)
+    _has_news_beside: bool = False
+
+    def __post_init__(self) -> None:
+        self._topic = typing_topic(self.conversation.id, Side.HOUSE)
 
     def typing_marks(self) -> Iterator[str]:
         """Ends when it is time to look again; on the way it tells that somebody types, for which nothing is read."""
-        topic = typing_topic(self.conversation.id, Side.HOUSE)
-        look_at = self.until
-        while (left := look_at - time.monotonic()) > 0:
-            now_seen = self.store.wait_for_change(self.seen, left, topic, self.heard)
-            if now_seen == self.seen and (typed := self.store.signalled(topic)) > self.heard:
-                self.heard = typed
-                yield _event("typing", {})
-            if now_seen != self.seen:
-                self.seen = now_seen
-                if self.looks.has_moved(self.conversation, now_seen):
-                    return
-                look_at = min(look_at, self.asleep_since + self.looks.pause)
+        try:
+            self.looks.lie_down(self)
+            while not self.is_due and self._woken.wait(max(0.0, self.until - time.monotonic())):
+                self._woken.clear()
+                if (typed := self.store.signalled(self._topic)) > self.heard:
+                    self.heard = typed
+                    yield _event("typing", {})
+        finally:
+            self.looks.get_up(self)
+
+    def notice(self, change: int) -> None:
+        """Wakes the stream if there is something for it; called by the stream itself and by the watch. Raises StoreBusy."""
+        if change != self.seen:
+            self.is_due = self.looks.has_moved(self.conversation, change) or self.is_due
+            self.seen, self._has_news_beside = change, True
+        if self._has_news_beside and time.monotonic() >= self.asleep_since + self.looks.pause:
+            self.is_due = True
+        if self.is_due or self.store.signalled(self._topic) > self.heard:
+            self._woken.set()
 
 
 def _read(
