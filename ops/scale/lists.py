@@ -15,6 +15,7 @@ from fulfillment.accounts import give_first_passwords
 from kernel.clock import SystemClock
 from ops.month.show import settings_of_url
 from ops.town import PASSWORD
+from ops.web import keep_what_is_there
 from storage import Store
 
 #: What is asked, as the words of the list's address. `{…}` is filled from a ticket that exists.
@@ -64,6 +65,7 @@ def measure(url: str) -> list[Answered]:
             "name": example.contact_name,
         }  # fmt: skip
         browser = signed_in(create_app(settings))
+        keep_what_is_there()
         return [_ask(store, browser, name, _filled(words, known)) for name, words in QUESTIONS.items()]
 
 
