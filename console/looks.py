@@ -47,6 +47,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
             older=found[_PAGE - 1].id if len(found) > _PAGE else None,
             names={operator.login: operator.name for operator in operators},
             numbers=numbers,
+            kept=rooms.standard.looks.kept,
             who=who,
             subject=subject,
         )

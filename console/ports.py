@@ -22,6 +22,7 @@ from fulfillment.importing import RobotAddress
 from fulfillment.importing.words import Words
 from fulfillment.incident import IncidentRules
 from fulfillment.incidents import Incidents
+from fulfillment.look import LookRules
 from fulfillment.manners import NeverSaid
 from fulfillment.open_ticket import Learned
 from fulfillment.recording import Recording
@@ -125,6 +126,8 @@ class Standard(Protocol):
     def queue(self) -> QueueRules: ...
     @property
     def incidents(self) -> IncidentRules: ...
+    @property
+    def looks(self) -> LookRules: ...
     @property
     def ladder(self) -> LadderPlan: ...
     def shipped(self, part: str) -> Any:

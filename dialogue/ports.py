@@ -105,6 +105,12 @@ class DialogueTx(FulfillmentTx, Protocol):
         """The newest first; `who`, `subject`: "" = all; `before`: only those with a smaller id."""
         ...
 
+    def forget_looks(self, before: datetime, most: int) -> int:
+        """Deletes those of before an instant, the oldest first; returns how many. Of more than `most` the rest stays for the
+        next time: everybody who writes waits meanwhile.
+        """
+        ...
+
     def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None:
         """The reply that was given to the turn with this key, as JSON."""
         ...

@@ -1,4 +1,4 @@
-"""What is tidied up every few minutes: chats that were left open, calls of whose end nobody has told; photographs, recordings, finished tasks and answers to webhooks kept too long."""
+"""What is tidied up every few minutes: chats that were left open, calls of whose end nobody has told; photographs, recordings, finished tasks, answers to webhooks and records of looks kept too long."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,9 @@ _FETCHED_BY_ITSELF = timedelta(minutes=10)
 _FETCHED_AGAIN_FOR = timedelta(days=1)
 #: The carrier delivers a webhook again within seconds or never.
 _WEBHOOKS_REPEATED_FOR = timedelta(hours=1)
+#: Whoever writes waits while they are deleted, and a company that keeps them for half as long as before has a million. So many
+#: each time are a quarter of a million a day, more than any console shows.
+_LOOKS_AT_ONCE = 1000
 
 
 class ClosesConversations(Protocol):
@@ -67,3 +70,4 @@ class Sweep:
             tx.delete_finished_tasks(now - rules.keep_finished_tasks)
             tx.delete_answers(now - _WEBHOOKS_REPEATED_FOR)
             tx.forget_identity_tries(local(now).date())
+            tx.forget_looks(now - self.standard.looks.kept, _LOOKS_AT_ONCE)

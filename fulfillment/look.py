@@ -1,8 +1,11 @@
-"""Who looked at which resident's data (N17, X1). Append-only: nothing changes or deletes one."""
+"""Who looked at which resident's data (N17, X1). Append-only: nothing changes one, and only its age deletes it (dialogue.sweep)."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+#: The longest half-year, from July to December: the law's six months, whenever they begin (data/looks.yml).
+SHORTEST_KEPT = timedelta(days=184)
 
 
 class LookedAt(StrEnum):
@@ -27,3 +30,10 @@ class Look:
     who: str  # login of the operator
     what: LookedAt
     subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookRules:
+    """data/looks.yml; see the comments there."""
+
+    kept: timedelta

@@ -23,6 +23,7 @@ from fulfillment.dispatch import LadderPlan
 from fulfillment.identity import IdentityRules
 from fulfillment.importing.words import Words, load_words
 from fulfillment.incident import IncidentRules, Level
+from fulfillment.look import SHORTEST_KEPT, LookRules
 from fulfillment.manners import NeverSaid
 from fulfillment.pin_tries import PinRules
 from fulfillment.resident_calls import OutgoingPlan, Purpose, PurposePlan
@@ -184,6 +185,7 @@ class Standard:
         self.queue: QueueRules = self._read("queue.yml", QueueRules)
         self.identity: IdentityRules = self._read("identity.yml", IdentityRules)
         self.incidents: IncidentRules = self._read("incidents.yml", IncidentRules)
+        self.looks: LookRules = self._read("looks.yml", LookRules)
         self.visit: VisitRules = self._read("visit.yml", VisitRules)
         self.words: Words = load_words(data_dir / "import_words.yml")
         self.calendar: BusinessCalendar = self._calendar(self._shipped["calendar"])
@@ -195,6 +197,7 @@ class Standard:
         self._check_queue()
         self._check_visit()
         self._check_incidents()
+        self._check_looks()
 
     def kind(self, key: str) -> TicketKind:
         """Raises NotFound for a kind that no table knows."""
@@ -412,6 +415,10 @@ class Standard:
         for notice in self._by_key("incidents.yml", rules.notices).values():
             if notice.told_ahead is None and notice.told_within is None:
                 raise self._wrong("incidents.yml", notice.key, "told_ahead or told_within: by when?")
+
+    def _check_looks(self) -> None:
+        if self.looks.kept < SHORTEST_KEPT:
+            raise self._wrong("looks.yml", "kept", f"at least {SHORTEST_KEPT.days} days: the law demands six months")
 
     def _check_visit(self) -> None:
         checks: tuple[Check | Ground, ...] = (*self.visit.checklist, *self.visit.nobody_home, *self.visit.grounds)

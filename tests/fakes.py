@@ -1001,11 +1001,18 @@ class FakeTx(FakeCallTx, FakeIncidentTx, FakeReportTx, FakeEditionTx, FakeVisitT
     def add_look(self, look: Look) -> None:
         assert look.id == 0
         looks = self._writing().looks
-        looks.append(replace(look, id=len(looks) + 1))
+        looks.append(replace(look, id=looks[-1].id + 1 if looks else 1))
 
     def looks(self, *, who: str = "", subject: str = "", before: int | None = None, limit: int = 100) -> Sequence[Look]:
         found = [k for k in self._t.looks if who in ("", k.who) and subject in ("", k.subject)]
         return [k for k in reversed(found) if before is None or k.id < before][:limit]
+
+    def forget_looks(self, before: datetime, most: int) -> int:
+        looks = self._writing().looks
+        old = [look for look in looks[:most] if look.at < before]
+        for look in old:
+            looks.remove(look)
+        return len(old)
 
     def stored_reply(self, conversation_id: str, key: str) -> dict[str, Any] | None:
         return self._t.replies.get((conversation_id, key))

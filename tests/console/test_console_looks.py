@@ -56,6 +56,11 @@ def test_a_supervisor_reads_who_saw_a_ticket(xiaoli: Person, zhuguan: Person, da
     assert TICKETS.findall(zhuguan.get("/looks?who=xiaoli").text) == [str(day.leak), str(day.cold)]
 
 
+def test_the_page_says_how_long_it_knows_them(zhuguan: Person, day: Day) -> None:
+    assert day
+    assert "保存 365 天" in zhuguan.get("/looks").text
+
+
 def test_older_ones_are_a_page_away(xiaoli: Person, zhuguan: Person, day: Day) -> None:
     for _ in range(101):
         xiaoli.post(f"/reveal/ticket/{day.cold}")

@@ -14,6 +14,7 @@ from dialogue.recordings import LeftMessage, RecordingDeliveries, Recordings, de
 from dialogue.sweep import Sweep
 from fulfillment.case import Case
 from fulfillment.clocks import ClockEvent
+from fulfillment.look import Look, LookedAt
 from fulfillment.outbox import Lane, Task, TaskKind
 from fulfillment.recording import RecordingState
 from fulfillment.waiting import Wait, WaitKind, WaitState, expected_minutes
@@ -543,6 +544,20 @@ def test_what_webhooks_were_answered_is_forgotten_within_hours() -> None:
     with talk.store.read() as tx:
         assert tx.kept_answer("old") is None
         assert tx.kept_answer("new") is not None
+
+
+def test_who_looked_is_known_for_a_year() -> None:
+    """N17, and six months at the least by the Cybersecurity Law."""
+    talk = Talk(Channel.CHAT, peer="")
+    sweep = sweep_of(talk)
+    sweep.promise()
+    with talk.store.write() as tx:
+        for days in (366, 364, 0):
+            at = talk.clock.now() - timedelta(days=days)
+            tx.add_look(Look(0, at, "xiaoli", LookedAt.TICKET, f"ticket:{days}"))
+    sweep.sweep(due(talk, TaskKind.SWEEP))
+    with talk.store.read() as tx:
+        assert [look.subject for look in tx.looks()] == ["ticket:0", "ticket:364"]
 
 
 def test_a_chat_that_is_written_in_while_it_is_swept_stays_open() -> None:

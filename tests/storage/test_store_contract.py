@@ -137,6 +137,23 @@ class TestCompany:
         with pytest.raises((HotlineError, AssertionError)), store.read() as tx:
             tx.add_look(Look(0, NOW, "op1", LookedAt.TICKET, "ticket:1"))
 
+    def test_old_looks_are_forgotten_a_few_at_a_time(self, store: DialogueStore) -> None:
+        with store.write() as tx:
+            for minutes in (0, 1, 2, 3):
+                tx.add_look(Look(0, NOW + minutes * MINUTE, "op1", LookedAt.TICKET, f"ticket:{minutes}"))
+        with store.write() as tx:
+            assert tx.forget_looks(NOW, 2) == 0
+            assert tx.forget_looks(NOW + 3 * MINUTE, 2) == 2, "the third the next time"
+            assert [k.subject for k in tx.looks()] == ["ticket:3", "ticket:2"]
+            assert tx.forget_looks(NOW + 3 * MINUTE, 2) == 1
+            assert tx.forget_looks(NOW + 3 * MINUTE, 2) == 0
+        with store.write() as tx:
+            tx.add_look(Look(0, NOW + 4 * MINUTE, "op1", LookedAt.TICKET, "ticket:4"))
+        with store.read() as tx:
+            assert [k.subject for k in tx.looks()] == ["ticket:4", "ticket:3"]
+        with pytest.raises((HotlineError, AssertionError)), store.read() as tx:
+            tx.forget_looks(NOW, 1)
+
     def test_what_a_home_is_used_for_and_owes_is_kept(self, store: DialogueStore) -> None:
         with store.write() as tx:
             assert (tx.household(1).is_residential, tx.household(1).arrears_fen) == (True, 0)
