@@ -5,27 +5,38 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from console.gate import allow, me
-from console.ports import Rooms
+from console.ports import PATIENCE_SECONDS, Rooms
+from dialogue.ports import DialogueStore
 from fulfillment.company import OperatorRole
-from fulfillment.look import Look, LookedAt
+from fulfillment.look import Look, LookedAt, LookRules
 from kernel.errors import StoreBusy
 
 log = structlog.get_logger()
 
 _PAGE = 100
 _TICKET = "ticket:"
+#: Among so many last looks of a person an equal one is sought; who sees more within a minute has a row too many.
+_LATELY = 20
 
 
 def on_record(rooms: Rooms, what: LookedAt, subject: str, **facts: object) -> None:
-    """This operator looks at it now; `facts` are for the log alone. A busy database keeps nobody from an emergency: then the
-    log line is all there is.
-    """
+    """This operator looks at it now; `facts` are for the log alone."""
     log.info("audit.looked", operator=me().login, operator_id=me().id, what=what.value, subject=subject, **facts)
+    put_on_record(rooms.store, rooms.standard.looks, Look(0, rooms.clock.now(), me().login, what, subject))
+
+
+def put_on_record(store: DialogueStore, rules: LookRules, look: Look) -> None:
+    """Once for a page that is reloaded: then nothing is written, and nobody waited for. A busy database keeps nobody from an
+    emergency: then the log line of whoever shows the page is all there is.
+    """
     try:
-        with rooms.store.write() as tx:
-            tx.add_look(Look(0, rooms.clock.now(), me().login, what, subject))
+        with store.read() as tx:
+            lately = tx.looks(who=look.who, limit=_LATELY)
+        if not any(rules.is_one(look, earlier) for earlier in lately):
+            with store.write(within=PATIENCE_SECONDS) as tx:
+                tx.add_look(look)
     except StoreBusy:
-        log.warning("look_not_stored", operator=me().login, what=what.value, subject=subject)
+        log.warning("look_not_stored", who=look.who, what=look.what.value, subject=look.subject)
 
 
 def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:

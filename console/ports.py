@@ -32,6 +32,10 @@ from fulfillment.visit_rules import VisitRules
 from fulfillment.waiting import QueueRules
 from kernel.clock import Clock
 
+#: How long a page is held up, while the database is locked, for a row that it can do without: who is there, who looked. Under
+#: load an ordinary write waits a tenth of that.
+PATIENCE_SECONDS = 0.5
+
 
 class Handoff(Protocol):
     """Who speaks with the resident. Every method raises NotFound for an unknown conversation."""

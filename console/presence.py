@@ -7,7 +7,7 @@ import structlog
 from flask import Blueprint, request
 
 from console.gate import PUBLIC, me
-from console.ports import Rooms
+from console.ports import PATIENCE_SECONDS, Rooms
 from kernel.errors import StoreBusy
 
 #: A third of the shortest time after which an operator counts as gone (data/queue.yml, present_within).
@@ -39,7 +39,7 @@ class Presence:
                 return
             self._told[operator_id] = now
         try:
-            with self._rooms.store.write() as tx:
+            with self._rooms.store.write(within=PATIENCE_SECONDS) as tx:
                 tx.operator_present(operator_id, self._rooms.clock.now())
         except StoreBusy:
             log.warning("console.presence_not_written", operator_id=operator_id)

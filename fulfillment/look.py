@@ -6,6 +6,8 @@ from enum import StrEnum
 
 #: The longest half-year, from July to December: the law's six months, whenever they begin (data/looks.yml).
 SHORTEST_KEPT = timedelta(days=184)
+#: Who comes back to a page after that has looked at it again.
+LONGEST_ONE = timedelta(hours=1)
 
 
 class LookedAt(StrEnum):
@@ -37,3 +39,9 @@ class LookRules:
     """data/looks.yml; see the comments there."""
 
     kept: timedelta
+    once_within: timedelta
+
+    def is_one(self, look: Look, earlier: Look) -> bool:
+        """Both are one look, at a page that was reloaded. An export is each time another file."""
+        same = (look.who, look.what, look.subject) == (earlier.who, earlier.what, earlier.subject)
+        return same and look.what is not LookedAt.EXPORT and timedelta() <= look.at - earlier.at < self.once_within

@@ -318,8 +318,10 @@ class FulfillmentTx(CallTx, EditionTx, IncidentTx, ReportTx, ResidentTextTx, Vis
 class FulfillmentStore(Protocol):
     """Opens transactions. Implemented by storage.Store."""
 
-    def write(self) -> AbstractContextManager[FulfillmentTx]:
-        """A read-write transaction: commits at the end of the block, rolls back on any exception."""
+    def write(self, *, within: float | None = None) -> AbstractContextManager[FulfillmentTx]:
+        """A read-write transaction: commits at the end of the block, rolls back on any exception. `within`: seconds to wait for
+        a lock, for what can be done without; never more than the store waits anyway.
+        """
         ...
 
     def read(self) -> AbstractContextManager[FulfillmentTx]:

@@ -23,7 +23,7 @@ from fulfillment.dispatch import LadderPlan
 from fulfillment.identity import IdentityRules
 from fulfillment.importing.words import Words, load_words
 from fulfillment.incident import IncidentRules, Level
-from fulfillment.look import SHORTEST_KEPT, LookRules
+from fulfillment.look import LONGEST_ONE, SHORTEST_KEPT, LookRules
 from fulfillment.manners import NeverSaid
 from fulfillment.pin_tries import PinRules
 from fulfillment.resident_calls import OutgoingPlan, Purpose, PurposePlan
@@ -419,6 +419,8 @@ class Standard:
     def _check_looks(self) -> None:
         if self.looks.kept < SHORTEST_KEPT:
             raise self._wrong("looks.yml", "kept", f"at least {SHORTEST_KEPT.days} days: the law demands six months")
+        if self.looks.once_within > LONGEST_ONE:
+            raise self._wrong("looks.yml", "once_within", "at the most an hour: who comes back later has looked again")
 
     def _check_visit(self) -> None:
         checks: tuple[Check | Ground, ...] = (*self.visit.checklist, *self.visit.nobody_home, *self.visit.grounds)

@@ -786,6 +786,7 @@ look = Table(
     Column("what", words_of(LookedAt), nullable=False),
     Column("subject", Words, nullable=False, index=True),
 )
+Index("ix_look_who", look.c.who, look.c.id)
 
 #: Lanes whose turns are counted: one row a lane, shared by all workers. No turn before `free_at`.
 lane_turn = Table(

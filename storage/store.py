@@ -143,17 +143,19 @@ class Store:
         """
         self._writing.until = None if seconds is None else time.monotonic() + seconds
 
-    def _patience(self) -> float:
+    def _patience(self, within: float | None) -> float:
         until: float | None = getattr(self._writing, "until", None)
-        return self._busy_seconds if until is None else max(0.0, min(self._busy_seconds, until - time.monotonic()))
+        longest = self._busy_seconds if within is None else min(self._busy_seconds, within)
+        return longest if until is None else max(0.0, min(longest, until - time.monotonic()))
 
     @contextmanager
-    def write(self) -> Iterator[DialogueTx]:
+    def write(self, *, within: float | None = None) -> Iterator[DialogueTx]:
         """A read-write transaction: commits at the end of the block, rolls back on any exception.
 
-        Not to be nested (RuntimeError at once, instead of waiting for oneself until StoreBusy).
+        Not to be nested (RuntimeError at once, instead of waiting for oneself until StoreBusy). `within`: seconds to wait for
+        a lock, where that is less than this transaction would wait otherwise.
         """
-        with self._write(announce=True) as tx:
+        with self._write(announce=True, within=within) as tx:
             yield tx
 
     @contextmanager
@@ -170,14 +172,14 @@ class Store:
             yield Tx(connection, writable=False)
 
     @contextmanager
-    def _write(self, *, announce: bool) -> Iterator[Tx]:
+    def _write(self, *, announce: bool, within: float | None = None) -> Iterator[Tx]:
         if getattr(self._writing, "now", False):
             raise RuntimeError("a write transaction inside a write transaction of the same thread")
-        with self._turn_to_write() as connection, _closing(connection):
+        with self._turn_to_write(within) as connection, _closing(connection):
             self._writing.now = True
             try:
                 with _transaction(connection):
-                    self._shorten_lock_timeout(connection)
+                    self._shorten_lock_timeout(connection, within)
                     tx = Tx(connection, writable=True)
                     yield tx
                     if tx.failure is not None:
@@ -195,7 +197,7 @@ class Store:
             self._changes.announce()
 
     @contextmanager
-    def _turn_to_write(self) -> Iterator[Connection]:
+    def _turn_to_write(self, within: float | None) -> Iterator[Connection]:
         """A connection that may begin. On SQLite the threads of a process queue here, not in SQLite's busy loop, which
         sleeps and lets anybody overtake (p99 at saturation 1,340 ms without, 52-70 ms with this lock).
         """
@@ -204,7 +206,7 @@ class Store:
                 connection = self._engines.write.connect()
             yield connection
             return
-        patience = self._patience()
+        patience = self._patience(within)
         deadline = time.monotonic() + patience
         if not self._one_writer.acquire(timeout=patience):
             raise StoreBusy(f"another thread has been writing for {patience:.1f} s")
@@ -216,9 +218,9 @@ class Store:
         finally:
             self._one_writer.release()
 
-    def _shorten_lock_timeout(self, connection: Connection) -> None:
+    def _shorten_lock_timeout(self, connection: Connection, within: float | None) -> None:
         """On PostgreSQL, where the waiting happens at the statements; on SQLite it is over when the transaction has begun."""
-        patience = self._patience()
+        patience = self._patience(within)
         if patience < self._busy_seconds and not self._engines.is_sqlite:
             milliseconds = max(1, int(patience * 1000))  # 0 would be "for ever"
             with translated():

@@ -285,7 +285,7 @@ class FakeStore:
         return getattr(self._local, "open", False)
 
     @contextmanager
-    def write(self) -> Iterator["FakeTx"]:
+    def write(self, *, within: float | None = None) -> Iterator["FakeTx"]:  # noqa: ARG002 - nobody holds this one for long
         self._refuse_nesting()
         with self._lock:
             _raise_next(self.write_failures)

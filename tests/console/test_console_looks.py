@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from fulfillment.look import LookedAt
+from console.ports import PATIENCE_SECONDS
+from fulfillment.look import Look, LookedAt
 from kernel.errors import StoreBusy
 from tests.console.conftest import Person
 from tests.console.sample import Day
-from tests.fakes import FakeStore
+from tests.fakes import FakeStore, FixedClock
 
 TICKETS = re.compile(r'<td data-name="对象"><a href="/console/tickets/(\d+)"')
 
@@ -61,9 +62,40 @@ def test_the_page_says_how_long_it_knows_them(zhuguan: Person, day: Day) -> None
     assert "保存 365 天" in zhuguan.get("/looks").text
 
 
-def test_older_ones_are_a_page_away(xiaoli: Person, zhuguan: Person, day: Day) -> None:
-    for _ in range(101):
-        xiaoli.post(f"/reveal/ticket/{day.cold}")
+def test_a_page_that_is_reloaded_was_looked_at_once(
+    xiaoli: Person, zhuguan: Person, store: FakeStore, clock: FixedClock, day: Day
+) -> None:
+    xiaoli.get(f"/tickets/{day.cold}")
+    for person in (xiaoli, zhuguan):
+        person.get(f"/tickets/{day.leak}")
+    xiaoli.get(f"/tickets/{day.cold}/sheet")
+    clock.advance(seconds=59)
+    commits = store.commits
+    for _ in range(3):
+        assert xiaoli.get(f"/tickets/{day.cold}").status_code == 200
+    assert store.commits == commits, "no reload waits for whoever writes"
+    clock.advance(seconds=1)
+    xiaoli.get(f"/tickets/{day.cold}")
+    assert looked(store) == [
+        ("xiaoli", LookedAt.TICKET, f"ticket:{day.cold}"),
+        ("xiaoli", LookedAt.TICKET, f"ticket:{day.leak}"),
+        ("zhuguan", LookedAt.TICKET, f"ticket:{day.leak}"),
+        ("xiaoli", LookedAt.SHEET, f"ticket:{day.cold}"),
+        ("xiaoli", LookedAt.TICKET, f"ticket:{day.cold}"),
+    ]
+
+
+def test_each_export_is_another_file(zhuguan: Person, store: FakeStore, day: Day) -> None:
+    assert day
+    zhuguan.get("/tickets.csv?kind=cold_room")
+    zhuguan.get("/tickets.csv?kind=cold_room")
+    assert len(looked(store)) == 2
+
+
+def test_older_ones_are_a_page_away(zhuguan: Person, store: FakeStore, clock: FixedClock, day: Day) -> None:
+    with store.write() as tx:
+        for _ in range(101):
+            tx.add_look(Look(0, clock.now(), "xiaoli", LookedAt.NUMBER, f"ticket:{day.cold}"))
     first = zhuguan.get("/looks").text
     assert first.count('data-name="人员"') == 100
     older = re.search(r'href="/console(/looks\?before=\d+)">更早的记录', first)
@@ -79,10 +111,14 @@ def test_only_supervisors_read_it(xiaoli: Person, day: Day) -> None:
 def test_a_busy_database_keeps_nobody_from_a_ticket(
     xiaoli: Person, store: FakeStore, day: Day, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    patience: list[float | None] = []
+
     @contextmanager
-    def busy() -> Iterator[Any]:
+    def busy(*, within: float | None = None) -> Iterator[Any]:
+        patience.append(within)
         raise StoreBusy("locked")
         yield
 
     monkeypatch.setattr(store, "write", busy)
     assert xiaoli.get(f"/tickets/{day.leak}").status_code == 200
+    assert patience == [PATIENCE_SECONDS] * 2, "that he is there, that he looked: the page waits no longer for either"

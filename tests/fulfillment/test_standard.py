@@ -133,6 +133,7 @@ def test_unknown_keys_are_not_found(standard: Standard) -> None:
         ("outgoing", '"07:00-22:00"', '"22:00-07:00"', r"purposes\.callback\.hours"),
         ("outgoing", "shortest: 6", "shortest: 3", "at least 4 digits"),
         ("looks", "kept: P365D", "kept: P183D", "at least 184 days"),
+        ("looks", "once_within: PT1M", "once_within: PT61M", "at the most an hour"),
     ],
 )
 def test_a_broken_table_refuses_the_start_and_names_the_place(

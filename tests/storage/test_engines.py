@@ -77,6 +77,21 @@ class TestBudget:
                 say(patient)
             assert time.monotonic() - started > 0.9
 
+    def test_who_can_do_without_waits_for_a_shorter_time(self, talking: Store, url: str) -> None:
+        with Store(url, busy_seconds=8) as patient, locked_by_somebody_else(url):
+            for longest in (None, 2.0):
+                patient.limit_waiting(longest)
+                started = time.monotonic()
+                with pytest.raises(StoreBusy), patient.write(within=0.3) as tx:
+                    tx.add_message("c1", author=Author.RESIDENT, text="喂", at=NOW)
+                assert 0.2 < time.monotonic() - started < 1.5
+            patient.limit_waiting(0.2)
+            started = time.monotonic()
+            with pytest.raises(StoreBusy), patient.write(within=5) as tx:
+                tx.add_message("c1", author=Author.RESIDENT, text="喂", at=NOW)
+            assert time.monotonic() - started < 1.5, "the request's own limit stays"
+        assert say(talking) == 1
+
     def test_locked_for_less_than_the_budget(self, talking: Store, url: str) -> None:
         with locked_by_somebody_else(url):
             done: list[int] = []
@@ -391,6 +406,14 @@ class TestPlans:
             plans = [plan for statement in asked for plan in explained(store, *statement)]
         assert len(plans) >= 6
         assert not [plan for plan in plans if plan.startswith("SCAN") and "INDEX" not in plan], plans
+
+    def test_whether_somebody_looked_just_now_is_read_from_his_own_rows(self, new_url: Callable[..., str]) -> None:
+        with Store(new_url("sqlite", stocked=True)) as store:
+            asked = spied(store)
+            with store.read() as tx:
+                tx.looks(who="op1", limit=20)
+            plans = [plan for statement in asked for plan in explained(store, *statement)]
+        assert plans == ["SEARCH look USING INDEX ix_look_who (who=?)"], "and nothing is sorted"
 
 
 def spied(store: Store) -> list[tuple[str, tuple[str | int, ...]]]:
