@@ -358,8 +358,8 @@ class FulfillmentStore(Protocol):
 class Carrier(Protocol):
     """The telephone network. Raises CarrierBusy, CarrierRefused, CarrierUnknown (kernel.errors). Every call has a 10 s limit."""
 
-    def call(self, *, to: str, attempt_id: str) -> str:
-        """Rings a member of staff for an alarm; the attempt's webhooks follow under /ivr/alarms/<attempt_id>. Returns the SID."""
+    def call(self, *, to: str, attempt_id: str, ring_seconds: int) -> str:
+        """Rings a member of staff for an alarm, for so long; the attempt's webhooks follow under /ivr/alarms/<attempt_id>. Returns the SID."""
         ...
 
     def text(self, *, to: str, body: str, attempt_id: str) -> str:

@@ -12,6 +12,7 @@ from fulfillment.company import Absence, Community, Duty, StaffRole
 from fulfillment.dispatch import Company, Gap, LadderPlan, ladder_gaps
 from fulfillment.edition import Edition
 from fulfillment.ports import FulfillmentStore, FulfillmentTx
+from fulfillment.table_faults import LONGEST_RING, SHORTEST_RING
 from kernel.clock import BEIJING, Clock
 from kernel.errors import ChangeRefused, Conflict, NotFound
 
@@ -44,8 +45,8 @@ class Rota:
     """What a supervisor does with it. Every change is an edition; the one before can be restored.
 
     Raises ChangeRefused with the reason: `gaps` (`.details["gaps"]`), `no_weekday`, `nobody` (unknown, not working here
-    any more), `no_station`, `dates`, `absence_times`, `himself`, `absence_too_long`, `editions` (restored: names somebody
-    who is gone). Conflict: the line or the rota is not what it was when it was shown.
+    any more), `no_station`, `dates`, `absence_times`, `himself`, `absence_too_long`, `ring` (`.details["shortest"]`, `["longest"]`
+    seconds), `editions` (restored: names somebody who is gone). Conflict: the line or the rota is not what it was when it was shown.
     """
 
     store: FulfillmentStore
@@ -105,7 +106,11 @@ class Rota:
         return ladder_gaps(self.standard.ladder, company, communities, since, until)
 
     def demand_fits(self, plan: LadderPlan) -> None:
-        """Refuses a ladder on which fewer people would be reached than now."""
+        """Refuses a ladder on which fewer people would be reached than now: nobody by a ring that is over before he has his
+        telephone in his hand, or that wakes his voicemail.
+        """
+        if not SHORTEST_RING <= plan.ring_seconds <= LONGEST_RING:
+            raise ChangeRefused("ring", shortest=SHORTEST_RING, longest=LONGEST_RING)
         now = self.clock.now()
         with self.store.read() as tx:
             company, communities = read_company(tx, now), tx.communities()

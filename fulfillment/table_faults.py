@@ -10,6 +10,9 @@ from fulfillment.importing.rows import is_dialled
 from fulfillment.outbox import FARTHEST, Lane
 from kernel.clock import BEIJING
 
+#: Seconds for which a person's telephone rings: he takes it out of his pocket, and his voicemail (after about 30 s, to which
+#: the carrier comes 5 s nearer than it was told) stays asleep.
+SHORTEST_RING, LONGEST_RING = 15, 25
 _SECONDS_TO_ACCEPT = 480  # the last rung starts before minute 8 (G7e: 10 minutes)
 _TEN_MINUTES = 600
 #: No step of a ladder may be planned further ahead: the outbox would take it for a clock that jumped.

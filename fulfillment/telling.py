@@ -179,7 +179,9 @@ class Telling:
                     return _Result(sid, found=True)
                 if not self._still_wanted(telling):  # the look-up took its time, and somebody accepted meanwhile
                     return _Result(withdrawn=True)
-            return _Result(self._carrier.call(to=lead.phone, attempt_id=lead.id))
+            return _Result(
+                self._carrier.call(to=lead.phone, attempt_id=lead.id, ring_seconds=self._standard.ladder.ring_seconds)
+            )
         except CarrierError as exc:
             log.warning("carrier_failed", attempt=lead.id, channel=lead.channel, error=repr(exc))
             return _Result(error=exc)

@@ -61,7 +61,7 @@ class TwilioCarrier:
         # sharing one could receive each other's SID.
         self._of_thread = threading.local()
 
-    def call(self, *, to: str, attempt_id: str) -> str:
+    def call(self, *, to: str, attempt_id: str, ring_seconds: int) -> str:
         alarm = self._line.url(f"/ivr/alarms/{attempt_id}")
         call = self._client.calls.create(
             to=to,
@@ -73,7 +73,7 @@ class TwilioCarrier:
             status_callback=f"{alarm}/status",
             status_callback_event=EVENTS,
             status_callback_method="POST",
-            timeout=self._line.ring_seconds,
+            timeout=ring_seconds,
             time_limit=round(LONGEST_CALL.total_seconds()),
         )
         return sid_of(call.sid)

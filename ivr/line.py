@@ -19,7 +19,9 @@ class PhoneLine:
     #: Alarms may have an account of their own. Its token signs their webhooks, and those of who rings its number back.
     emergency_account: str = ""
     emergency_token: str = field(default="", repr=False)
-    ring_seconds: int = 25  # ahead of voicemail, which picks up after about 30 s
+    #: Of operators' telephones and of the duty phone; how long those of a ladder ring says data/ladder.yml. The carrier may
+    #: add 5 s of its own; voicemail picks up after about 30 s.
+    ring_seconds: int = 25
 
     def __post_init__(self) -> None:
         if not self.duty_phone:

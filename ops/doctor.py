@@ -19,6 +19,7 @@ from bot.train import MODEL, model_fits
 from fulfillment.company import Absence, Community, Duty, Staff, StaffRole, Station
 from fulfillment.dispatch import Company, Gap, LadderPlan, ladder_gaps
 from fulfillment.sentinel import OVERDUE, overdue_steps
+from fulfillment.table_faults import LONGEST_RING, SHORTEST_RING
 from ivr.robots import robot_address
 from kernel.clock import Clock, local
 from kernel.errors import CarrierRefused, HotlineError
@@ -140,6 +141,7 @@ def examine(patient: Patient) -> Iterator[Finding]:
         yield from _tried("people", lambda: people(company, carrier_is_real=real))
         yield from _tried("pins", lambda: pins(company))
         yield from _tried("robots", lambda: robots(company, patient.settings.duty_robot))
+        yield from _tried("ladder", lambda: ladder(patient.ladder))
         yield from _tried("rota", lambda: rota(company, patient.ladder, patient.clock.now()))
         yield from _tried("worker", lambda: worker(late))
     if patient.wechat is not None:
@@ -327,6 +329,16 @@ def robots(company: CompanyOnFile, duty_robot: str) -> Iterator[Finding]:
         )
     else:
         yield Finding(Level.WELL, "robots", f"{len(named)} addresses are well-formed")
+
+
+def ladder(plan: LadderPlan) -> Iterator[Finding]:
+    """The start does not refuse it: somebody who is rung too long is better than nobody."""
+    if SHORTEST_RING <= plan.ring_seconds <= LONGEST_RING:
+        yield Finding(Level.WELL, "ladder", f"each telephone rings for {plan.ring_seconds} s, ahead of voicemail")
+        return
+    who = "voicemail takes the calls" if plan.ring_seconds > LONGEST_RING else "nobody has answered by then"
+    remedy = f"set ring_seconds to {SHORTEST_RING} to {LONGEST_RING} (console, or data/ladder.yml)"
+    yield Finding(Level.LOST, "ladder", f"each telephone rings for {plan.ring_seconds} s: {who}", remedy)
 
 
 def rota(company: CompanyOnFile, plan: LadderPlan, now: datetime) -> Iterator[Finding]:

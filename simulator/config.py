@@ -59,7 +59,8 @@ class Config:
 
     `speed` divides every duration (20 = twenty times faster); 0 means that speech and pauses take no time and
     people are waited for as at 20. `patience` is the real time, in seconds, that anybody who has to answer or
-    speak is always given, however fast the network runs.
+    speak is always given, however fast the network runs. `timeout_scale`: whoever calls by REST lives so many times as fast
+    as the standard, and a second of his Timeout is so many of the network's.
     """
 
     account_sid: str
@@ -72,6 +73,7 @@ class Config:
     port: int = 8100
     speed: float = 1.0
     patience: float = 1.0
+    timeout_scale: float = 1.0
     calls_per_second: float = 1.0
     webhook_limit: float = WEBHOOK_LIMIT_SECONDS
     repeat_webhooks: bool = False
@@ -117,6 +119,7 @@ def read_config(env: Mapping[str, str]) -> Config:
         port=int(_number(env, "SIMULATOR_PORT", Config.port)),
         speed=_number(env, "SIMULATOR_SPEED", Config.speed),
         patience=_number(env, "SIMULATOR_PATIENCE", Config.patience),
+        timeout_scale=_number(env, "SIMULATOR_TIMEOUT_SCALE", Config.timeout_scale),
         calls_per_second=_number(env, "SIMULATOR_CALLS_PER_SECOND", Config.calls_per_second),
         repeat_webhooks=env.get("SIMULATOR_REPEAT_WEBHOOKS", "") in {"1", "true", "yes"},
         withheld_as=env.get("SIMULATOR_WITHHELD_AS", WITHHELD),

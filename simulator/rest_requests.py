@@ -82,7 +82,7 @@ def new_leg(network: Network, form: Mapping[str, str]) -> Leg:
         fallback=Source(web_address(form, "FallbackUrl", 21205), http_method(form, "FallbackMethod"))
         if fallback
         else None,
-        ring_seconds=_ring_seconds(form),
+        ring_seconds=_ring_seconds(form) * network.config.timeout_scale,
         record=dict(form),
     )
 

@@ -96,12 +96,13 @@ class Happened:
 
 @dataclass(frozen=True)
 class Placed:
-    """What the carrier was asked for. `body` is "" for calls."""
+    """What the carrier was asked for. `body` is "" for calls, `ring_seconds` 0 for texts."""
 
     sid: str
     to: str
     attempt_id: str
     body: str = ""
+    ring_seconds: int = 0
 
 
 class FakeCarrier:
@@ -125,8 +126,9 @@ class FakeCarrier:
         self.leg_failures: list[Exception | None] = []
         self._store = store
 
-    def call(self, *, to: str, attempt_id: str) -> str:
-        return self._place(self.calls, self.call_failures, Placed(_sid("CA"), to, attempt_id))
+    def call(self, *, to: str, attempt_id: str, ring_seconds: int) -> str:
+        placed = Placed(_sid("CA"), to, attempt_id, ring_seconds=ring_seconds)
+        return self._place(self.calls, self.call_failures, placed)
 
     def call_resident(self, *, to: str, try_id: str, ring_seconds: int) -> str:
         assert ring_seconds < 30, "a voicemail picks up"

@@ -1,6 +1,7 @@
 """The town of a drill: real processes at a faster pace, robots at its telephones, and what is counted at the end."""
 
 import json
+import math
 import os
 import random
 import shutil
@@ -68,6 +69,8 @@ class Stage:
         environment = {
             "DATA_DIR": str(scaled_data(self.folder, wish.scale)),
             "SIMULATOR_PATIENCE": "1",
+            # The ladder's seconds are divided, and so is the network's speed: told 2 s, it would let telephones ring for 0.1.
+            "SIMULATOR_TIMEOUT_SCALE": str(wish.scale),
             "SIMULATOR_CALLS_PER_SECOND": str(wish.calls_per_second),
             "SIMULATOR_REPEAT_WEBHOOKS": "0",
             "DUTY_PHONE": DUTY_PHONE,
@@ -310,13 +313,15 @@ class Nursery:
 
 
 def scaled_data(folder: Path, scale: float) -> Path:
-    """The tables of the product with every duration of the ladder divided (a second is the least) and every rate multiplied."""
+    """The tables of the product with every duration of the ladder divided (rounded up, so that a ring stays one) and every rate
+    multiplied.
+    """
     data = folder / "data"
     shutil.copytree(HOME / "data", data, dirs_exist_ok=True)
     plan = yaml.safe_load((HOME / "data" / "ladder.yml").read_text(encoding="utf-8"))
     for name, value in plan.items():
         if name.endswith("_seconds"):
-            plan[name] = max(1, round(value / scale))
+            plan[name] = math.ceil(value / scale)
         if name.endswith("_per_second"):
             plan[name] = value * scale
     (data / "ladder.yml").write_text(json.dumps(plan), encoding="utf-8")

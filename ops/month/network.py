@@ -30,7 +30,7 @@ class MonthNetwork(TwilioConferences):
         self.people: Answers | None = None
         self.over: set[str] = set()
 
-    def call(self, *, to: str, attempt_id: str) -> str:  # noqa: ARG002 - the port's signature
+    def call(self, *, to: str, attempt_id: str, ring_seconds: int) -> str:  # noqa: ARG002 - the port's signature
         sid = _sid("CA")
         self._people.staff_rung(attempt_id, sid)
         return sid

@@ -60,6 +60,8 @@ def test_the_ladder_in_another_order(zhuguan: Person, store: FakeStore) -> None:
     ("change", "told"),
     [
         ({"last_rung_within_seconds": "500"}, "10 分钟内响完"),
+        ({"ring_seconds": "40"}, "15 到 25 秒之间"),
+        ({"ring_seconds": "5"}, "再短来不及接"),
         ({"round_pause_seconds": "600"}, "加上从头再叫前的等待不能超过 600 秒"),
         ({f"rungs.{r}": "" for r in ("duty_chief", "butler", "deputy", "station_duty")}, "叫不到足够的人"),
         ({f"company_wide.{r}": "" for r in ("duty_chief", "supervisor")}, "至少选一个岗位"),
@@ -69,7 +71,8 @@ def test_a_ladder_that_cannot_be(zhuguan: Person, store: FakeStore, change: dict
     answer = zhuguan.post("/ladder", **LADDER | change)
     assert answer.status_code == 400
     assert told in answer.text
-    assert 'name="ring_seconds" min="0" max="3600" required value="25"' in answer.text, "as it was typed"
+    typed = change.get("ring_seconds", "25")
+    assert f'name="ring_seconds" min="0" max="3600" required value="{typed}"' in answer.text, "as it was typed"
     assert not contents(store, "ladder")
 
 

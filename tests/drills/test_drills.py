@@ -29,6 +29,7 @@ def test_scaled_tables_are_tables_the_product_accepts(tmp_path: Path) -> None:
     scaled = Standard(scaled_data(tmp_path, 15)).ladder
     plan = yaml.safe_load((HOME / "data" / "ladder.yml").read_text(encoding="utf-8"))
     assert scaled.last_rung_within_seconds == round(plan["last_rung_within_seconds"] / 15)
+    assert scaled.ring_seconds == 2, "of 22 s: a ring that somebody may answer, 30 of the network's seconds"
     assert scaled.rungs == Standard(HOME / "data").ladder.rungs
 
 

@@ -10,7 +10,9 @@ from fulfillment.case import Case
 from fulfillment.company import Staff
 from fulfillment.dispatch import next_round_at
 from fulfillment.outbox import Lane, NewTask, Rank, TaskKind, is_due
+from fulfillment.standard import Standard
 from fulfillment.table_faults import ladder_faults
+from fulfillment.telling import Telling
 from fulfillment.ticket import Address, Attempt, AttemptOutcome, Ticket, TicketState
 from fulfillment.work_orders import WorkOrders
 from fulfillment.worker import LEASE
@@ -24,7 +26,7 @@ from tests.fakes import (
     SUPERVISOR,
     Happened,
 )
-from tests.fulfillment.drill import GARDEN, LAKE, Drill, standard
+from tests.fulfillment.drill import GARDEN, HOME, LAKE, Drill, standard
 
 LADDER_BY_DAY = [BUTLER, DEPUTY, STATION_DUTY_BY_DAY, DUTY_CHIEF, SUPERVISOR]
 
@@ -58,6 +60,20 @@ def test_the_butler_is_rung_and_texted_at_once_and_accepts(drill: Drill) -> None
     accepted = next(e for e in drill.store.tables.timeline if e.key == "accepted")
     assert accepted.params == {"name": "王管家", "seconds": 12}
     assert drill.clocks(ticket)["emergency_acknowledged"].state == "kept"
+
+
+def test_the_carrier_is_told_how_long_the_ladder_lets_a_telephone_ring(drill: Drill) -> None:
+    own = Standard(HOME / "data")
+    telling = Telling(drill.store, drill.carrier, own, drill.clock, [])
+    drill.open()
+    forward = drill.store.claim(Lane.EMERGENCY, drill.clock.now(), LEASE, "w1")
+    assert forward is not None
+    drill.forwarding.forward(forward)
+    own.adopt("ladder", {"ring_seconds": 17})  # by a supervisor, while the step was on its way
+    ring = drill.store.claim(Lane.VOICE, drill.clock.now(), LEASE, "w1")
+    assert ring is not None
+    telling.tell(ring)
+    assert [call.ring_seconds for call in drill.carrier.calls] == [17]
 
 
 def test_no_answer_calls_the_next_one_at_once(drill: Drill) -> None:
@@ -122,8 +138,8 @@ def test_a_callback_that_is_faster_than_the_record_is_kept(drill: Drill) -> None
     ticket = drill.open()
     place = drill.carrier.call
 
-    def busy_at_once(*, to: str, attempt_id: str) -> str:
-        sid = place(to=to, attempt_id=attempt_id)
+    def busy_at_once(*, to: str, attempt_id: str, ring_seconds: int) -> str:
+        sid = place(to=to, attempt_id=attempt_id, ring_seconds=ring_seconds)
         drill.carrier.call = place  # type: ignore[method-assign] # only this once
         drill.alarms.call_event(attempt_id, status="busy", sequence=0, sid=sid)
         return sid

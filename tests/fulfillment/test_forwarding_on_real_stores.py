@@ -38,11 +38,11 @@ class TimedCarrier(FakeCarrier):
         self.asked: list[tuple[str, float]] = []
         self.rung: list[str] = []
 
-    def call(self, *, to: str, attempt_id: str) -> str:
+    def call(self, *, to: str, attempt_id: str, ring_seconds: int) -> str:
         self.asked.append((attempt_id, time.monotonic()))
         self.rung.append(to)
         time.sleep(0.02)
-        return super().call(to=to, attempt_id=attempt_id)
+        return super().call(to=to, attempt_id=attempt_id, ring_seconds=ring_seconds)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

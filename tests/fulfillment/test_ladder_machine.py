@@ -57,12 +57,12 @@ class Ladders(RuleBasedStateMachine):
         self._call = self.drill.carrier.call
         self.drill.carrier.call = self._ring  # type: ignore[method-assign] # the network looks before it rings
 
-    def _ring(self, *, to: str, attempt_id: str) -> str:
+    def _ring(self, *, to: str, attempt_id: str, ring_seconds: int) -> str:
         tables = self.drill.store.tables
         told = [tables.tickets[a.ticket_id] for a in tables.attempts.values() if a.call_id == attempt_id]
         before = len(self.drill.carrier.calls)
         try:
-            return self._call(to=to, attempt_id=attempt_id)
+            return self._call(to=to, attempt_id=attempt_id, ring_seconds=ring_seconds)
         finally:
             for placed in self.drill.carrier.calls[before:]:
                 promises = {

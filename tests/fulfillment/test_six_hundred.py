@@ -44,8 +44,8 @@ class Network(FakeCarrier):
         super().__init__(store)
         self._rings = rings
 
-    def call(self, *, to: str, attempt_id: str) -> str:
-        sid = super().call(to=to, attempt_id=attempt_id)
+    def call(self, *, to: str, attempt_id: str, ring_seconds: int) -> str:
+        sid = super().call(to=to, attempt_id=attempt_id, ring_seconds=ring_seconds)
         self._rings(attempt_id, sid)
         return sid
 

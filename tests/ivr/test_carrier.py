@@ -69,7 +69,7 @@ def judged(answer: Answer, *, base_url: str = LOCAL) -> tuple[TwilioCarrier, Jud
 
 def test_an_alarm_call_names_its_attempt_in_every_address() -> None:
     carrier, http = judged(lambda _: answer_with(a_call(), 201))
-    assert carrier.call(to=BUTLER, attempt_id=ATTEMPT) == SID
+    assert carrier.call(to=BUTLER, attempt_id=ATTEMPT, ring_seconds=22) == SID
     assert form_of(http.requests[0]) == {
         "To": [BUTLER],
         "From": [LINE.number],
@@ -80,7 +80,7 @@ def test_an_alarm_call_names_its_attempt_in_every_address() -> None:
         "StatusCallback": [f"{BASE_URL}/ivr/alarms/{ATTEMPT}/status"],
         "StatusCallbackEvent": ["initiated", "ringing", "answered", "completed"],
         "StatusCallbackMethod": ["POST"],
-        "Timeout": ["25"],
+        "Timeout": ["22"],
         "TimeLimit": ["1800"],
     }
 
@@ -217,7 +217,7 @@ def test_a_carrier_whose_clock_is_another(ahead: int) -> None:
 )
 def test_errors_are_translated(answer: Response, error: type[Exception]) -> None:
     with pytest.raises(error) as raised:
-        unjudged(lambda: answer).call(to=BUTLER, attempt_id=ATTEMPT)
+        unjudged(lambda: answer).call(to=BUTLER, attempt_id=ATTEMPT, ring_seconds=22)
     if isinstance(raised.value, CarrierBusy):
         assert raised.value.retry_after_seconds == 7
     if isinstance(raised.value, CarrierRefused) and answer.status_code == 400:
@@ -234,7 +234,7 @@ def test_whoever_does_not_answer_may_have_done_it(failure: Exception) -> None:
         raise failure
 
     with pytest.raises(CarrierUnknown) as raised:
-        unjudged(fail).call(to=BUTLER, attempt_id=ATTEMPT)
+        unjudged(fail).call(to=BUTLER, attempt_id=ATTEMPT, ring_seconds=22)
     assert raised.value.__cause__ is failure
 
 
@@ -242,7 +242,7 @@ def test_a_carrier_on_this_machine_is_reached_whatever_the_environment_says(monk
     monkeypatch.setenv("TWILIO_EDGE", "sydney")
     monkeypatch.setenv("TWILIO_REGION", "au1")
     carrier, http = judged(lambda _: answer_with(a_call(), 201))
-    carrier.call(to=BUTLER, attempt_id=ATTEMPT)  # the judge refuses any other address
+    carrier.call(to=BUTLER, attempt_id=ATTEMPT, ring_seconds=22)  # the judge refuses any other address
     assert len(http.requests) == 1
 
 
@@ -277,7 +277,7 @@ def test_an_answer_that_drips_is_given_up_and_its_transport_with_it() -> None:
         LINE, account_sid=ACCOUNT, api_base_url=LOCAL, clock=FixedClock(), http=transport, limit_seconds=0.05
     )
     with pytest.raises(CarrierUnknown, match="no answer"):
-        carrier.call(to=BUTLER, attempt_id=ATTEMPT)
+        carrier.call(to=BUTLER, attempt_id=ATTEMPT, ring_seconds=22)
     assert carrier.call_status(SID) == "queued"
     assert len(made) == 2
     dripping.set()

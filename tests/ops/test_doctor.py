@@ -109,7 +109,20 @@ def ill(patient: Patient, check: str) -> str:
 def test_a_healthy_house(patient: Patient) -> None:
     findings = list(examine(patient))
     assert [str(f) for f in findings if f.level is not Level.WELL] == []
-    wanted = {"carrier", "clock", "numbers", "database", "people", "pins", "robots", "rota", "worker", "model", "disk"}
+    wanted = {
+        "carrier",
+        "clock",
+        "numbers",
+        "database",
+        "people",
+        "pins",
+        "robots",
+        "ladder",
+        "rota",
+        "worker",
+        "model",
+        "disk",
+    }
     assert {f.check for f in findings} == wanted
     assert str(findings[0]) == "✓ carrier   Twilio accepts TWILIO_ACCOUNT_SID"
 
@@ -161,6 +174,16 @@ def test_the_official_account(patient: Patient, answer: Exception | None, aes_ke
     assert found.startswith(words)
     assert bool(found) == bool(words)
     assert ill(patient, "wechat") == "", "none, and nobody misses it"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(15, ""), (25, ""), (26, "✗ ladder    each telephone rings for 26 s: voicemail"), (14, "nobody has answered")],
+)
+def test_how_long_telephones_ring(patient: Patient, seconds: int, words: str) -> None:
+    found = ill(replace(patient, ladder=replace(patient.ladder, ring_seconds=seconds)), "ladder")
+    assert words in found
+    assert bool(words) == bool(found)
 
 
 @pytest.mark.parametrize(("seconds", "mark"), [(2, ""), (-10, "!"), (3600, "✗")])

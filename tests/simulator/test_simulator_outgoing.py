@@ -145,6 +145,15 @@ def test_a_ring_shorter_than_the_voicemail_stays_unanswered(product: Product, de
     ends_as(twilio, alarm(product, twilio, timeout=6), "no-answer")
 
 
+def test_the_timeout_of_a_product_that_lives_faster_is_counted_in_its_seconds(product: Product, config: Config) -> None:
+    """As in the drills: told 2 s by a ladder that is fifteen times as fast, voicemail has its eight."""
+    with running_desk(replace(config, timeout_scale=15.0)) as desk:
+        desk.http.put(f"/api/phones/{BUTLER}", json={"state": "voicemail"}).raise_for_status()
+        form = {"To": BUTLER, "From": HOTLINE, "Url": f"{product.base}/alarm", "Timeout": "2"}
+        desk.http.post(f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json", data=form, auth=(ACCOUNT, TOKEN))
+        eventually(lambda: product.forms("/alarm"))
+
+
 def test_the_product_sends_a_call_elsewhere_in_the_middle_of_a_gather(
     product: Product, desk: Desk, twilio: Client
 ) -> None:

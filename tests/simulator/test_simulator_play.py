@@ -197,6 +197,7 @@ def test_settings_are_read(tmp_path: Path) -> None:
         ({"SIMULATOR_HOTLINE_NUMBER": "95598"}, "SIMULATOR_HOTLINE_NUMBER"),
         ({"SIMULATOR_SPEED": "fast"}, "SIMULATOR_SPEED"),
         ({"SIMULATOR_PATIENCE": "-1"}, "SIMULATOR_PATIENCE"),
+        ({"SIMULATOR_TIMEOUT_SCALE": "fast"}, "SIMULATOR_TIMEOUT_SCALE"),
         ({"SIMULATOR_PHONES": "[1]"}, "SIMULATOR_PHONES"),
         ({"SIMULATOR_PHONES": '[{"number": "137"}]'}, "SIMULATOR_PHONES"),
         ({"SIMULATOR_PHONES": "/nowhere.json"}, "SIMULATOR_PHONES"),
