@@ -8,7 +8,7 @@ from console.gate import allow, me
 from console.ports import PATIENCE_SECONDS, Rooms
 from dialogue.ports import DialogueStore
 from fulfillment.company import OperatorRole
-from fulfillment.look import Look, LookedAt, LookRules
+from fulfillment.look import Look, LookedAt, LookRules, by_staff
 from kernel.errors import StoreBusy
 
 log = structlog.get_logger()
@@ -49,14 +49,15 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         before = request.args.get("before", type=int)
         with rooms.store.read() as tx:
             found = tx.looks(who=who, subject=subject, before=before, limit=_PAGE + 1)
-            operators = tx.operators()
+            operators, staff = tx.operators(), tx.all_staff()
             tickets = {look.subject for look in found[:_PAGE] if look.subject.startswith(_TICKET)}
             numbers = {subject: tx.ticket(int(subject.removeprefix(_TICKET))).number for subject in tickets}
         return render_template(
             "console/looks.html",
             looks=found[:_PAGE],
             older=found[_PAGE - 1].id if len(found) > _PAGE else None,
-            names={operator.login: operator.name for operator in operators},
+            operators={operator.login: (operator.name, operator.login) for operator in operators},
+            staff={by_staff(person.id): (person.name, person.number) for person in staff},
             numbers=numbers,
             kept=rooms.standard.looks.kept,
             who=who,

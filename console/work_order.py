@@ -2,7 +2,8 @@
 
 The signature in the address is the permission and stands in the place of a session's CSRF token: nobody who could make a
 foreign form knows it, and no page sends it on as a referrer. It names one person; whoever presses a button acts as him.
-A GET changes nothing, ever: chat programs open links by themselves to show a preview.
+A GET changes nothing of the case, ever: chat programs open links by themselves to show a preview. That the page was opened is on
+record (N17), with or without his PIN.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from flask import Blueprint, redirect, render_template, request, send_file, url_
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
+from console.looks import put_on_record
 from console.photographs import is_preview
 from console.ports import Desk
 from console.staff_report import read_form, take_report
@@ -35,6 +37,7 @@ from fulfillment.appointment import Appointment
 from fulfillment.appointments import free_slots
 from fulfillment.before_leaving import known_of
 from fulfillment.company import Staff
+from fulfillment.look import Look, LookedAt, by_staff
 from fulfillment.pin_tries import PinVerdict
 from fulfillment.standard import Standard
 from fulfillment.ticket import Attempt, AttemptOutcome, ClockState, Ticket, TicketClock, TicketState, TimelineEntry
@@ -142,6 +145,11 @@ class WorkOrder:
         return not self.ticket.is_open
 
     @property
+    def shows_the_home(self) -> bool:
+        """Somebody else's case and one that is over show no more than their number."""
+        return not self.over and (self.free or self.mine)
+
+    @property
     def is_test(self) -> bool:
         return self.ticket.kind in self.rules.temperature_test.kinds
 
@@ -163,6 +171,8 @@ def build_work_orders(rooms: Rooms) -> Blueprint:
     def page(token: str) -> ResponseReturnValue:
         order = _read(rooms, token)
         log.info("audit.work_order_opened", staff=order.staff.number, ticket=order.ticket.number)
+        if order.shows_the_home:
+            _on_record(rooms, order, LookedAt.WORK_ORDER if order.unlocked else LookedAt.WORK_ORDER_LINK)
         return _shown(rooms, "page", order=order, token=token, told=_told(request.args.get("told", ""), order))
 
     @blueprint.get("/<token>/<action>")
@@ -185,6 +195,7 @@ def build_work_orders(rooms: Rooms) -> Blueprint:
             return _tell(token, "bad_note")
 
     _add_what_the_pin_opens(blueprint, rooms)
+    _add_photographs(blueprint, rooms)
     blueprint.register_error_handler(NotFound, lambda _: (_shown(rooms, "gone"), 404))
     blueprint.register_error_handler(StoreBusy, lambda _: (_shown(rooms, "busy"), 503, {"Retry-After": "5"}))
     blueprint.after_request(_strict_headers)
@@ -221,18 +232,28 @@ def _add_what_the_pin_opens(blueprint: Blueprint, rooms: Rooms) -> None:
                 shown["form"] = read_form(tx, order.staff, rooms.standard)
         return _shown(rooms, "report", **shown), 400 if shown["refused"] else 200
 
+
+def _add_photographs(blueprint: Blueprint, rooms: Rooms) -> None:
     @blueprint.get("/<token>/pictures/<picture_id>")
     def picture(token: str, picture_id: str) -> ResponseReturnValue:
         order = _read(rooms, token)
         if not (order.mine and order.unlocked):
             raise NotFound("nothing to be seen here")
         path = rooms.visit.pictures.file(order.ticket.id, picture_id, small=is_preview())
+        if not is_preview():
+            _on_record(rooms, order, LookedAt.PICTURE)
         return send_file(path, mimetype="image/jpeg", max_age=0)
 
 
 def _read(rooms: Rooms, token: str) -> WorkOrder:
     with rooms.store.read() as tx:
         return read_work_order(rooms, tx, rooms.links.attempt_id(token))
+
+
+def _on_record(rooms: Rooms, order: WorkOrder, what: LookedAt) -> None:
+    who, subject = by_staff(order.staff.id), f"ticket:{order.ticket.id}"
+    log.info("audit.looked", staff=order.staff.number, what=what.value, subject=subject)
+    put_on_record(rooms.store, rooms.standard.looks, Look(0, rooms.clock.now(), who, what, subject))
 
 
 def _tell(token: str, what: str) -> Response:

@@ -11,7 +11,11 @@ LONGEST_ONE = timedelta(hours=1)
 
 
 class LookedAt(StrEnum):
-    """TICKET, CONVERSATION, INCIDENT: the whole page; NUMBER: one telephone number in full; SHEET: on paper, number included."""
+    """TICKET, CONVERSATION, INCIDENT: the whole page; NUMBER: one telephone number in full; SHEET: on paper, number included.
+
+    WORK_ORDER: a butler's page, after his own PIN; WORK_ORDER_LINK: the same by its signed link alone, by whoever holds it. Chat
+    programs open links too, to show a preview.
+    """
 
     TICKET = "ticket"
     CONVERSATION = "conversation"
@@ -21,6 +25,13 @@ class LookedAt(StrEnum):
     RECORDING = "recording"
     INCIDENT = "incident"
     EXPORT = "export"
+    WORK_ORDER = "work_order"
+    WORK_ORDER_LINK = "work_order_link"
+
+
+def by_staff(staff_id: int) -> str:
+    """A member of staff as `Look.who`; no login has a colon."""
+    return f"staff:{staff_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +40,7 @@ class Look:
 
     id: int
     at: datetime
-    who: str  # login of the operator
+    who: str  # login of the operator; of a butler: by_staff
     what: LookedAt
     subject: str
 

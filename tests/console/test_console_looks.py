@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from console.ports import PATIENCE_SECONDS
-from fulfillment.look import Look, LookedAt
+from fulfillment.look import Look, LookedAt, by_staff
 from kernel.errors import StoreBusy
 from tests.console.conftest import Person
 from tests.console.sample import Day
-from tests.fakes import FakeStore, FixedClock
+from tests.fakes import BUTLER, DEPUTY, FakeStore, FixedClock
 
 TICKETS = re.compile(r'<td data-name="对象"><a href="/console/tickets/(\d+)"')
 
@@ -55,6 +55,28 @@ def test_a_supervisor_reads_who_saw_a_ticket(xiaoli: Person, zhuguan: Person, da
     assert shown.count('data-name="人员"') == 2, "the operator and the supervisor"
     assert TICKETS.findall(shown) == [str(day.cold)] * 2
     assert TICKETS.findall(zhuguan.get("/looks?who=xiaoli").text) == [str(day.leak), str(day.cold)]
+
+
+def test_butlers_are_shown_by_name_and_chosen_like_operators(
+    xiaoli: Person, zhuguan: Person, store: FakeStore, clock: FixedClock, day: Day
+) -> None:
+    xiaoli.get(f"/tickets/{day.cold}")
+    with store.write() as tx:
+        tx.add_look(Look(0, clock.now(), by_staff(BUTLER), LookedAt.WORK_ORDER, f"ticket:{day.leak}"))
+        tx.add_look(Look(0, clock.now(), by_staff(DEPUTY), LookedAt.WORK_ORDER_LINK, f"ticket:{day.leak}"))
+    page = zhuguan.get("/looks").text
+    seen = re.findall(
+        r'<td data-name="人员">([^<]+) <span class="dim">([^<]+)</span></td><td data-name="看了什么">([^<]+)', page
+    )
+    assert seen == [
+        ("李管家", "02", "管家工单页(凭链接,未验证 PIN)"),
+        ("王管家", "01", "管家工单页"),
+        ("小李", "xiaoli", "工单内容"),
+    ]
+    assert '<option value="staff:1">王管家 (01)</option>' in page
+    his = zhuguan.get("/looks?who=staff:1").text
+    assert TICKETS.findall(his) == [str(day.leak)]
+    assert '<option value="staff:1" selected>' in his
 
 
 def test_the_page_says_how_long_it_knows_them(zhuguan: Person, day: Day) -> None:

@@ -25,6 +25,7 @@ from fulfillment.desk import Desk
 from fulfillment.pins import Pins
 from fulfillment.ticket import AttemptOutcome, Ticket, TicketState
 from fulfillment.visiting import Visits
+from kernel.errors import StoreBusy
 from kernel.settings import HOME
 from storage import SoundFolder
 from tests.console.sample import STANDARD, sample_day
@@ -156,16 +157,48 @@ def test_it_shows_what_the_butler_needs_and_no_more(scene: Scene) -> None:
         assert surplus not in page.text
 
 
-def test_looking_changes_nothing(scene: Scene) -> None:
-    """WeCom, DingTalk and Feishu open every link they see."""
+def test_looking_changes_nothing_of_the_case(scene: Scene) -> None:
+    """WeCom, DingTalk and Feishu open every link they see: that is on record, once, and nothing else."""
     before, commits = scene.store.tables, scene.store.commits
     for method in ("get", "head", "options"):
         getattr(scene.app.test_client(), method)(f"/w/{scene.phone(BY_BUTLER).token}")
     for action in ("accept", "pass-on", "contacted", "arrived", "repaired", "note"):
         answer = scene.app.test_client().get(f"/w/{scene.phone(BY_BUTLER).token}/{action}")
         assert answer.status_code == 302
-    assert scene.store.commits == commits
-    assert scene.store.tables == before
+    assert scene.store.commits == commits + 1
+    assert replace(scene.store.tables, looks=[]) == before
+    assert looked(scene) == [("staff:1", "work_order_link", f"ticket:{scene.leak}")]
+
+
+def looked(scene: Scene) -> list[tuple[str, str, str]]:
+    return [(look.who, str(look.what), look.subject) for look in scene.store.tables.looks]
+
+
+def test_a_butlers_look_is_on_record_with_or_without_his_pin(scene: Scene) -> None:
+    phone = scene.phone(BY_BUTLER)
+    phone.open()
+    assert phone.unlock() == "已确认是您本人"
+    phone.press("accept")
+    phone.press("contacted")
+    leak = f"ticket:{scene.leak}"
+    assert looked(scene) == [("staff:1", "work_order_link", leak), ("staff:1", "work_order", leak)], "once a minute"
+    scene.clock.advance(minutes=1)
+    phone.open()
+    assert looked(scene)[2:] == [("staff:1", "work_order", leak)]
+
+
+def test_who_sees_no_home_has_not_looked(scene: Scene) -> None:
+    assert scene.phone(BY_BUTLER).press("accept") == "已由您接单,请马上联系住户"
+    known = len(looked(scene))
+    assert "阳光花园" not in scene.phone(BY_DEPUTY + "x").open().text
+    assert len(looked(scene)) == known
+
+
+def test_a_busy_database_keeps_no_butler_from_his_emergency(scene: Scene) -> None:
+    scene.store.write_failures = [StoreBusy("locked")]
+    page = scene.phone(BY_BUTLER).open()
+    assert (page.status_code, PHONE in page.text) == (200, True)
+    assert looked(scene) == []
 
 
 def more_alarms(scene: Scene, count: int) -> list[int]:
@@ -336,8 +369,6 @@ def test_hostile_words_stay_words(scene: Scene) -> None:
 
 
 def test_a_locked_database_is_told_politely(scene: Scene) -> None:
-    from kernel.errors import StoreBusy  # noqa: PLC0415 - only here
-
     scene.store.write_failures = [StoreBusy("locked")]
     answer = scene.app.test_client().post(f"/w/{scene.phone(BY_BUTLER).token}/accept")
     assert answer.status_code == 503

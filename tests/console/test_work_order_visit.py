@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from console.work_order import WITHOUT_PIN
 from fulfillment.appointment import Appointment
+from fulfillment.look import LookedAt
 from fulfillment.ticket import TicketState, TimelineEntry
 from fulfillment.visit import PictureKind, Responsibility, Visit, VisitState
 from tests.console.sample import STANDARD
@@ -180,11 +181,15 @@ def test_photographs_are_drawn_anew_and_shown_to_him_alone(scene: Scene, phone: 
     [picture] = scene.store.tables.of_visits.pictures.values()
     assert (picture.kind, picture.width, picture.height) == (PictureKind.PHOTOGRAPH, 1600, 800)
     address = f"/w/{phone.token}/pictures/{picture.id}"
+    phone.client.get(f"{address}?size=small").close()
+    assert LookedAt.PICTURE not in {look.what for look in scene.store.tables.looks}
     shown = phone.client.get(address)
     assert (shown.status_code, shown.mimetype) == (200, "image/jpeg")
     assert b"SecretCamera" not in shown.data
     assert shown.headers["Cache-Control"] == "private, max-age=3600", "each step shows it again, it travels once"
     shown.close()
+    looks = [look for look in scene.store.tables.looks if look.what is LookedAt.PICTURE]
+    assert [(look.who, look.subject) for look in looks] == [("staff:1", f"ticket:{scene.leak}")]
     missing = phone.client.get(f"/w/{phone.token}/pictures/{'0' * 32}")
     assert (missing.status_code, missing.headers["Cache-Control"]) == (404, "no-store")
     assert Telephone(scene.app, phone.token).client.get(address).status_code == 404, "the link alone shows no home"
