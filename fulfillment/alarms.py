@@ -30,7 +30,7 @@ class AlarmBrief:
     still_open: bool  # nobody has accepted and the case has not ended
     accepted_by: str
     is_his: bool  # he himself has accepted it
-    to_tell: int = 1  # alarms of this call that its person has not decided about and nobody else has, this one included
+    to_tell: int = 1  # cases of this call that its people have not decided about and nobody else has, this one included
     newest_id: str = ""  # the attempt that joined this call last
 
 
@@ -158,7 +158,7 @@ class Alarms:
             still_open=ticket.needs_acknowledgement,
             accepted_by=ticket.acknowledged_by,
             is_his=ticket.is_accepted_by(notice.staff.id, notice.staff.name),
-            to_tell=len(notice.to_tell()),
+            to_tell=len({a.ticket_id for a in notice.to_tell()}),
             newest_id=notice.attempts[-1].id,
         )
 

@@ -3,13 +3,14 @@
 One step of a ladder is one transaction: it re-reads the ticket (stops if somebody accepted), chooses the next person,
 writes an attempt for every channel that reaches him, promises to tell him (fulfillment.telling) and plans the next step.
 An alarm for somebody who is being called joins that call; one for somebody whose message has not left joins that message.
+A call belongs to a telephone: where two people have one, the alarm of the second joins the call to the first.
 The ladder starts again as often as it takes; the person told least so far is always next, so that no state but the
 attempts themselves says where it stands. It climbs by its own timetable, whether or not the lines are free: whoever
 waits for a turn on the line has his message meanwhile.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -17,7 +18,7 @@ from uuid import uuid4
 import structlog
 
 from fulfillment.case import Case
-from fulfillment.company import Community
+from fulfillment.company import Community, Staff
 from fulfillment.dispatch import Rung, ladder, next_round_at, next_rung, next_step_at
 from fulfillment.notice import DECIDED, LISTED_WITHIN, ROBOT, TASK_OF, VOICE
 from fulfillment.outbox import NewTask, Rank, Task
@@ -35,9 +36,16 @@ class _Standing:
     """Where a ladder stands: how often each has been told, and who was told in the present round."""
 
     rungs: tuple[Rung, ...]
+    staff: Mapping[int, Staff]  # everybody, also who is on no ladder now but may be on the telephone
     rounds: int
     tried: frozenset[int]
     round_began: datetime | None = None  # when the first of those who were told last was told; None: nobody was yet
+
+    def at_telephones_of(self, *people: Staff) -> Sequence[int]:
+        """Ids of these people and of all who share a telephone with one of them, in the order in which everybody locks them."""
+        numbers = {person.phone for person in people} - {""}
+        sharing = {person.id for person in self.staff.values() if person.phone in numbers}
+        return sorted(sharing | {person.id for person in people})
 
 
 class Forwarding:
@@ -85,7 +93,8 @@ class Forwarding:
         tx.task_done(task)
 
     def _standing(self, case: Case, number: int) -> _Standing:
-        rungs = self._ladder(case)
+        company = read_company(case.tx, case.now)
+        rungs = ladder(self._standard.ladder, company, _community(case.tx, case.ticket), case.now)
         times = Counter({r.staff.id: 0 for r in rungs})
         told = [a for a in case.tx.attempts(case.ticket.id) if a.channel == VOICE and a.step != number]
         earlier = [a for a in told if a.staff_id in times]
@@ -93,11 +102,7 @@ class Forwarding:
         rounds = min(times.values(), default=0)
         last = {a.staff_id: a.started_at for a in sorted(earlier, key=lambda a: a.step)}
         tried = frozenset(staff_id for staff_id, n in times.items() if n > rounds)
-        return _Standing(rungs, rounds, tried, min(last.values(), default=None))
-
-    def _ladder(self, case: Case) -> tuple[Rung, ...]:
-        community = _community(case.tx, case.ticket)
-        return ladder(self._standard.ladder, read_company(case.tx, case.now), community, case.now)
+        return _Standing(rungs, company.staff, rounds, tried, min(last.values(), default=None))
 
     def _waits_until(self, case: Case, standing: _Standing) -> datetime | None:
         """When a ladder that has run through starts again; None: somebody is to be told now.
@@ -136,11 +141,14 @@ class Forwarding:
         rung = self._choose(case, standing)
         if number == 1:
             case.tell("forwarding_started", actor="worker")
-        case.tx.staff(rung.staff.id, for_update=True)  # whoever else wants to tell him waits
+        at_his_telephone = standing.at_telephones_of(rung.staff)
+        for staff_id in at_his_telephone:  # whoever else wants to ring it waits
+            case.tx.staff(staff_id, for_update=True)
         # step 0 is no alarm: what staff are told of clocks and residents goes its own way
-        under_way = [a for a in case.tx.unfinished_attempts([rung.staff.id]) if a.step > 0]
+        there = [a for a in case.tx.unfinished_attempts(at_his_telephone) if a.step > 0 and _rings_for(a, rung.staff)]
+        under_way = [a for a in there if a.staff_id == rung.staff.id]
         rank = _rank(case)
-        likely = [a for a in under_way if not _probably_never_happened(a, case.now)]
+        likely = [a for a in there if not _probably_never_happened(a, case.now)]
         attempts = [self._attempt(case, rung, VOICE, number, _call_to_join(likely))]
         for sender in self._senders:
             waiting = [a for a in under_way if a.channel == sender.channel and a.outcome is AttemptOutcome.INTENDED]
@@ -153,11 +161,13 @@ class Forwarding:
         return attempts
 
     def _choose(self, case: Case, standing: _Standing) -> Rung:
-        """The next one; people whose call is in doubt are left until nobody else is left, others hear of it in their call."""
-        voice = [a for a in case.tx.unfinished_attempts([r.staff.id for r in standing.rungs]) if a.channel == VOICE]
-        certain = {a.staff_id for a in voice if a.outcome is not AttemptOutcome.UNKNOWN}
-        in_doubt = {a.staff_id for a in voice} - certain
-        rung = next_rung(standing.rungs, standing.tried, in_doubt)
+        """The next one. Left until nobody else is left: people whose call is in doubt, and whose telephone is being rung for this
+        very case in another's name. All others hear of it in the call that they have.
+        """
+        people = [r.staff for r in standing.rungs]
+        calls = [a for a in case.tx.unfinished_attempts(standing.at_telephones_of(*people)) if a.channel == VOICE]
+        busy = {person.id for person in people if _is_left(person, case.ticket, calls)}
+        rung = next_rung(standing.rungs, standing.tried, busy)
         if rung is None:
             msg = f"ticket {case.ticket.id}: a ladder that has not run through has somebody left"
             raise AssertionError(msg)
@@ -221,8 +231,20 @@ def _probably_never_happened(attempt: Attempt, now: datetime) -> bool:
     return in_doubt and attempt.asked_at is not None and now - attempt.asked_at > LISTED_WITHIN
 
 
+def _rings_for(attempt: Attempt, person: Staff) -> bool:
+    """Somebody else's call counts as well, if it is to his telephone."""
+    return attempt.staff_id == person.id or (attempt.channel == VOICE and attempt.phone == person.phone != "")
+
+
+def _is_left(person: Staff, ticket: Ticket, calls: Iterable[Attempt]) -> bool:
+    at_his = [a for a in calls if _rings_for(a, person)]
+    in_doubt = all(a.outcome is AttemptOutcome.UNKNOWN for a in at_his)
+    told_there = any(a.ticket_id == ticket.id and a.staff_id != person.id for a in at_his)
+    return bool(at_his) and (in_doubt or told_there)
+
+
 def _call_to_join(under_way: Sequence[Attempt]) -> Attempt | None:
-    """Never two calls to one person: the call that is up, or waits to be placed."""
+    """Never two calls to one telephone: the call that is up, or waits to be placed."""
     calls = [a for a in under_way if a.channel == VOICE]
     certain = [a for a in calls if a.outcome is not AttemptOutcome.UNKNOWN]
     return next(iter([*certain, *calls]), None)

@@ -1,6 +1,7 @@
 """One call or message to one person, with every alarm it tells of. Whatever becomes of it becomes of all of them.
 
-Whoever reads or changes a notice has locked its person first (`opened`), so that an alarm cannot join a call that has
+Two people may have one telephone (a couple's, a station's): a call to it tells of the alarms of both, each in its person's name.
+Whoever reads or changes a notice has locked the person of its lead first (`opened`), so that an alarm cannot join a call that has
 just ended. Locks are taken in the order ticket, person; tickets of other alarms are only read: their tasks and timelines
 change, and a step that was brought forward for a ticket that somebody accepts right now finds that out by itself.
 Facts have a rank and never fall back: everything may arrive twice and out of order.
@@ -65,9 +66,11 @@ class Notice:
 
     @classmethod
     def opened(cls, tx: FulfillmentTx, attempt_id: str, *, standard: Standard, now: datetime) -> "Notice":
-        """The notice that carries this attempt, with its person locked. Raises NotFound."""
+        """The notice that carries this attempt, with the person of its lead locked; `staff` is this attempt's. Raises NotFound."""
         attempt = tx.attempt(attempt_id)
-        staff = tx.staff(attempt.staff_id, for_update=True)
+        lead = tx.attempt(attempt.lead_id) if attempt.lead_id else attempt
+        rung = tx.staff(lead.staff_id, for_update=True)
+        staff = rung if rung.id == attempt.staff_id else tx.staff(attempt.staff_id)
         return cls(tx, attempt.call_id, staff, standard=standard, now=now)
 
     @property
@@ -100,7 +103,8 @@ class Notice:
         return changed
 
     def tell(self, attempt: Attempt, key: str, *, actor: str = "carrier", **params: Any) -> None:
-        self.case(attempt).tell(key, actor=actor, name=self.staff.name, **params)
+        person = self.staff if attempt.staff_id == self.staff.id else self.tx.staff(attempt.staff_id)
+        self.case(attempt).tell(key, actor=actor, name=person.name, **params)
 
     def advance(self, attempt: Attempt, outcome: AttemptOutcome, sid: str = "") -> Attempt:
         """A fact about an attempt that goes on; one that is older than what is known is passed over."""

@@ -1,7 +1,7 @@
 """A whole fulfillment floor on fakes: the same objects as in the product, time moved by hand."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from fulfillment.standard import Standard
 from fulfillment.telling import Telling, TextSender
 from fulfillment.ticket import Address, Attempt, Ticket, TicketClock
 from fulfillment.worker import Worker
-from tests.fakes import FakeCarrier, FakeStore, FixedClock, small_company
+from tests.fakes import BUTLER, DEPUTY, FakeCarrier, FakeStore, FixedClock, small_company
 
 HOME = Path(__file__).resolve().parents[2]
 GARDEN = Address(community_id=1, building="3", unit="2", room="501")  # butler 1, deputy 2
@@ -38,6 +38,12 @@ def standard() -> Standard:
 @cache
 def sentences() -> Mapping[str, str]:
     return yaml.safe_load((HOME / "scripts_zh" / "timeline.yml").read_text(encoding="utf-8"))
+
+
+def share_a_telephone(drill: "Drill") -> None:
+    """The deputy has the butler's number from now on."""
+    with drill.store.write() as tx:
+        tx.upsert_staff(replace(tx.staff(DEPUTY), phone=tx.staff(BUTLER).phone))
 
 
 def not_here(task: Task) -> None:

@@ -26,7 +26,7 @@ from tests.fakes import (
     SUPERVISOR,
     Happened,
 )
-from tests.fulfillment.drill import GARDEN, HOME, LAKE, Drill, standard
+from tests.fulfillment.drill import GARDEN, HOME, LAKE, Drill, share_a_telephone, standard
 
 LADDER_BY_DAY = [BUTLER, DEPUTY, STATION_DUTY_BY_DAY, DUTY_CHIEF, SUPERVISOR]
 
@@ -826,6 +826,72 @@ def test_a_refused_call_sends_all_its_alarms_on() -> None:
     slow.run_for(seconds=3)
     assert [[a.staff_id for a in slow.attempts(t)] for t in (first, second)] == [[BUTLER, DEPUTY]] * 2
     assert [c.to for c in slow.carrier.calls] == ["+8613900000002"]
+
+
+# --- two people with one telephone
+
+
+def test_a_telephone_of_two_people_rings_once_for_both(drill: Drill) -> None:
+    share_a_telephone(drill)
+    his, hers = drill.open(address=GARDEN), drill.open(address=LAKE)
+    drill.run()
+    assert len(drill.carrier.calls) == 1
+    lead, rider = drill.attempts(his)[0], drill.attempts(hers)[0]
+    assert (lead.staff_id, rider.staff_id, rider.lead_id) == (BUTLER, DEPUTY, lead.id)
+    told = drill.alarms.next_in_call(lead.id)
+    assert told is not None
+    assert (told.ticket.id, told.staff.name, told.to_tell) == (his.id, "王管家", 2)
+    drill.alarms.accept(rider.id)
+    assert drill.ticket(hers).acknowledged_by == "李管家", "each in his own name"
+    drill.no_answer(rider, "completed")
+    drill.run()
+    assert all(a.finished_at for a in (drill.attempts(his)[0], drill.attempts(hers)[0])), "the call is over for both"
+    assert drill.rung(his) == [BUTLER, DEPUTY], "she was not asked about his case"
+    unanswered = next(e for e in drill.store.tables.timeline if e.key == "call_no_answer")
+    assert (unanswered.ticket_id, unanswered.params["name"]) == (his.id, "王管家")
+
+
+def test_the_same_case_goes_on_to_another_telephone_first(drill: Drill) -> None:
+    """Whoever answered is listening (or his voicemail is): the second owner would hear that the line is busy."""
+    share_a_telephone(drill)
+    ticket = drill.open()
+    drill.run()
+    lead = drill.attempts(ticket)[0]
+    drill.no_answer(lead, "in-progress")
+    drill.carrier.statuses[lead.provider_sid] = "in-progress"
+    drill.run_for(minutes=5)
+    order = [BUTLER, STATION_DUTY_BY_DAY, DUTY_CHIEF, SUPERVISOR, DEPUTY]
+    assert [a.staff_id for a in drill.attempts(ticket)][:5] == order
+    assert [c.to for c in drill.carrier.calls].count(lead.phone) == 1
+    rider = drill.attempts(ticket)[4]
+    assert rider.lead_id == lead.id
+    one = drill.alarms.next_in_call(lead.id)
+    assert one is not None
+    assert (one.attempt.id, one.to_tell) == (lead.id, 1), "one case, however many are asked about it"
+    drill.alarms.pass_on(lead.id)
+    other = drill.alarms.next_in_call(lead.id)
+    assert other is not None
+    assert other.staff.name == "李管家", "now she is asked"
+    drill.alarms.accept(rider.id)
+    assert drill.ticket(ticket).acknowledged_by == "李管家"
+
+
+def test_after_the_first_of_two_did_not_answer_the_second_is_rung(drill: Drill) -> None:
+    share_a_telephone(drill)
+    ticket = drill.open()
+    drill.run()
+    drill.no_answer(drill.attempts(ticket)[0])
+    drill.run()
+    assert drill.rung(ticket) == [BUTLER, DEPUTY]
+
+
+def test_people_without_a_number_share_none(drill: Drill) -> None:
+    with drill.store.write() as tx:
+        for staff_id in (BUTLER, DEPUTY):
+            tx.upsert_staff(replace(tx.staff(staff_id), phone=""))
+    his, hers = drill.open(address=GARDEN), drill.open(address=LAKE)
+    drill.run()
+    assert [drill.attempts(t)[0].lead_id for t in (his, hers)] == ["", ""]
 
 
 def test_texts_that_have_not_left_become_one() -> None:

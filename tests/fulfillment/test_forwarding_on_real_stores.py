@@ -21,7 +21,7 @@ from fulfillment.ticket import Address, Ticket
 from fulfillment.worker import Worker
 from kernel.clock import SystemClock
 from storage import Store
-from tests.fakes import FakeCarrier, small_company
+from tests.fakes import BUTLER, DEPUTY, FakeCarrier, small_company
 from tests.fulfillment.drill import HOME, not_here
 from tests.postgres import Cluster, postgres_cluster
 
@@ -58,7 +58,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
-def test_many_emergencies_two_workers_and_people_who_accept_in_the_middle(store: Store) -> None:
+@pytest.mark.parametrize("telephones", [2, 1])
+def test_many_emergencies_two_workers_and_people_who_accept_in_the_middle(store: Store, telephones: int) -> None:
+    if telephones == 1:  # of the two butlers
+        with store.write() as tx:
+            tx.upsert_staff(replace(tx.staff(DEPUTY), phone=tx.staff(BUTLER).phone))
     standard, clock, carrier = Standard(HOME / "data"), SystemClock(), TimedCarrier()
     standard.ladder = replace(standard.ladder, ring_seconds=1, step_seconds=1, round_pause_seconds=1)
     desk, alarms = Desk(store, standard, clock), Alarms(store, standard, clock)
@@ -79,7 +83,7 @@ def test_many_emergencies_two_workers_and_people_who_accept_in_the_middle(store:
     try:
         tickets = [open_leak(store, standard, clock, n) for n in range(LEAKS)]
         wait_until(lambda: all(is_placed(store, ticket) for ticket in tickets), seconds=20)
-        assert Counter(carrier.rung).most_common(1)[0][1] == 1, "two calls at once to one person"
+        assert Counter(carrier.rung).most_common(1)[0][1] == 1, "two calls at once to one telephone"
         for attempt, _ in list(carrier.asked):  # the carrier tells that nobody answers, while the workers go on
             alarms.call_event(attempt, status="no-answer", sequence=1, sid="")
         accepted = {}

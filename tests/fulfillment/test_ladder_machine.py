@@ -19,7 +19,7 @@ from fulfillment.ticket import Address, Ticket
 from fulfillment.worker import LEASE
 from kernel.errors import CarrierBusy, CarrierRefused, CarrierUnknown
 from tests.fakes import Happened
-from tests.fulfillment.drill import GARDEN, LAKE, Drill, standard
+from tests.fulfillment.drill import GARDEN, LAKE, Drill, share_a_telephone, standard
 
 PLAN = standard().ladder
 RINGS = timedelta(seconds=PLAN.ring_seconds)
@@ -46,10 +46,14 @@ class Line:
 class Ladders(RuleBasedStateMachine):
     """One company of six people, two communities, a carrier that takes so many calls a second."""
 
-    @initialize(per_second=st.sampled_from([None, 1.0, 0.1]), loses_callbacks=st.booleans())
-    def start(self, per_second: float | None, *, loses_callbacks: bool) -> None:
+    @initialize(
+        per_second=st.sampled_from([None, 1.0, 0.1]), loses_callbacks=st.booleans(), one_telephone=st.booleans()
+    )
+    def start(self, per_second: float | None, *, loses_callbacks: bool, one_telephone: bool) -> None:
         self.loses_callbacks = loses_callbacks
         self.drill = Drill(per_second=per_second, most_tasks_at_once=500)
+        if one_telephone:  # butler and deputy are a couple
+            share_a_telephone(self.drill)
         self.lines: dict[str, Line] = {}  # by SID
         self.tickets: list[Ticket] = []
         self.jumps: list[datetime] = []
@@ -249,10 +253,10 @@ class Ladders(RuleBasedStateMachine):
 
     @invariant()
     def nobody_is_on_two_calls_in_the_books(self) -> None:
-        calls: dict[int, set[str]] = {}
+        calls: dict[str, set[str]] = {}
         for attempt in self.drill.store.tables.attempts.values():
             if attempt.channel == "voice" and attempt.finished_at is None:
-                calls.setdefault(attempt.staff_id, set()).add(attempt.call_id)
+                calls.setdefault(attempt.phone, set()).add(attempt.call_id)
         assert all(len(leads) == 1 for leads in calls.values())
 
     def teardown(self) -> None:
