@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 
 from console.gate import allow, me
 from console.ports import PATIENCE_SECONDS, Rooms
-from dialogue.ports import DialogueStore
+from dialogue.ports import DialogueStore, DialogueTx
 from fulfillment.company import OperatorRole
 from fulfillment.look import Look, LookedAt, LookRules, by_staff
 from kernel.errors import StoreBusy
@@ -14,7 +14,6 @@ from kernel.errors import StoreBusy
 log = structlog.get_logger()
 
 _PAGE = 100
-_TICKET = "ticket:"
 #: Among so many last looks of a person an equal one is sought; who sees more within a minute has a row too many.
 _LATELY = 20
 
@@ -50,8 +49,7 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
         with rooms.store.read() as tx:
             found = tx.looks(who=who, subject=subject, before=before, limit=_PAGE + 1)
             operators, staff = tx.operators(), tx.all_staff()
-            tickets = {look.subject for look in found[:_PAGE] if look.subject.startswith(_TICKET)}
-            numbers = {subject: tx.ticket(int(subject.removeprefix(_TICKET))).number for subject in tickets}
+            numbers = {look.subject: _number_of(tx, look.subject) for look in found[:_PAGE]}
         return render_template(
             "console/looks.html",
             looks=found[:_PAGE],
@@ -63,3 +61,17 @@ def add_routes(blueprint: Blueprint, rooms: Rooms) -> None:
             who=who,
             subject=subject,
         )
+
+
+def _number_of(tx: DialogueTx, subject: str) -> str:
+    """By which the company knows it; "" of what has none."""
+    what, _, key = subject.partition(":")
+    match what:
+        case "ticket":
+            return tx.ticket(int(key)).number
+        case "household":
+            return tx.household(int(key)).card_number
+        case "staff":
+            return tx.staff(int(key)).number
+        case _:
+            return ""

@@ -114,6 +114,17 @@ def test_each_export_is_another_file(zhuguan: Person, store: FakeStore, day: Day
     assert len(looked(store)) == 2
 
 
+def test_homes_and_staff_are_told_by_the_companys_own_numbers(xiaoli: Person, zhuguan: Person, day: Day) -> None:
+    assert day
+    xiaoli.post("/reveal/household/3")
+    xiaoli.post("/reveal/staff/4")
+    page = zhuguan.get("/looks").text
+    assert re.findall(r'<td data-name="对象">([^ ]+) <span class="dim">([^<]+)', page) == [
+        ("员工", "04"),
+        ("住户", "卡号 100003"),
+    ]
+
+
 def test_older_ones_are_a_page_away(zhuguan: Person, store: FakeStore, clock: FixedClock, day: Day) -> None:
     with store.write() as tx:
         for _ in range(101):
