@@ -68,6 +68,7 @@ from fulfillment.calling import ResidentCalls, ResidentRinging
 from fulfillment.clock_watch import ClockWatch
 from fulfillment.complete_ladder import demand_complete_ladders
 from fulfillment.desk import Desk
+from fulfillment.dispatch import LadderPlan
 from fulfillment.dissatisfied import WordOfDissatisfaction
 from fulfillment.editions import Editions, Keeper
 from fulfillment.forwarding import Forwarding
@@ -83,7 +84,7 @@ from fulfillment.ports import AlarmSender, Deliverer
 from fulfillment.replanning import Replanning
 from fulfillment.robot_messages import RobotSender
 from fulfillment.rota import Rota
-from fulfillment.sentinel import Listener, Sentinel
+from fulfillment.sentinel import Listener, Sentinel, Ways
 from fulfillment.staff_notices import StaffNotices
 from fulfillment.standard import EDITABLE, Standard
 from fulfillment.telling import Telling, TextSender
@@ -325,7 +326,19 @@ class Rooms:
             raise ConfigurationError(msg)
         always = Listener(settings.duty_phone, address)
         words = sentinel_words(self.book)
-        return Sentinel(self.store, self.alarm_carrier, self.robots, self.clock, always=always, words=words)
+
+        def ladder() -> LadderPlan:
+            self.editions.refresh()
+            return self.standard.ladder
+
+        return Sentinel(
+            self.store,
+            Ways(self.alarm_carrier, self.robots),
+            self.clock,
+            always=always,
+            words=words,
+            ladder=ladder,
+        )
 
     def safety_words(self, kind: str) -> str:
         """What an operator reads out about an emergency of this kind; "" for any other kind of ticket."""

@@ -138,6 +138,12 @@ def next_round_at(plan: LadderPlan, *, ended_at: datetime, round_began: datetime
     return max(ended_at, round_began + _shortest_round(plan, linked)) + timedelta(seconds=plan.round_pause_seconds)
 
 
+def told_again_within(plan: LadderPlan, *, linked: int) -> timedelta:
+    """As long as nobody accepts, somebody is told again no later than this after the last one was; `linked` as above."""
+    last_one = max(timedelta(seconds=plan.step_seconds), _shortest_round(plan, linked))
+    return last_one + timedelta(seconds=plan.round_pause_seconds)
+
+
 def _shortest_round(plan: LadderPlan, linked: int) -> timedelta:
     seconds = max(plan.ring_seconds * linked, plan.step_seconds) if linked else plan.ring_seconds
     return timedelta(seconds=min(seconds, plan.last_rung_within_seconds))

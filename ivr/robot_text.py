@@ -91,6 +91,7 @@ def sentinel_words(book: Book) -> tuple[SentinelText, RecoveredText]:
             Cause.DATABASE: "alarm.sentinel_database",
             Cause.OVERDUE: "alarm.sentinel_overdue",
             Cause.UNTOLD: "alarm.sentinel_untold",
+            Cause.QUIET: "alarm.sentinel_quiet",
         }
         return book.say(scripts[cause], count=count, minutes=minutes).chat
 

@@ -5,7 +5,7 @@ asked for a list, nobody is rung. Sentences are for whoever runs the machine, wi
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -362,9 +362,9 @@ def _gap(gap: Gap) -> Finding:
     return Finding(Level.KNOW if gap.people else Level.LOST, "rota", what, "complete the duties table and import it")
 
 
-def worker(late: int) -> Iterator[Finding]:
+def worker(late: Collection[str]) -> Iterator[Finding]:
     if late:
-        what = f"{late} emergency tasks wait for more than {OVERDUE.seconds} s: no worker runs"
+        what = f"{len(late)} emergency tasks wait for more than {OVERDUE.seconds} s: no worker runs"
         yield Finding(Level.LOST, "worker", what, "start it: flask --app app worker (make run and compose do)")
     else:
         yield Finding(Level.WELL, "worker", "no emergency is waiting for it")

@@ -9,8 +9,8 @@ import pytest
 
 from fulfillment.open_ticket import Learned, TicketRequest, open_ticket
 from fulfillment.outbox import Lane, NewTask, Rank, TaskKind
-from fulfillment.sentinel import Cause, Listener, Sentinel
-from fulfillment.ticket import Attempt, AttemptOutcome, Ticket
+from fulfillment.sentinel import Cause, Listener, Sentinel, Ways
+from fulfillment.ticket import Attempt, AttemptOutcome, Ticket, TicketState
 from kernel.errors import CarrierRefused, CarrierUnknown, StoreBusy
 from storage import Store
 from tests.fake_robots import FakeRobots
@@ -56,16 +56,16 @@ class Night:
         self.phones, self.robots = Phones(), FakeRobots()
         self.sentinel = Sentinel(
             self.store,
-            self.phones,
-            self.robots,
+            Ways(self.phones, self.robots),
             self.clock,
             always=Listener(DUTY_PHONE, "json://duty"),
             words=(lambda cause, count, minutes: f"{cause} {count} {minutes}", lambda cause: f"{cause} over"),
+            ladder=lambda: standard().ladder,
         )
 
-    def leak(self) -> Ticket:
+    def leak(self, room: str = "501") -> Ticket:
         with self.store.write() as tx:
-            request = TicketRequest("leak_inside", "漏水", None, Learned(address=GARDEN))
+            request = TicketRequest("leak_inside", "漏水", None, Learned(address=replace(GARDEN, room=room)))
             return open_ticket(tx, request, standard=standard(), now=self.clock.now())[0]
 
     def look_for(self, seconds: int) -> None:
@@ -172,6 +172,91 @@ def test_a_worker_that_runs_and_reaches_nobody_is_seen(night: Night, outcome: At
     assert (night.to(BOSS)[:1] == ["untold 1 0"]) is untold
 
 
+def test_a_case_that_is_new_is_heard_before_the_minute_is_over(night: Night) -> None:
+    night.leak()
+    night.clock.advance(seconds=30)
+    night.leak("502")
+    night.clock.advance(seconds=31)
+    night.look_for(25)
+    assert night.to(BOSS) == ["overdue 1 0"]
+    night.look_for(10)
+    assert night.to(BOSS) == ["overdue 1 0", "overdue 2 0"], "thirty seconds later, and not at the minute"
+    night.look_for(55)
+    assert len([t for t in night.to(BOSS) if t.startswith("overdue")]) == 2, "told: from now on once a minute"
+
+
+def test_after_it_was_over_the_next_gap_is_heard_at_once(night: Night) -> None:
+    first = night.leak()
+    night.look_for(70)
+    accept(night, first)
+    night.look_for(10)
+    night.leak("502")
+    night.look_for(70)
+    assert night.to(BOSS) == ["overdue 1 0", "overdue over", "overdue 1 0"]
+
+
+def test_a_clock_that_was_put_back_silences_nothing(night: Night) -> None:
+    night.store.gone = StoreBusy("away")
+    night.sentinel.look()
+    night.clock.advance(seconds=-3600)
+    night.look_for(130)
+    assert [t.rpartition(" ")[0] for t in night.to(BOSS) or night.to(DUTY_PHONE)] == ["database 1"] * 4
+
+
+def accept(night: Night, ticket: Ticket) -> None:
+    with night.store.write() as tx:
+        tx.cancel_tasks(ticket.id, [TaskKind.FORWARD_EMERGENCY])
+        tx.save_ticket(replace(tx.ticket(ticket.id), acknowledged_by="王管家", state="acknowledged"))
+
+
+@pytest.mark.parametrize("later", [None, AttemptOutcome.FAILED, AttemptOutcome.INTENDED])
+def test_a_ladder_that_falls_silent_after_its_first_rung_is_heard(night: Night, later: AttemptOutcome | None) -> None:
+    """Whatever the reason: its steps fail and are tried again for ever, the account was closed in the middle of the night."""
+    ticket = night.leak()
+    with night.store.write() as tx:
+        tx.cancel_tasks(ticket.id, [TaskKind.FORWARD_EMERGENCY])  # nothing is overdue
+        tx.add_attempt(attempt(ticket, AttemptOutcome.NO_ANSWER, night.clock))
+    night.look_for(60)
+    if later is not None:
+        with night.store.write() as tx:
+            tx.add_attempt(replace(attempt(ticket, later, night.clock), id="a2", step=2))
+    night.look_for(60 + 30 - 60)
+    assert night.to(BOSS) == [], "a minute for the one, half a minute until the next round"
+    night.look_for(130)
+    assert night.to(BOSS) == ["quiet 1 0"]
+    with night.store.write() as tx:
+        tx.add_attempt(replace(attempt(ticket, AttemptOutcome.PLACED, night.clock), id="a3", step=3))
+    night.look_for(5)
+    assert night.to(BOSS)[1:] == ["quiet over"]
+    night.look_for(300)
+    assert night.to(BOSS)[2] == "quiet 1 0", "and the next time"
+
+
+def test_a_ladder_that_goes_on_as_planned_is_not_called_quiet(night: Night) -> None:
+    ticket = night.leak()
+    with night.store.write() as tx:
+        tx.cancel_tasks(ticket.id, [TaskKind.FORWARD_EMERGENCY])
+    for n in range(10):
+        with night.store.write() as tx:
+            tx.add_attempt(replace(attempt(ticket, AttemptOutcome.NO_ANSWER, night.clock), id=f"b{n}", step=n + 1))
+        night.look_for(90)
+    assert night.to(BOSS) == []
+
+
+def test_given_back_after_hours_the_ladder_has_a_moment_to_start_again(night: Night) -> None:
+    ticket = night.leak()
+    with night.store.write() as tx:
+        tx.add_attempt(attempt(ticket, AttemptOutcome.ACCEPTED, night.clock))
+    accept(night, ticket)
+    night.look_for(7200)
+    with night.store.write() as tx:
+        tx.save_ticket(replace(tx.ticket(ticket.id), acknowledged_by="", state=TicketState.NEW))
+    night.look_for(55)
+    assert night.to(BOSS) == []
+    night.look_for(15)
+    assert night.to(BOSS) == ["quiet 1 0"]
+
+
 def test_without_a_database_the_last_known_people_are_told(night: Night) -> None:
     night.sentinel.look()
     night.store.gone = StoreBusy("away")
@@ -227,5 +312,12 @@ def test_a_server_that_is_not_there_is_a_database_that_is_gone(night: Night) -> 
     with Store("postgresql+psycopg://nobody@127.0.0.1:1/nowhere") as store:
         words = (lambda cause, _count, _minutes: str(cause), str)
         always = Listener(DUTY_PHONE, "")
-        Sentinel(store, night.phones, night.robots, night.clock, always=always, words=words).look()
+        Sentinel(
+            store,
+            Ways(night.phones, night.robots),
+            night.clock,
+            always=always,
+            words=words,
+            ladder=lambda: standard().ladder,
+        ).look()
     assert night.phones.texts == [(DUTY_PHONE, "database")]
