@@ -171,17 +171,19 @@ class Conferences:
     def told_of_call(self, leg_id: str, *, status: str, call_sid: str) -> None:
         """A report about a dialled telephone. Raises NotFound.
 
-        Who has answered is in the conference (no early media): this report stands in for the conference's, should that one
-        be late or lost.
+        Who has answered in his browser or at an outside number is in the conference (no early media): this report stands in for
+        the conference's, should that one be late or lost. An operator's telephone comes in by a key; hung up without one, it
+        was not answered.
         """
         with self.store.write() as tx:
             step = _Step(self, tx, tx.conversation(tx.leg(leg_id).conversation_id, for_update=True))
             leg = step.know(tx.leg(leg_id), call_sid=call_sid)
             if status in OVER:
-                step.ended(leg, status)
-            elif status == "in-progress":
+                by_nobody = leg.asks_for_key and status == "completed" and leg.joined_at is None
+                step.ended(leg, "no-answer" if by_nobody else status)
+            elif status == "in-progress" and not leg.asks_for_key:
                 step.joined(leg, Participant("join", call_sid, "", NO_SEQUENCE, leg.mode))
-            elif leg.state is LegState.ASKED and status == "ringing":
+            elif leg.state is LegState.ASKED and status in ("ringing", "in-progress"):
                 step.save(replace(leg, state=LegState.RINGING))
 
     def told_of_participant(self, leg_id: str, report: Participant) -> None:

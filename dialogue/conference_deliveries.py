@@ -4,6 +4,7 @@ Every step re-reads the leg first and may run twice. Ringing is not idempotent: 
 for by its label before it is rung again.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -50,7 +51,7 @@ class ConferenceDeliveries:
             self.conferences.is_over(leg.id, "canceled")
             return
         if task.tries > 1:
-            found = self.carrier.find_leg(leg)
+            found = self.carrier.find_leg(leg, self._others(leg))
             if found is not None:
                 self._placed(leg.id, *found)
                 return
@@ -98,11 +99,16 @@ class ConferenceDeliveries:
                 settle(tx, leg.id, f"watch:{now.isoformat()}", now)
             watch(tx, leg.id, now + (WATCH_TALKING if leg.joined else WATCH_RINGING))
 
+    def _others(self, leg: Leg) -> Collection[str]:
+        """Calls to the same number that were placed for something else: an alarm above all."""
+        with self.store.read() as tx:
+            return tx.known_sids(leg.address)
+
     def _look(self, leg: Leg, status: str) -> None:
         """Whether somebody is in without our having been told. A caller who is in must not be sent for again: he would
         leave the conference, and end it.
         """
-        if leg.role is LegRole.CALLER:
+        if leg.role is LegRole.CALLER or leg.asks_for_key:
             found = self.carrier.find_leg(leg)
         else:
             found = (leg.call_sid, leg.conference_sid) if status == "in-progress" else None

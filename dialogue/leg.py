@@ -68,6 +68,13 @@ class Leg:
     rev: int = 0  # counts the changes of `wanted`
 
     @property
+    def asks_for_key(self) -> bool:
+        """Answered is not he: his voicemail answers, too, and only he presses a key. A browser is answered by a click; the
+        switchboard behind an outside number presses no key and must be reached all the same.
+        """
+        return self.operator_id is not None and not self.address.startswith("client:")
+
+    @property
     def live(self) -> bool:
         return self.state is not LegState.ENDED
 

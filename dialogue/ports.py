@@ -235,12 +235,14 @@ class ConferenceCarrier(Protocol):
 
     def ring_leg(self, leg: Leg, *, coached: str) -> tuple[str, str]:
         """Dials a telephone or browser into its conference, which is made if need be. Returns the SIDs of call and
-        conference. `coached` is the call of whoever hears a whisper.
+        conference ("" while a leg that `asks_for_key` is not in it). `coached` is the call of whoever hears a whisper.
         """
         ...
 
-    def find_leg(self, leg: Leg) -> tuple[str, str] | None:
-        """The SIDs of a leg that was rung, if the carrier knows one of this id."""
+    def find_leg(self, leg: Leg, others: Collection[str] = ()) -> tuple[str, str] | None:
+        """The SIDs of a leg that is in its conference or on its way there, if the carrier knows one of this id. An operator's
+        telephone whose call is not known yet: of a call to its number, none of the `others`.
+        """
         ...
 
     def set_leg(self, leg: Leg, *, coached: str) -> None:

@@ -104,6 +104,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
     staff_fault = writer.goodbye([Sentence(book.say("alarm.fault").voice)])  # not acknowledged: the ladder goes on
     our_fault = writer.goodbye([Sentence(book.say("outgoing.not_now").voice)])  # tried again in another part of the day
 
+    leg_fault = writer.goodbye([Sentence(book.say("phone.operator_not_connected").voice)])
     in_peace = writer.pause()  # who waits in a conference is asked for again by whoever put him there
 
     def fallback() -> Response:
@@ -147,6 +148,10 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
         "/conferences/<conversation_id>/music": conference.music,
         "/conferences/<conversation_id>/waiting": conference.waiting,
     }
+    of_operators: dict[str, View] = {
+        "/legs/<leg_id>": conference.answered,
+        "/legs/<leg_id>/key/<int:n>": conference.key,
+    }
     of_nobody: dict[str, View] = {  # status callbacks: a 503 is heard by nobody and shows up in the carrier's console
         "/status": calls.number_status,
         "/calls/<conversation_id>/status": calls.status,
@@ -164,6 +169,7 @@ def build_ivr(  # noqa: PLR0913 - the composition root names each part once
         (of_callers, lambda: twiml(caller_fault)),
         (of_staff, lambda: twiml(staff_fault)),
         (of_residents, lambda: twiml(our_fault)),
+        (of_operators, lambda: twiml(leg_fault)),
         (of_who_waits, lambda: twiml(in_peace)),
         (of_nobody, lambda: Response(status=503)),
     )

@@ -14,10 +14,12 @@ from ivr.line import PhoneLine
 from ivr.ports import Book, Conferences, Log
 from ivr.sounds import HOLD_MUSIC
 from ivr.spoken import speakable
-from ivr.twiml import SAY_LANGUAGE, TwimlWriter
+from ivr.twiml import SAY_LANGUAGE, Sentence, TwimlWriter
 
 _PAUSE_SECONDS = 12
 _PIECES = 3  # of music, between two sentences to somebody on hold
+#: How often an operator is asked for his key, and how many wrong ones he may press: the caller waits.
+_TIMES, _MOST_KEYS = 2, 3
 _NO_CONTENT = 204
 _PARTICIPANT = "participant-"
 _log = structlog.get_logger()
@@ -62,6 +64,44 @@ class ConferenceWebhooks:
         self._conferences.is_over(leg_id, "left")
         step = BESIDE_THE_LOOP + crc32(leg_id.encode())
         return twiml(self._writer.wait(conversation_id, [], after=leg.heard_seq, step=step))
+
+    # --- an operator's telephone
+
+    def answered(self, leg_id: str) -> Response:
+        """By him, or by his voicemail: only a key tells. The caller hears music meanwhile."""
+        return twiml(self._ask(self._leg(leg_id), n=1))
+
+    def key(self, leg_id: str, n: int) -> Response:
+        """1: into the conference; when that is over, so is the call."""
+        leg = self._leg(leg_id)
+        if request.form.get("Digits", "") != "1" or not leg.staying:
+            return twiml(self._ask(leg, n=n + 1))
+        response = VoiceResponse()
+        response.dial().conference(
+            leg.conference,
+            participant_label=leg.id,
+            beep="false",
+            muted=leg.wanted is not LegMode.TALK,  # who whispers is led to his ear once he is in
+            start_conference_on_enter=True,
+            end_conference_on_exit=False,
+            wait_url=self._line.url(waiting_path(leg.conversation_id)),
+            wait_method="POST",
+            status_callback=self._line.url(events_path(leg.conversation_id)),
+            status_callback_method="POST",
+            status_callback_event=" ".join(CONFERENCE_EVENTS),
+        )
+        return twiml(str(response))
+
+    def _ask(self, leg: Leg, *, n: int) -> str:
+        not_connected = self._book.say("phone.operator_not_connected").voice
+        if n > _MOST_KEYS or not leg.staying:
+            return self._writer.goodbye([Sentence(not_connected)])
+        return self._writer.keys(
+            Sentence(self._book.say("phone.operator_asked").voice),
+            action=f"/ivr/legs/{leg.id}/key/{n}",
+            times=_TIMES,
+            nothing_pressed=not_connected,
+        )
 
     # --- what is heard while waiting
 

@@ -1,5 +1,9 @@
 """Conferences at the telephone network, behind dialogue.ports.ConferenceCarrier."""
 
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
 from dialogue.leg import Leg, LegMode
 from ivr.carrier import EVENTS, TwilioCarrier, sid_of
 from kernel.errors import CarrierUnknown
@@ -22,10 +26,20 @@ def waiting_path(conversation_id: str) -> str:
     return f"/ivr/conferences/{conversation_id}/waiting"
 
 
+@dataclass(frozen=True, slots=True)
+class _Dialled:
+    """As fulfillment.ports.Rung."""
+
+    phone: str
+    started_at: datetime
+
+
 class TwilioConferences(TwilioCarrier):
     """A participant's label is its leg's id: so it is found again when the answer to its creation was lost."""
 
     def ring_leg(self, leg: Leg, *, coached: str) -> tuple[str, str]:
+        if leg.asks_for_key:
+            return self._ring_person(leg), ""
         to = f"{leg.address}?leg={leg.id}" if leg.address.startswith("client:") else leg.address
         whispers = {"call_sid_to_coach": coached} if leg.wanted is LegMode.WHISPER else {}
         participant = self._client.conferences(leg.conference).participants.create(
@@ -49,11 +63,31 @@ class TwilioConferences(TwilioCarrier):
         )
         return sid_of(participant.call_sid), participant.conference_sid or ""
 
-    def find_leg(self, leg: Leg) -> tuple[str, str] | None:
+    def _ring_person(self, leg: Leg) -> str:
+        """A call of its own: a participant would be in the conference when his voicemail has answered."""
+        answered = self._line.url(f"/ivr/legs/{leg.id}")
+        call = self._client.calls.create(
+            from_=self._line.number,
+            to=leg.address,
+            url=answered,
+            method="POST",
+            fallback_url=answered,  # the number's own fallback is for residents
+            fallback_method="POST",
+            status_callback=f"{answered}/status",
+            status_callback_event=EVENTS,
+            status_callback_method="POST",
+            timeout=self._line.ring_seconds,
+        )
+        return sid_of(call.sid)
+
+    def find_leg(self, leg: Leg, others: Collection[str] = ()) -> tuple[str, str] | None:
         for conference in self._client.conferences.list(friendly_name=leg.conference, limit=_NEWEST):
             for participant in conference.participants.list(limit=_NEWEST):
                 if participant.label == leg.id and participant.call_sid:
                     return participant.call_sid, conference.sid or ""
+        if leg.asks_for_key and not leg.call_sid:
+            sid = self.find_call(_Dialled(leg.address, leg.started_at), others)
+            return (sid, "") if sid else None
         return None
 
     def set_leg(self, leg: Leg, *, coached: str) -> None:

@@ -124,6 +124,7 @@ class FakeCarrier:
         self.set_to: list[tuple[str, LegMode, str]] = []  # (leg id, mode, whom it whispers to)
         self.hung_up: list[str] = []
         self.leg_failures: list[Exception | None] = []
+        self.at_the_door: set[str] = set()  # legs that have answered and pressed no key
         self._store = store
 
     def call(self, *, to: str, attempt_id: str, ring_seconds: int) -> str:
@@ -168,8 +169,10 @@ class FakeCarrier:
         self.rung.append((leg, coached))
         return "CA" + leg.id, "CF" + leg.conference
 
-    def find_leg(self, leg: Leg) -> tuple[str, str] | None:
+    def find_leg(self, leg: Leg, others: Collection[str] = ()) -> tuple[str, str] | None:  # noqa: ARG002 - the Protocol's signature
         self._outside_any_transaction()
+        if leg.id in self.at_the_door and leg.call_sid:
+            return None
         return next((("CA" + r.id, "CF" + r.conference) for r, _ in self.rung if r.id == leg.id), None)
 
     def set_leg(self, leg: Leg, *, coached: str) -> None:

@@ -65,7 +65,7 @@ class MonthNetwork(TwilioConferences):
         self._people.operator_rung(leg, *sids)
         return sids
 
-    def find_leg(self, leg: Leg) -> tuple[str, str] | None:  # noqa: ARG002 - as above
+    def find_leg(self, leg: Leg, others: Collection[str] = ()) -> tuple[str, str] | None:  # noqa: ARG002 - as above
         return None
 
     def set_leg(self, leg: Leg, *, coached: str) -> None:

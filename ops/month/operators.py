@@ -96,13 +96,13 @@ class OperatorsRoom:
             self.life.agenda.after(60, lambda: self._keeps_page_open(talk, operator))
 
     def rung(self, leg: Leg, call_sid: str, conference_sid: str) -> None:
-        """His telephone rings; the caller comes into the conference once he has answered."""
-        del conference_sid
-        chance, tell = self.life.chance(f"leg {self.life.now.isoformat()}"), self.life.rooms.conferences.told_of_call
+        """His telephone rings; the caller comes into the conference once he has answered and pressed his key."""
+        chance, talks = self.life.chance(f"leg {self.life.now.isoformat()}"), self.life.rooms.conferences
         if chance.random() < _TELEPHONE_NOT_ANSWERED:
-            self.life.agenda.after(25, lambda: tell(leg.id, status="no-answer", call_sid=call_sid))
+            self.life.agenda.after(25, lambda: talks.told_of_call(leg.id, status="no-answer", call_sid=call_sid))
             return
-        self.life.agenda.after(chance.uniform(3, 15.5), lambda: tell(leg.id, status="in-progress", call_sid=call_sid))
+        joined = Participant("join", call_sid, conference_sid, 1, leg.wanted)
+        self.life.agenda.after(chance.uniform(3, 15.5), lambda: talks.told_of_participant(leg.id, joined))
 
     def caller_fetched(self, path: str) -> None:
         """The caller's telephone is sent into the conference: `…/conference/<leg>`; any other path is only something to hear."""

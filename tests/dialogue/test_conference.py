@@ -153,6 +153,70 @@ def test_a_telephone_that_is_not_answered_is_told_to_both(call: Call, status: st
     assert call.now.failure is None, "a new attempt is not the old failure"
 
 
+def picked_up(call: Call, role: LegRole) -> Leg:
+    """Somebody has answered, or something."""
+    call.work()
+    leg = call.leg(role)
+    call.carrier.at_the_door.add(leg.id)
+    for status in ("ringing", "in-progress"):
+        call.talks.told_of_call(leg.id, status=status, call_sid=leg.call_sid)
+    call.work()
+    return leg
+
+
+def test_the_voicemail_of_an_operator_is_no_answer(call: Call) -> None:
+    call.talks.connect(call.id, XIAOLI)
+    leg = picked_up(call, LegRole.OPERATOR)
+    call.carrier.statuses[leg.call_sid] = "in-progress"
+    call.clock.advance(seconds=11)
+    call.work()  # the watch asks, too
+    assert call.now.phase is Phase.RINGING
+    assert call.carrier.fetched == [], "the caller hears his music"
+    call.puts_down(leg)
+    failure = call.now.failure
+    assert failure is not None
+    assert failure.outcome == "no-answer"
+    assert call.said(Author.BOT)[-1] == "phone.connect_failed"
+    assert call.floor[:2] == (Floor.OPERATOR, XIAOLI)
+
+
+def test_a_colleagues_voicemail_gets_no_caller(call: Call) -> None:
+    call.connected()
+    call.talks.transfer(call.id, XIAOLI, str(WANGFANG))
+    leg = picked_up(call, LegRole.TRANSFER)
+    assert call.floor[1] == XIAOLI
+    call.puts_down(leg)
+    assert call.floor[:2] == (Floor.OPERATOR, XIAOLI)
+    assert call.said(Author.BOT)[-1] == "phone.connect_failed"
+
+
+def test_whoever_pressed_his_key_is_in_although_the_report_was_lost(call: Call) -> None:
+    call.talks.connect(call.id, XIAOLI)
+    leg = picked_up(call, LegRole.OPERATOR)
+    call.carrier.statuses[leg.call_sid] = "in-progress"
+    call.carrier.at_the_door.clear()
+    call.clock.advance(seconds=11)
+    call.work()
+    assert call.leg(LegRole.OPERATOR).joined
+    assert call.carrier.fetched, "the caller is sent for"
+
+
+@pytest.mark.parametrize("to", ["browser", "+8613711112222"])
+def test_a_browser_and_a_number_outside_are_asked_for_no_key(call: Call, to: str) -> None:
+    if to == "browser":
+        with call.spoken.store.write() as tx:
+            tx.set_answers_in_browser(XIAOLI, in_browser=True)
+        call.talks.connect(call.id, XIAOLI)
+        leg = picked_up(call, LegRole.OPERATOR)
+    else:
+        call.connected()
+        call.talks.transfer(call.id, XIAOLI, to)
+        leg = picked_up(call, LegRole.OUTSIDE)
+    assert call.now.legs[-2 if to == "browser" else -1].id == leg.id
+    with call.spoken.store.read() as tx:
+        assert tx.leg(leg.id).joined
+
+
 def test_a_refused_number_is_a_failure_and_not_tried_again(call: Call) -> None:
     call.carrier.leg_failures = [CarrierRefused("400", 21211)]
     call.talks.connect(call.id, XIAOLI)
@@ -400,6 +464,8 @@ def test_a_leg_that_nobody_rang_is_given_up(call: Call) -> None:
 
 
 def test_either_report_of_the_answer_is_enough(call: Call) -> None:
+    with call.spoken.store.write() as tx:  # a browser's: a telephone's answer says nothing
+        tx.set_answers_in_browser(XIAOLI, in_browser=True)
     call.talks.connect(call.id, XIAOLI)
     call.work()
     operator = call.leg(LegRole.OPERATOR)

@@ -1,6 +1,7 @@
 """The webhooks of conferences, judged, and with the real mechanism behind them."""
 
 import pytest
+from lxml import etree
 
 from dialogue.conference import Conferences
 from dialogue.conversation import Floor
@@ -77,6 +78,62 @@ def test_the_conference_ends_under_the_caller_and_he_is_back_in_the_loop(
 def test_what_was_said_before_the_talk_is_not_said_again_after_it(carrier: JudgedClient, caller_leg: Leg) -> None:
     back = action_of(carrier.speak(f"/ivr/calls/c0ffee/conference/{caller_leg.id}/left"))
     assert spoken(carrier.speak(back)) == []
+
+
+def key_path(document: etree._Element) -> str:
+    gather = document.find("Gather")
+    assert gather is not None
+    return str(gather.get("action")).removeprefix(BASE_URL)
+
+
+def test_an_operators_telephone_is_in_by_a_key_only(carrier: JudgedClient, store: FakeStore, ringing: str) -> None:
+    status = {"CallSid": OPERATORS_CALL, "CallStatus": "in-progress", "SequenceNumber": "2"}
+    assert carrier.post(f"/ivr/legs/{ringing}/status", status).status_code == 204
+    document = carrier.speak(f"/ivr/legs/{ringing}")
+    assert [verb.tag for verb in document] == ["Gather", "Gather", "Say", "Hangup"], "voicemail presses nothing"
+    assert "请按1" in spoken(document)[0]
+    assert "没有接通" in spoken(document)[-1]
+    assert leg_of(store, LegRole.OPERATOR).state is LegState.RINGING
+    path = key_path(document)
+    first = carrier.post(path, {"Digits": "1"})
+    conference = carrier.speak(path, {"Digits": "1"}).find("Dial/Conference")
+    assert conference is not None
+    assert (conference.text, conference.get("participantLabel")) == (
+        leg_of(store, LegRole.OPERATOR).conference,
+        ringing,
+    )
+    assert (conference.get("muted"), conference.get("endConferenceOnExit")) == ("false", "false")
+    assert conference.get("statusCallback") == f"{BASE_URL}/ivr/conferences/c0ffee/events"
+    assert carrier.post(path, {"Digits": "1"}).data == first.data
+
+
+def test_wrong_keys_come_to_an_end(carrier: JudgedClient, ringing: str) -> None:
+    document = carrier.speak(f"/ivr/legs/{ringing}")
+    for _ in range(2):
+        document = carrier.speak(key_path(document), {"Digits": "5"})
+        assert document.find("Gather") is not None
+    document = carrier.speak(key_path(document), {"Digits": "5"})
+    assert [verb.tag for verb in document] == ["Say", "Hangup"]
+
+
+def test_an_operator_who_is_not_needed_any_more_is_told_and_not_connected(
+    carrier: JudgedClient, conferences: Conferences, ringing: str
+) -> None:
+    path = key_path(carrier.speak(f"/ivr/legs/{ringing}"))
+    conferences.hang_up("c0ffee", 1)
+    for again, form in ((f"/ivr/legs/{ringing}", {}), (path, {"Digits": "1"})):
+        assert [verb.tag for verb in carrier.speak(again, form)] == ["Say", "Hangup"]
+
+
+def test_who_is_to_whisper_comes_in_muted(
+    carrier: JudgedClient, store: FakeStore, conferences: Conferences, caller_leg: Leg
+) -> None:
+    del caller_leg  # the operator talks
+    conferences.supervise("c0ffee", 2, LegMode.WHISPER)
+    leg = leg_of(store, LegRole.SUPERVISOR)
+    conference = carrier.speak(f"/ivr/legs/{leg.id}/key/1", {"Digits": "1"}).find("Dial/Conference")
+    assert conference is not None
+    assert conference.get("muted") == "true"
 
 
 def test_on_hold_there_is_music(carrier: JudgedClient, in_call: str) -> None:

@@ -33,11 +33,11 @@ def _judge() -> None:
     need_rest_judge()
 
 
-def a_leg(role: LegRole = LegRole.OPERATOR, mode: LegMode = LegMode.TALK, address: str = "+8613700000001") -> Leg:
-    return Leg(
-        "leg1", "c0ffee", "room1", role, address, "李敏", A_WINTER_DAY, wanted=mode, mode=mode,
-        call_sid=CALL, conference_sid=CONFERENCE,
-    )  # fmt: skip
+def a_leg(
+    role: LegRole = LegRole.OUTSIDE, mode: LegMode = LegMode.TALK, address: str = "+8613700000001", **more: Any
+) -> Leg:
+    known: dict[str, Any] = {"call_sid": CALL, "conference_sid": CONFERENCE} | more
+    return Leg("leg1", "c0ffee", "room1", role, address, "李敏", A_WINTER_DAY, wanted=mode, mode=mode, **known)
 
 
 def judged(*answers: Response) -> tuple[TwilioConferences, JudgingHttpClient]:
@@ -73,9 +73,44 @@ def test_a_telephone_is_dialled_into_the_conference_by_its_name() -> None:
     assert "CallSidToCoach" not in form
 
 
+def test_an_operators_telephone_is_a_call_of_its_own_that_asks_for_a_key() -> None:
+    carrier, http = judged(answer_with({"sid": CALL, "status": "queued"}, 201))
+    assert carrier.ring_leg(a_leg(LegRole.OPERATOR, operator_id=1), coached="") == (CALL, "")
+    [request] = http.requests
+    assert str(request.url).endswith("/Calls.json")
+    assert form_of(request) == {
+        "To": ["+8613700000001"],
+        "From": [LINE.number],
+        "Url": [f"{BASE_URL}/ivr/legs/leg1"],
+        "Method": ["POST"],
+        "FallbackUrl": [f"{BASE_URL}/ivr/legs/leg1"],
+        "FallbackMethod": ["POST"],
+        "StatusCallback": [f"{BASE_URL}/ivr/legs/leg1/status"],
+        "StatusCallbackEvent": ["initiated", "ringing", "answered", "completed"],
+        "StatusCallbackMethod": ["POST"],
+        "Timeout": [str(LINE.ring_seconds)],
+    }
+
+
+def test_a_lost_call_to_an_operator_is_found_by_number_and_the_alarms_are_not_taken_for_it() -> None:
+    def found(*sids: str) -> Response:
+        rows = [{"sid": sid, "status": "ringing", "to": "+8613700000001", "account_sid": ACCOUNT} for sid in sids]
+        return answer_with({"calls": rows, "page": 0, "page_size": 50, "next_page_uri": None})
+
+    none = answer_with({"conferences": [], "page": 0, "page_size": 20, "next_page_uri": None})
+    lost = a_leg(LegRole.OPERATOR, operator_id=1, call_sid="", conference_sid="")
+    carrier, _ = judged(none, found(OTHER_CALL, CALL))
+    assert carrier.find_leg(lost, [OTHER_CALL]) == (CALL, "")
+    carrier, _ = judged(none, found(OTHER_CALL))
+    assert carrier.find_leg(lost, [OTHER_CALL]) is None
+    carrier, http = judged(none)
+    assert carrier.find_leg(a_leg(LegRole.OPERATOR, operator_id=1)) is None, "answered, and no key pressed"
+    assert len(http.requests) == 1
+
+
 def test_a_browser_learns_which_leg_it_is() -> None:
     carrier, http = judged(created())
-    carrier.ring_leg(a_leg(address="client:operator_1"), coached="")
+    carrier.ring_leg(a_leg(LegRole.OPERATOR, address="client:operator_1", operator_id=1), coached="")
     assert form_of(http.requests[0])["To"] == ["client:operator_1?leg=leg1"]
 
 

@@ -102,6 +102,9 @@ class OnTheLine:
     def answers(self, number: str) -> None:
         self.wait(lambda: self.phone(number)["phase"] == "ringing")
         self.do(number, "answer")
+        if any(leg.address == number and leg.asks_for_key for leg in self.talk.staying):
+            self.wait(lambda: self.call(number)["listening"])
+            self.do(number, "press", digits="1", polite=True)
 
     def is_in(self, phase: Phase) -> None:
         self.wait(lambda: self.talk.phase is phase)
@@ -181,6 +184,18 @@ def test_the_operators_telephone_is_not_answered(line: OnTheLine, people: tuple[
     assert line.floor is Floor.OPERATOR
     assert "没有接通" in one.http.get(f"/console/conversations/{line.id}").text
     line.wait(lambda: "speech" in line.call(CALLER)["listening"])
+    assert line.notes == [f"{one.name}没有接通:无人接听"]
+
+
+def test_the_operators_voicemail_answers(line: OnTheLine, people: tuple[Person, Person, Person]) -> None:
+    one = people[0]
+    line.net.put(f"/api/phones/{one.phone}", json={"state": "voicemail"})
+    one.press(f"/conversations/{line.id}/call/connect")
+    line.wait(lambda: any("请按1" in words for words in line.heard(one.phone)))
+    assert line.talk.phase is Phase.RINGING
+    line.wait(lambda: any("暂时没有接通" in words for words in line.heard(CALLER)))
+    assert not line.talk.legs[-1].joined_at
+    assert line.call(CALLER)["audience"] is None, "he was with nobody's voicemail"
     assert line.notes == [f"{one.name}没有接通:无人接听"]
 
 
