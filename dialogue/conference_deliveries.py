@@ -100,9 +100,10 @@ class ConferenceDeliveries:
             watch(tx, leg.id, now + (WATCH_TALKING if leg.joined else WATCH_RINGING))
 
     def _others(self, leg: Leg) -> Collection[str]:
-        """Calls to the same number that were placed for something else: an alarm above all."""
+        """Calls to the same number that were placed for something else: for an alarm above all, or the try before."""
         with self.store.read() as tx:
-            return tx.known_sids(leg.address)
+            earlier = {one.call_sid for one in tx.legs(leg.conversation_id) if one.call_sid}
+            return tx.known_sids(leg.address) | earlier
 
     def _look(self, leg: Leg, status: str) -> None:
         """Whether somebody is in without our having been told. A caller who is in must not be sent for again: he would

@@ -1,8 +1,8 @@
 """A call's audio over fake rooms: a carrier that answers late, twice, out of order or not at all."""
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -233,6 +233,25 @@ def test_an_unknown_answer_is_looked_up_before_it_rings_again(call: Call) -> Non
     call.deliver(Task(task.id, task.kind, task.key, task.due_at, task.payload, None, tries=2, token=task.token))
     assert len(call.carrier.rung) == 1
     assert call.leg(LegRole.OPERATOR).call_sid
+
+
+def test_the_try_before_is_not_taken_for_the_lost_one(call: Call) -> None:
+    call.talks.connect(call.id, XIAOLI)
+    call.work()
+    before = call.leg(LegRole.OPERATOR)
+    call.puts_down(before, "busy")
+    call.talks.connect(call.id, XIAOLI)
+    task = call.spoken.store.claim(Lane.TALK, call.clock.now(), LEASE, "t")
+    assert task is not None
+    asked: list[Collection[str]] = []
+
+    def find_leg(leg: Leg, others: Collection[str] = ()) -> None:
+        del leg
+        asked.append(others)
+
+    call.carrier.find_leg = find_leg  # type: ignore[method-assign] # the network lists calls by their number only
+    call.deliver(replace(task, tries=2))
+    assert asked == [{before.call_sid}]
 
 
 def test_a_telephone_that_could_not_be_rung_in_time_does_not_ring_later(call: Call) -> None:
