@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from inspect import getmembers, isfunction
 from pathlib import Path
 
 import yaml
@@ -11,9 +12,11 @@ import yaml
 from dialogue.questions import QUESTIONS
 from fulfillment.outbox import NewTask, TaskKind
 from fulfillment.worker import Worker
+from ivr.conference_carrier import TwilioConferences
 from kernel.clock import local
 from ops.month.agenda import Agenda, MonthClock
 from ops.month.life import SENTENCES
+from ops.month.network import MonthNetwork
 from ops.month.plan import BURST_AT, BURST_REPORTS, COLD_SNAP, SNAP_LOAD, Plan
 from storage import Store
 
@@ -55,6 +58,13 @@ def test_the_burst_is_four_hundred_homes_behind_one_main() -> None:
 def test_the_same_seed_is_the_same_month() -> None:
     assert list(PLAN.everyday()) == list(PLAN.everyday())
     assert list(PLAN.everyday()) != list(Plan(8_000, 8, WORDS["matters"], 100_000, 2_500).everyday())
+
+
+def test_nothing_that_is_asked_of_the_carrier_leaves_the_month() -> None:
+    asked = {name for name, _ in getmembers(TwilioConferences, isfunction) if not name.startswith("_")}
+    assert asked - set(vars(MonthNetwork)) == {"present"}, (
+        "the carrier's time is asked by the sentinel, who does not live there"
+    )
 
 
 def test_everybody_knows_an_answer_to_every_question() -> None:
