@@ -1,5 +1,6 @@
 """The real model on sentences it never saw, held to the figures of the last report (docs/nlu/baseline.json)."""
 
+import httpx
 import pytest
 
 from bot.danger_words import load_danger_words
@@ -40,6 +41,22 @@ def test_an_emergency_is_alarmed_or_asked_after_never_shrugged_off(heard: dict[s
     emergencies = [h for h in heard[name] if h.sentence.emergency]
     shrugged = sum(not h.alarmed and not h.asked for h in emergencies)
     assert shrugged <= len(emergencies) / 50
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        ("暖气管报了", "暖气管爆了"),
+        ("妹漏水就是不热", "没漏水就是不热"),
+        ("缴废,怎么缴?", "缴费,怎么缴?"),
+        ("快递放在门卫了", "快递放在门卫了"),
+        ("3号楼 OK 2单元", "3号楼 OK 2单元"),
+        ("暖器管报了" * 50, "暖器管报了" * 50),
+    ],
+    ids=["leak", "negation", "punctuation", "other_matter", "nothing_to_hear", "longer_than_a_caller"],
+)
+def test_the_model_reads_what_was_probably_said(nlu_url: str, heard: str, said: str) -> None:
+    assert httpx.post(f"{nlu_url}/model/parse", json={"text": heard}, timeout=30).json()["text"] == said
 
 
 @pytest.mark.parametrize(
