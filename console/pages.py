@@ -76,7 +76,7 @@ def add_filters(blueprint: Blueprint, rooms: Rooms) -> None:
 
 
 def duration(seconds: float) -> str:
-    """`4:05`, `1:02:03`, with a minus sign if negative; days as `2d 03:00` are worded by the template's script."""
+    """`4:05`, `1:02:03`, with a minus sign if negative. Days are worded by the templates (words.html, `lasting`)."""
     sign, whole = ("-", int(-seconds)) if seconds < 0 else ("", int(seconds))
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)

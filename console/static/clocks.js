@@ -1,12 +1,14 @@
 // Running times: <time data-due> counts down (and below zero), <time data-since> counts up. The server's present decides.
 const serverAhead = Date.parse(document.body.dataset.now) - Date.now();
 
-function worded(seconds) {
+export function worded(seconds) {
   const sign = seconds < 0 ? "-" : "";
   const whole = Math.floor(Math.abs(seconds));
   const two = (number) => String(number).padStart(2, "0");
-  const hours = Math.floor(whole / 3600);
+  const days = Math.floor(whole / 86400);
+  const hours = Math.floor((whole % 86400) / 3600);
   const minutes = Math.floor((whole % 3600) / 60);
+  if (days) return `${sign}${days} ${document.body.dataset.day} ${two(hours)}:${two(minutes)}`;
   return hours ? `${sign}${hours}:${two(minutes)}:${two(whole % 60)}` : `${sign}${minutes}:${two(whole % 60)}`;
 }
 
