@@ -17,21 +17,22 @@ from tests.postgres import Cluster, postgres_cluster
 __all__ = ["postgres_cluster"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def nlu(nlu_url: str) -> Iterator[FaultyNlu]:
     with FaultyNlu(nlu_url) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def town(tmp_path_factory: pytest.TempPathFactory, nlu: FaultyNlu) -> Iterator[Town]:
+    """Closed with the last test of this room: its alarms, in a hurry and accepted by nobody, ring on for ever."""
     folder = tmp_path_factory.mktemp("town")
     environment = {"DATA_DIR": str(impatient_data(folder))}
     with Town(folder, nlu.url, environment=environment) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def grown(tmp_path_factory: pytest.TempPathFactory, nlu_url: str, postgres_cluster: Cluster) -> Iterator[Town]:
     """A town on the database to grow on."""
     url = postgres_cluster.url(postgres_cluster.new_database())
@@ -120,7 +121,7 @@ def line(town: Town) -> Line:
     return Line(town)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def console(town: Town) -> Iterator[httpx.Client]:
     """A supervisor's browser, signed in."""
     with httpx.Client(base_url=town.web, timeout=20, trust_env=False) as browser:

@@ -18,8 +18,9 @@ from tests.journeys.browsers import PATIENCE_MS
 SUMMER_ONLY = 'accepted: ["05-01", "09-30"]'
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def town(tmp_path_factory: pytest.TempPathFactory, nlu_url: str) -> Iterator[Town]:
+    """Closed with the last test of this room: alarms that nobody accepts ring on for ever, in everybody's time."""
     folder = tmp_path_factory.mktemp("town")
     data = shutil.copytree(HOME / "data", folder / "data")
     kinds = data / "ticket_kinds.yml"
