@@ -25,6 +25,17 @@ def syllables_of(text: str) -> list[str]:
     return [folded(syllable) for syllable in lazy_pinyin(text)]
 
 
+@lru_cache(maxsize=8192)
+def sound_of_character(char: str) -> str:
+    """The folded syllable of one Chinese character by itself; anything else as it stands."""
+    return folded(lazy_pinyin(char)[0])
+
+
+def is_chinese(char: str) -> bool:
+    """One of the characters that have sounds."""
+    return "\u4e00" <= char <= "\u9fff"
+
+
 @lru_cache(maxsize=4096)
 def sound_of(word: str) -> str:
     """A word's syllables, each with a space before and behind: a search cannot hit half a syllable."""

@@ -46,12 +46,14 @@ class Presence:
 
     def arrived(self, operator_id: int) -> None:
         """Signed in: the first page counts at once, also when another process, or this one, wrote "gone" just now."""
-        with self._lock:
-            self._told.pop(operator_id, None)
+        self._forget(operator_id)
 
     def left(self, operator_id: int) -> None:
         """Signed out."""
-        with self._lock:
-            self._told.pop(operator_id, None)
+        self._forget(operator_id)
         with self._rooms.store.write() as tx:
             tx.operator_left(operator_id)
+
+    def _forget(self, operator_id: int) -> None:
+        with self._lock:
+            self._told.pop(operator_id, None)

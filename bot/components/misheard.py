@@ -10,7 +10,6 @@ from functools import lru_cache
 from random import Random
 from typing import Any, Dict, List, Text, Type
 
-from pypinyin import lazy_pinyin
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -19,7 +18,7 @@ from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.sounds import folded
+from bot.sounds import is_chinese, sound_of_character
 
 #: Property of a message: a copy. Its spellings are accidents and enter no vocabulary.
 MISHEARD = "misheard"
@@ -81,9 +80,9 @@ def misheard(text: str, share: float, dice: Random) -> str:
 
 @lru_cache(maxsize=8192)
 def _others(char: str) -> List[str]:
-    if not "\u4e00" <= char <= "\u9fff":
+    if not is_chinese(char):
         return []
-    return [other for other in _by_sound().get(_sound(char), []) if other != char]
+    return [other for other in _by_sound().get(sound_of_character(char), []) if other != char]
 
 
 @lru_cache(maxsize=1)
@@ -93,9 +92,5 @@ def _by_sound() -> Dict[str, List[str]]:
         for cell in range(0xA1, 0xFF):
             char = bytes((row, cell)).decode("gb2312", errors="ignore")  # the last row has five empty cells
             if char:
-                table[_sound(char)].append(char)
+                table[sound_of_character(char)].append(char)
     return dict(table)
-
-
-def _sound(char: str) -> str:
-    return folded(lazy_pinyin(char)[0])

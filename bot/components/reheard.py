@@ -18,7 +18,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Dict, FrozenSet, List, Text, Tuple, Type
 
-from pypinyin import lazy_pinyin
 from pypinyin.phrases_dict import phrases_dict
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
@@ -28,7 +27,7 @@ from rasa.shared.nlu.constants import TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from bot.sounds import folded
+from bot.sounds import is_chinese, sound_of_character
 
 _PAIRS = "pairs.json"
 _START, _END = "^", "$"
@@ -131,7 +130,7 @@ class Rehearing(GraphComponent):
         behind = (spoken[place - 1] if place else _START) + char
         ahead = char + (spoken[place + 1] if place + 1 < len(spoken) else _END)
         is_known = all(self._pairs.get(pair, 0) >= self._config["known_pair"] for pair in (behind, ahead))
-        alike = [] if is_known else self._alike.get(_sound(char), [])
+        alike = [] if is_known else self._alike.get(sound_of_character(char), [])
         is_word = behind in _pairs_of_words() or ahead in _pairs_of_words()
         price = self._config["price_of_a_word" if is_word else "price"]
         return [(char, 0.0), *((other, price) for other in alike if other != char)]
@@ -150,15 +149,10 @@ class Rehearing(GraphComponent):
         self._total = sum(self._seen.values())
         alike = defaultdict(list)
         for char, count in self._seen.items():
-            if count >= self._config["known_character"] and "\u4e00" <= char <= "\u9fff":
-                alike[_sound(char)].append(char)
+            if count >= self._config["known_character"] and is_chinese(char):
+                alike[sound_of_character(char)].append(char)
         self._alike = dict(alike)
         _pairs_of_words()  # now, not in somebody's turn
-
-
-@lru_cache(maxsize=8192)
-def _sound(char: Text) -> Text:
-    return folded(lazy_pinyin(char)[0])
 
 
 @lru_cache(maxsize=1)
